@@ -3,6 +3,7 @@
 // IPv6 one (::ffff:1.2.3.4) counts as IPv4: a program that opens an AF_INET6 socket must not get past a rule
 // for 1.2.3.4.
 import { Cidr } from "./cidr";
+import { writeNumber } from "./text";
 import { spanAddress, spanExists, spanSize } from "./wire/frame";
 
 /** An IP address of an event. It is good until the batch is judged. */
@@ -53,4 +54,27 @@ export function isMapped(at: usize, size: u32): bool {
 /** Where the four bytes of an IPv4 address stand in an Addr that is one. */
 export function ipv4At(at: usize, size: u32): usize {
   return size == 16 ? at + 12 : at;
+}
+
+/** The most that writeAddr writes, in bytes. */
+export const ADDR_TEXT_MAX: usize = 40;
+
+/**
+ * Writes an address as text: 192.0.2.1, and 2001:db8:0:0:0:0:0:1 without the shortening of RFC 5952. Gives
+ * how many bytes it wrote: 0 where there is no address.
+ */
+export function writeAddr(address: Addr, to: usize): u32 {
+  const at = address.address, size = address.size, begin = to;
+  if (size == 4 || isMapped(at, size)) {
+    for (let i: u32 = 0, four = ipv4At(at, size); i < 4; i++) {
+      if (i > 0) store<u8>(to++, 0x2e);
+      to = writeNumber(load<u8>(four + i), 10, to);
+    }
+  } else if (size == 16) {
+    for (let i: u32 = 0; i < 16; i += 2) {
+      if (i > 0) store<u8>(to++, 0x3a);
+      to = writeNumber(bswap<u16>(load<u16>(at + i)), 16, to);
+    }
+  }
+  return <u32>(to - begin);
 }

@@ -85,3 +85,14 @@ function beginsWithEncoded(at: usize, size: u32, text: string): bool {
   heap.free(copy);
   return same;
 }
+
+/** Writes a number in its digits, and gives where they end. */
+export function writeNumber(value: u64, base: u64, to: usize): usize {
+  let digits = 1;
+  for (let rest = value / base; rest != 0; rest /= base) digits++;
+  for (let i = digits - 1, rest = value; i >= 0; i--, rest /= base) {
+    const digit = <u32>(rest % base);
+    store<u8>(to + i, <u8>(digit < 10 ? digit + 0x30 : digit + 0x57));
+  }
+  return to + digits;
+}

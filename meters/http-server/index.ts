@@ -71,7 +71,9 @@ function tell(e: Event, finished: i32): void {
     DURATION.label(program).label(SERVER.method(i)).label(status);
     if (HAS_ROUTES) DURATION.label(SERVER.route(i));
     else DURATION.label("");
-    DURATION.label(status >= 500 ? status.toString() : "").record(SERVER.seconds(i));
+    if (status >= 500) DURATION.label(status);
+    else DURATION.label("");
+    DURATION.record(SERVER.seconds(i));
   }
   if (SERVER.unsynced == 0) return;
   UNSYNCED.label(program).add(SERVER.unsynced);

@@ -1,17 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// Statements that PostgreSQL servers execute, by OpenTelemetry's names. What a statement is and where it ends
-// is PostgreSqlServer's to say (rules-wasm/postgresql/server.ts).
+// Statements of PostgreSQL, as servers and clients see them, by OpenTelemetry's names. What a statement is
+// and where it ends is PostgreSql's to say (rules-wasm/postgresql/postgresql.ts).
 import {
-  AnyAccept, AnyRead, AnyReceive, AnySend, AnyWrite, Close, counter, Event, EventId, has, histogram, MsgFlag, meter, PostgreSqlServer,
-  Sendfile, Shutdown, ShutdownHow,
+  AnyAccept, AnyRead, AnyReceive, AnySend, AnyWrite, Close, Connect, counter, Event, EventId, has, histogram, meter, MsgFlag,
+  PostgreSql, Sendfile, Shutdown, ShutdownHow,
 } from "vedette";
 
-const SERVER = new PostgreSqlServer();
-const DURATION = histogram({
+const CONNECTIONS = new PostgreSql();
+const SERVED = histogram({
   name: "db.server.operation.duration",
   unit: "s",
-  doc: "time of statements of PostgreSQL servers, from their request's first byte to their answer's last",
+  doc: "time of statements that PostgreSQL servers execute, from the request's first byte read to the last byte written",
   labels: ["process.executable.name", "db.system.name", "db.operation.name", "db.response.status_code", "error.type"],
+  bounds: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+  slots: 500,
+});
+const ASKED = histogram({
+  name: "db.client.operation.duration",
+  unit: "s",
+  doc: "time of statements of clients of PostgreSQL, from the request's first byte written to the last byte read",
+  labels: [
+    "process.executable.name", "db.system.name", "db.operation.name", "server.address", "server.port", "db.response.status_code",
+    "error.type",
+  ],
   bounds: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
   slots: 500,
 });
@@ -24,52 +35,60 @@ const UNSYNCED = counter({
 
 @meter({ name: "connections" })
 export function accepted(e: AnyAccept): void {
-  SERVER.accepted(e);
+  CONNECTIONS.accepted(e);
+}
+
+@meter({ name: "connections made" })
+export function connected(e: Connect): void {
+  CONNECTIONS.connected(e);
 }
 
 @meter({ name: "bytes received" })
 export function received(e: AnyReceive): void {
   if (has(e.flags, MsgFlag.MSG_PEEK)) return;
-  tell(e, e.evt_type == EventId.recvmmsg ? SERVER.messages(e) : SERVER.received(e, e.data));
+  tell(e, e.evt_type == EventId.recvmmsg ? CONNECTIONS.messages(e) : CONNECTIONS.received(e, e.data));
 }
 
 @meter({ name: "bytes read" })
 export function read(e: AnyRead): void {
-  tell(e, SERVER.received(e, e.data));
+  tell(e, CONNECTIONS.received(e, e.data));
 }
 
 @meter({ name: "bytes sent" })
 export function sent(e: AnySend): void {
-  tell(e, e.evt_type == EventId.sendmmsg ? SERVER.messages(e) : SERVER.sent(e, e.data));
+  tell(e, e.evt_type == EventId.sendmmsg ? CONNECTIONS.messages(e) : CONNECTIONS.sent(e, e.data));
 }
 
 @meter({ name: "bytes written" })
 export function written(e: AnyWrite): void {
-  tell(e, SERVER.sent(e, e.data));
+  tell(e, CONNECTIONS.sent(e, e.data));
 }
 
 @meter({ name: "files sent" })
 export function fileSent(e: Sendfile): void {
-  tell(e, SERVER.sentUnseen(e));
+  tell(e, CONNECTIONS.sentUnseen(e));
 }
 
 @meter({ name: "ends" })
 export function ended(e: Shutdown): void {
-  if (e.res == 0 && e.how != ShutdownHow.SHUT_RD) tell(e, SERVER.ended(e));
+  if (e.res == 0 && e.how != ShutdownHow.SHUT_RD) tell(e, CONNECTIONS.ended(e));
 }
 
 @meter({ name: "closes" })
 export function closed(e: Close): void {
-  tell(e, SERVER.ended(e));
+  tell(e, CONNECTIONS.ended(e));
 }
 
 function tell(e: Event, finished: i32): void {
   const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
-    const error = SERVER.error(i);
-    DURATION.label(program).label("postgresql").label(SERVER.operation(i)).label(error).label(error).record(SERVER.seconds(i));
+    const operation = CONNECTIONS.operation(i), error = CONNECTIONS.error(i);
+    if (CONNECTIONS.isOfClient(i)) {
+      ASKED.label(program).label("postgresql").label(operation).label(e.fd.sip).label(e.fd.sport);
+      ASKED.label(error).label(error).record(CONNECTIONS.seconds(i));
+    } else SERVED.label(program).label("postgresql").label(operation).label(error).label(error).record(CONNECTIONS.seconds(i));
   }
-  if (SERVER.unsynced == 0) return;
-  UNSYNCED.label(program).add(SERVER.unsynced);
-  SERVER.unsynced = 0;
+  if (CONNECTIONS.unsynced == 0) return;
+  UNSYNCED.label(program).add(CONNECTIONS.unsynced);
+  CONNECTIONS.unsynced = 0;
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server whose clients' requests are answered in their order: which connections there are, which requests
-// wait, and whether a connection can be followed. What a request is and where it ends, a protocol's own class
-// says, which extends this. A connection is its socket's inode. What was cut by `--snaplen`, lost, or was
-// there before us makes a connection unsure: nothing is told of it until it has rested for a second, and then
-// a read begins with a request.
+// A protocol whose requests are answered in their order, as its servers and its clients see it: which
+// connections there are, which requests wait, and whether a connection can be followed. What a request is
+// and where it ends, a protocol's own class says, which extends this. A connection is its socket's inode,
+// so the two ends of one are two. What was cut by `--snaplen`, lost, or was there before us makes a
+// connection unsure: nothing is told of it until it has rested for a second, and then bytes begin with a
+// request.
 import { at, begin, seen, skip, total } from "../connection/cursor";
 import { socketOf, writerOf } from "../connection/key";
 import { hours, seconds } from "../duration";
 import { Event } from "../event";
+import { Errno } from "../generated/flags";
 import { StateTable } from "../state/table";
 import { Str } from "../str";
 import { mix } from "../string-set";
@@ -27,13 +29,14 @@ const IS_CUT_IN: usize = 1; // u8: where the request underway ends was not seen
 const IS_CUT_OUT: usize = 2; // u8: where the answer underway ends was not seen
 const PIPELINED: usize = 3; // u8: its client does not wait for answers
 const SPEAKS: usize = 4; // u8: an answer has shown that it speaks the protocol
+const IS_CLIENT: usize = 5; // u8: requests are written, and answers are read
 const FIRST: usize = 8; // u32: number of the request that is answered next
 const NEXT: usize = 12; // u32: number of the next request
 const LAST: usize = 16; // u64: when something was read or written last
-const WRITTEN: usize = 24; // u64: end of the last write
+const ANSWERED: usize = 24; // u64: when a part of an answer was moved last
 const LOST: usize = 32; // u64: what its agent had lost
 const BEGUN: usize = 40; // u64: when the request underway began
-const WRITER: usize = 48; // u64: process and descriptor of the last write
+const MOVER: usize = 48; // u64: which process and descriptor moved that
 /** Where a protocol's own bytes of a connection begin. */
 export const OWN: usize = 56;
 
@@ -49,8 +52,11 @@ const FINISHED_MAX: i32 = 1024;
 /** After so long without a byte nothing is underway. */
 const REST: u64 = seconds(1);
 
-/** Connections of all servers of one protocol that a policy sees. One is made at the top of a file. */
-export abstract class PairedServer {
+/** In what is found of an operation: its client told of it. */
+const OF_CLIENT: u64 = 1 << 63;
+
+/** Connections of one protocol that a policy sees. One is made at the top of a file. */
+export abstract class PairedProtocol {
   private readonly connections: StateTable;
   private readonly waiting: StateTable;
   private readonly connectionSize: usize;
@@ -58,6 +64,7 @@ export abstract class PairedServer {
   private readonly found: StaticArray<u64> = new StaticArray<u64>(FINISHED_MAX * 3);
   private count: i32 = 0;
   private now: u64 = 0;
+  private from: u64 = 0;
   private key: u64 = 0;
   /** Requests of which nothing is told, since they could not be followed. */
   unsynced: f64 = 0;
@@ -76,54 +83,42 @@ export abstract class PairedServer {
   protected abstract isRequest(from: usize, size: u32): bool;
   /** Nothing is underway on this connection: what the protocol knows of it begins anew. */
   protected abstract startAnew(c: usize): void;
-  /** Consumes what a client has sent. */
+  /** Consumes what a client sends. */
   protected abstract read(c: usize): void;
-  /** Consumes what the server has sent. */
+  /** Consumes what a server sends. */
   protected abstract answer(c: usize): void;
   /** An answer of which the end was not seen has ended; its request waits. */
   protected abstract finishCut(c: usize): void;
 
   /** A connection was accepted: whatever had its inode before is over. */
   accepted(e: Event): void {
-    if (e.failed) return;
-    const c = this.connections.take(socketOf(e), e.time);
-    memory.fill(c, 0, this.connectionSize);
-    store<u64>(c, batchLost(), LOST);
+    if (!e.failed) this.connect(e, false);
+  }
+
+  /** A connection was made, or is being made. */
+  connected(e: Event): void {
+    if (e.fd.isSocket && (!e.failed || e.failedWith(Errno.EINPROGRESS))) this.connect(e, true);
   }
 
   /** Bytes were read. Gives how many operations are finished by that. */
   received(e: Event, data: Str): i32 {
-    this.count = 0;
-    if (e.res <= 0 || !e.fd.is_server) return 0;
-    const c = this.of(e), last = load<u64>(c, LAST);
-    store<u64>(c, e.time, LAST);
-    begin(data.address, data.size, e.res);
-    if (load<u8>(c, MODE) == UNSURE) this.resume(c, e.time - min(last, e.time));
-    if (load<u8>(c, MODE) != FOLLOWED) return 0;
-    if (load<u8>(c, IS_CUT_OUT) != 0) this.endCut(c);
-    if (load<u8>(c, IS_CUT_IN) != 0) {
-      if (this.isWaiting(c) || !this.isRequest(at, seen)) return this.count; // more of it
-      store<u8>(c, 0, IS_CUT_IN);
-      this.startAnew(c);
-    }
-    this.read(c);
-    return this.count;
+    return this.moved(e, data.address, data.size, e.fd.is_server);
   }
 
   /** Bytes were written, of which `data` is the begin. Gives how many operations are finished by that. */
   sent(e: Event, data: Str): i32 {
-    return this.write(e, data.address, data.size);
+    return this.moved(e, data.address, data.size, !e.fd.is_server);
   }
 
   /** Bytes were written that nobody saw: sendfile. */
   sentUnseen(e: Event): i32 {
-    return this.write(e, 0, 0);
+    return this.moved(e, 0, 0, !e.fd.is_server);
   }
 
   /** Messages were received or sent in one call that says how many, and not how many bytes. */
   messages(e: Event): i32 {
     this.count = 0;
-    const c = e.res > 0 && e.fd.is_server ? this.connections.find(socketOf(e), e.time) : 0;
+    const c = e.res > 0 && e.fd.isSocket ? this.connections.find(socketOf(e), e.time) : 0;
     if (c != 0) this.lose(c);
     return 0;
   }
@@ -131,14 +126,18 @@ export abstract class PairedServer {
   /** A descriptor was closed, or nothing more is written by it. Gives how many operations that finishes. */
   ended(e: Event): i32 {
     this.count = 0;
+    if (!e.fd.isSocket) return 0;
     this.key = socketOf(e);
     this.now = e.time;
     const c = this.connections.find(this.key, e.time);
-    if (c != 0 && load<u8>(c, IS_CUT_OUT) != 0 && load<u64>(c, WRITER) == writerOf(e)) this.endCut(c);
+    if (c != 0 && load<u8>(c, IS_CUT_OUT) != 0 && load<u64>(c, MOVER) == writerOf(e)) this.endCut(c);
     return this.count;
   }
 
-  /** From the return of the read with its first byte to that of the write with its answer's last. */
+  /**
+   * From the return of the server's read with its first byte to that of the write with its answer's last;
+   * from the begin of the client's write to the return of its read.
+   */
   seconds(i: i32): f64 {
     const start = this.found[3 * i], end = this.found[3 * i + 1];
     return end > start ? <f64>(end - start) / 1e9 : 0;
@@ -146,7 +145,11 @@ export abstract class PairedServer {
 
   /** The number of the name of an operation that is finished. */
   // @ts-ignore: decorator
-  @inline protected nameOf(i: i32): u32 { return <u32>(this.found[3 * i + 2] >> 32); }
+  @inline protected nameOf(i: i32): u32 { return <u32>((this.found[3 * i + 2] & ~OF_CLIENT) >> 32); }
+
+  /** Whether the operation is told by its client. */
+  // @ts-ignore: decorator
+  @inline isOfClient(i: i32): bool { return (this.found[3 * i + 2] & OF_CLIENT) != 0; }
 
   /** The number of its error; 0: none. */
   // @ts-ignore: decorator
@@ -169,7 +172,7 @@ export abstract class PairedServer {
   /** A request begins. `isFirst`: with the event. */
   protected startRequest(c: usize, isFirst: bool): void {
     if (!isFirst || this.isWaiting(c)) store<u8>(c, 1, PIPELINED);
-    store<u64>(c, this.now, BEGUN);
+    store<u64>(c, this.from, BEGUN);
   }
 
   /** A request is there, or as much of it as is needed. False: it cannot be followed. */
@@ -233,8 +236,8 @@ export abstract class PairedServer {
     }
     const i = this.count++;
     this.found[3 * i] = load<u64>(entry, TIME);
-    this.found[3 * i + 1] = load<u8>(c, IS_CUT_OUT) != 0 ? load<u64>(c, WRITTEN) : this.now;
-    this.found[3 * i + 2] = (<u64>name << 32) | error;
+    this.found[3 * i + 1] = load<u8>(c, IS_CUT_OUT) != 0 ? load<u64>(c, ANSWERED) : this.now;
+    this.found[3 * i + 2] = (<u64>name << 32) | error | (load<u8>(c, IS_CLIENT) != 0 ? OF_CLIENT : 0);
   }
 
   /** The oldest request is answered. */
@@ -261,6 +264,13 @@ export abstract class PairedServer {
     store<u8>(c, <u8>UNSURE, MODE);
   }
 
+  private connect(e: Event, isClient: bool): void {
+    const c = this.connections.take(socketOf(e), e.time);
+    memory.fill(c, 0, this.connectionSize);
+    store<u8>(c, <u8>isClient, IS_CLIENT);
+    store<u64>(c, batchLost(), LOST);
+  }
+
   /** One that is not known yet was there before us. */
   private of(e: Event): usize {
     const key = socketOf(e);
@@ -269,6 +279,7 @@ export abstract class PairedServer {
     this.now = e.time;
     if (known == 0) {
       store<u8>(c, <u8>UNSURE, MODE);
+      store<u8>(c, <u8>!e.fd.is_server, IS_CLIENT);
       store<u64>(c, e.time, LAST);
     } else if (load<u64>(c, LOST) != batchLost()) {
       this.lose(c);
@@ -276,6 +287,38 @@ export abstract class PairedServer {
     }
     store<u64>(c, batchLost(), LOST);
     return c;
+  }
+
+  /** Bytes were moved: requests, or answers. */
+  private moved(e: Event, address: usize, size: u32, areRequests: bool): i32 {
+    this.count = 0;
+    if (e.res <= 0 || !e.fd.isSocket) return 0;
+    const c = this.of(e), last = load<u64>(c, LAST);
+    store<u64>(c, e.time, LAST);
+    begin(address, size, e.res);
+    if (areRequests) {
+      this.from = load<u8>(c, IS_CLIENT) != 0 ? e.time - e.latency : e.time;
+      this.takeRequests(c, e.time - min(last, e.time));
+    } else {
+      if (this.isFollowed(c) && load<u8>(c, IS_CUT_OUT) == 0) this.answer(c);
+      skip(total);
+      store<u64>(c, e.time, ANSWERED);
+      store<u64>(c, writerOf(e), MOVER);
+    }
+    return this.count;
+  }
+
+  /** Requests came, after so long without a byte. */
+  private takeRequests(c: usize, rested: u64): void {
+    if (load<u8>(c, MODE) == UNSURE) this.resume(c, rested);
+    if (load<u8>(c, MODE) != FOLLOWED) return;
+    if (load<u8>(c, IS_CUT_OUT) != 0) this.endCut(c);
+    if (load<u8>(c, IS_CUT_IN) != 0) {
+      if (this.isWaiting(c) || !this.isRequest(at, seen)) return; // more of it
+      store<u8>(c, 0, IS_CUT_IN);
+      this.startAnew(c);
+    }
+    this.read(c);
   }
 
   /** Where nothing moved for long, no answer is due: what begins as a request is one. */
@@ -290,19 +333,6 @@ export abstract class PairedServer {
     store<u8>(c, 0, IS_CUT_OUT);
     store<u8>(c, 1, SPEAKS);
     this.startAnew(c);
-  }
-
-  private write(e: Event, address: usize, size: u32): i32 {
-    this.count = 0;
-    if (e.res <= 0 || !e.fd.is_server) return 0;
-    const c = this.of(e);
-    store<u64>(c, e.time, LAST);
-    begin(address, size, e.res);
-    if (this.isFollowed(c) && load<u8>(c, IS_CUT_OUT) == 0) this.answer(c);
-    skip(total);
-    store<u64>(c, e.time, WRITTEN);
-    store<u64>(c, writerOf(e), WRITER);
-    return this.count;
   }
 
   /** An answer of which the end was not seen has ended: its client asks for more, or is gone. */

@@ -3,9 +3,12 @@
 import { textHash } from "../string-set";
 import { isSame } from "../text";
 
+/** What stands for a word that may not leave. */
+export const OTHER = "_OTHER";
+
 /** Words that are known by their numbers; 0 is `_OTHER`. */
 export class Words {
-  private readonly texts: string[] = ["_OTHER"];
+  private readonly texts: string[] = [OTHER];
   private readonly numbers: Map<u64, u32> = new Map<u64, u32>();
 
   /** `texts`: with blanks between them. */

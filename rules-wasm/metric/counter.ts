@@ -11,7 +11,7 @@ export class CounterInstrument extends Instrument {
     super(is, 0);
   }
 
-  /** The value of the next label: a string, a Str or a whole number. */
+  /** The value of the next label: a string, a Str, an Addr or a whole number. */
   label<T>(value: T): CounterInstrument {
     giveLabel<T>(changetype<usize>(this), value);
     return this;

@@ -22,7 +22,7 @@ export class ExponentialInstrument extends Instrument {
     super(is, 1 + BUCKETS);
   }
 
-  /** The value of the next label: a string, a Str or a whole number. */
+  /** The value of the next label: a string, a Str, an Addr or a whole number. */
   label<T>(value: T): ExponentialInstrument {
     giveLabel<T>(changetype<usize>(this), value);
     return this;

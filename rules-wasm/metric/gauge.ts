@@ -8,7 +8,7 @@ export class GaugeInstrument extends Instrument {
     super(is, 0);
   }
 
-  /** The value of the next label: a string, a Str or a whole number. */
+  /** The value of the next label: a string, a Str, an Addr or a whole number. */
   label<T>(value: T): GaugeInstrument {
     giveLabel<T>(changetype<usize>(this), value);
     return this;

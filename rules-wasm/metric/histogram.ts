@@ -15,7 +15,7 @@ export class HistogramInstrument extends Instrument {
     this.bounds = StaticArray.fromArray<f64>(is.bounds);
   }
 
-  /** The value of the next label: a string, a Str or a whole number. */
+  /** The value of the next label: a string, a Str, an Addr or a whole number. */
   label<T>(value: T): HistogramInstrument {
     giveLabel<T>(changetype<usize>(this), value);
     return this;

@@ -4,10 +4,12 @@
 //   REQUESTS.label("GET").label(status).add(1);
 //
 // Labels are given in the order of their names, all of them, before the number. A value is a text of the
-// program, a text of an event or a whole number; of a long one the first 128 bytes count. Give labels few
-// values: a slot is taken for each set, and what finds none is counted together, as `otel.metric.overflow`.
+// program, a text or an address of an event or a whole number; of a long one the first 128 bytes count.
+// Give labels few values: a slot is taken for each set, and what finds none is counted together, as
+// `otel.metric.overflow`.
+import { Addr, ADDR_TEXT_MAX, writeAddr } from "../addr";
 import { Str } from "../str";
-import { utf8Size, writeUtf8 } from "../text";
+import { utf8Size, writeNumber, writeUtf8 } from "../text";
 import { declare, markFull, keepText, measured, refuse, textAt } from "./region";
 
 const SLOT_HEAD: usize = 8;
@@ -22,6 +24,8 @@ const FNV_BEGIN: u32 = 2166136261;
 
 /** Values of labels that were given, until the number comes: sizes, then text of 128 bytes each. */
 const given: usize = memory.data(4 * 8 + 128 * 8);
+/** For what is made into text: nothing is allocated for an event. */
+const scratch: usize = memory.data(ADDR_TEXT_MAX);
 let givenCount: u32 = 0;
 let givenHash: u32 = FNV_BEGIN;
 let givenTo: usize = 0;
@@ -121,7 +125,7 @@ export abstract class Instrument {
   }
 }
 
-/** Gives an instrument the value of its next label: a string, a Str or a whole number. */
+/** Gives an instrument the value of its next label: a string, a Str, an Addr or a whole number. */
 export function giveLabel<T>(to: usize, value: T): void {
   if (givenTo != to) {
     givenTo = to;
@@ -129,8 +133,16 @@ export function giveLabel<T>(to: usize, value: T): void {
     givenHash = FNV_BEGIN;
   }
   if (isString<T>()) giveString(changetype<string>(value));
-  else if (isInteger<T>()) giveString((<i64>value).toString());
+  else if (isInteger<T>()) giveNumber(<i64>value);
+  else if (value instanceof Addr) giveBytes(scratch, writeAddr(changetype<Addr>(value), scratch));
   else giveStr(changetype<Str>(value));
+}
+
+function giveNumber(value: i64): void {
+  const isNegative = value < 0;
+  if (isNegative) store<u8>(scratch, 0x2d);
+  const end = writeNumber(isNegative ? 0 - <u64>value : <u64>value, 10, scratch + usize(isNegative));
+  giveBytes(scratch, <u32>(end - scratch));
 }
 
 function giveString(value: string): void {

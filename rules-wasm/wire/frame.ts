@@ -117,7 +117,11 @@ export function openFrame(size: u32): bool {
 
 /** A new span for the `size` bytes at `address`: 8 bytes that live until the batch is judged. */
 export function spanOf(address: usize, size: u32): usize {
-  const span = heap.alloc(8);
+  return setSpan(heap.alloc(8), address, size);
+}
+
+/** Makes the 8 bytes at `span` name `size` bytes at `address`. */
+export function setSpan(span: usize, address: usize, size: u32): usize {
   store<u32>(span, <u32>(address - strings));
   store<u32>(span, size, 4);
   return span;

@@ -10,6 +10,7 @@ import { openBundle } from "../../host/policy/bundle.js";
 import { loadPolicy } from "../../host/policy/load.js";
 import { ShortEvents } from "../../host/policy/short-event.js";
 import { openBatch } from "../../host/wire/batch.js";
+import { DescriptorFlag } from "../../host/wire/layout.js";
 import { compiler } from "../rules-wasm/shared.js";
 
 /**
@@ -38,19 +39,27 @@ export class Meter {
     this.#snaplen = snaplen;
   }
 
-  judge(steps: readonly Step[], ino = 7, lost = 0, { exepath = this.#exepath, agent = 0 } = {}): this {
+  /** `isClient`: the steps are seen from the other end, so what is read here is written there. */
+  judge(
+    steps: readonly Step[],
+    ino = 7,
+    lost = 0,
+    { exepath = this.#exepath, agent = 0, isClient = false } = {},
+  ): this {
     const short = new ShortEvents();
-    const fd = { type: "4", ino, flags: 10 };
+    const fd = isClient
+      ? { type: "4", ino, flags: DescriptorFlag.connected, sip: "192.0.2.1", sport: 4711 }
+      : { type: "4", ino, flags: DescriptorFlag.connected | DescriptorFlag.server };
     for (const [way, text, at] of steps) {
       const all = { fd, proc: { name: exepath.slice(exepath.lastIndexOf("/") + 1), exepath }, at };
       const bytes = { ...all, data: Buffer.from(text.slice(0, this.#snaplen), "latin1"), res: text.length };
-      if (way === "accept") short.add("accept4", { ...all, res: 5 });
+      if (way === "accept") short.add(isClient ? "connect" : "accept4", { ...all, res: isClient ? "EINPROGRESS" : 5 });
       else if (way === "close")
         short.add("close", { ...all, proc: { ...all.proc, ...(text === "" ? {} : { pid: Number(text) }) }, res: 0 });
       else if (way === "shutdown")
         short.add("shutdown", { ...all, how: text.replace("-", ""), res: text[0] === "-" ? "ENOTCONN" : 0 });
       else if (way === ">>" || way === "<<") short.add(way === ">>" ? "recvmmsg" : "sendmmsg", { ...bytes, res: 1 });
-      else short.add(way === ">" ? "recvfrom" : "writev", bytes);
+      else short.add((way === ">") !== isClient ? "recvfrom" : "writev", bytes);
     }
     const batch = openBatch(short.bytes());
     const { faults } = this.#runner.judge(

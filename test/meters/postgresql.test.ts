@@ -8,7 +8,6 @@ import { cleanUp } from "../rules-wasm/shared.js";
 import { Meter as Conversation, isPartOf, meterNamed, type Step } from "./conversation.js";
 
 const POLICY = await meterNamed("postgresql");
-const DURATION = "db.server.operation.duration";
 
 /** The meter on PostgreSQL. */
 class Meter extends Conversation {
@@ -18,18 +17,27 @@ class Meter extends Conversation {
 
   /** As `SELECT 22012`, once for each statement, sorted. */
   get told(): string[] {
-    return this.series(DURATION)
+    return this.#told("db.server.operation.duration");
+  }
+
+  /** Likewise, with the server's address and port, as clients tell of them. */
+  get asked(): string[] {
+    return this.#told("db.client.operation.duration");
+  }
+
+  #told(name: string): string[] {
+    return this.series(name)
       .flatMap(({ labels, buckets }) => {
-        const [, , operation, error] = labels ?? [];
-        return new Array<string>(buckets.reduce((sum, one) => sum + one, 0)).fill(`${operation} ${error}`.trim());
+        const [, , ...shown] = labels ?? [];
+        return new Array<string>(buckets.reduce((sum, one) => sum + one, 0)).fill(shown.slice(0, -1).join(" ").trim());
       })
       .sort();
   }
 
   /** Seconds of statements of this kind, all together. */
   seconds(operation: string): number {
-    const of = this.series(DURATION).filter(({ labels }) => labels?.[2] === operation);
-    return of.reduce((sum, { value }) => sum + value, 0);
+    const all = ["server", "client"].flatMap((side) => this.series(`db.${side}.operation.duration`));
+    return all.filter(({ labels }) => labels?.[2] === operation).reduce((sum, { value }) => sum + value, 0);
   }
 }
 
@@ -122,6 +130,23 @@ test("byte by byte, the same is told", () => {
   assert.equal(new Meter().judge(steps).told, TOLD);
 });
 
+test("a client's end of the connection is told alike, with its server, whole and cut at every byte", () => {
+  const asked = TOLD.map((one) => one.replace(/^\S+/, "$& 192.0.2.1 4711"));
+  const longest = Math.max(...CONVERSATION.map(([, text]) => text.length));
+  for (let cut = 1; cut <= longest; cut++) {
+    const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
+      text.length <= cut
+        ? [[way, text]]
+        : [
+            [way, text.slice(0, cut)],
+            [way, text.slice(cut)],
+          ],
+    );
+    const meter = new Meter().judge(steps, 7, 0, { isClient: true });
+    assert.equal([meter.asked, meter.told, meter.unsynced], [asked, [], 0], `cut at ${cut}`);
+  }
+});
+
 const named = (told: readonly string[]): string[] => told.map((one) => one.split(" ")[0]!);
 
 test("with every number of bytes that is kept of a buffer, no wrong statement is told", () => {
@@ -207,6 +232,18 @@ test("what was there before is told once it has rested for a second", () => {
     ["<", done("INSERT 0 1") + READY, "1501ms"],
   ]);
   assert.equal([meter.told, meter.unsynced], [["INSERT"], 1]);
+});
+
+test("of a batch full of failing statements each is told, in the same memory", () => {
+  const meter = new Meter(65_536);
+  const { memoryBytes } = meter;
+  const round: readonly Step[] = [
+    [">", query("SELEC").repeat(200)],
+    ["<", (failed("42601") + READY).repeat(200)],
+  ];
+  for (const isClient of [false, true])
+    meter.judge([...OPENED, ...Array.from({ length: 50 }, () => round).flat()], isClient ? 8 : 7, 0, { isClient });
+  assert.equal([meter.told.length, meter.asked.length, meter.memoryBytes], [10_000, 10_000, memoryBytes]);
 });
 
 test("hostile lengths and texts are no statements, and take no memory", () => {

@@ -17,18 +17,27 @@ class Meter extends Conversation {
 
   /** As `LPOP WRONGTYPE`, once for each request, sorted. */
   get told(): string[] {
-    return this.series("db.server.operation.duration")
+    return this.#told("db.server.operation.duration");
+  }
+
+  /** Likewise, with the server's address and port, as clients tell of them. */
+  get asked(): string[] {
+    return this.#told("db.client.operation.duration");
+  }
+
+  #told(name: string): string[] {
+    return this.series(name)
       .flatMap(({ labels, buckets }) => {
-        const [, , command, error] = labels ?? [];
-        return new Array<string>(buckets.reduce((sum, one) => sum + one, 0)).fill(`${command} ${error}`.trim());
+        const [, , ...shown] = labels ?? [];
+        return new Array<string>(buckets.reduce((sum, one) => sum + one, 0)).fill(shown.slice(0, -1).join(" ").trim());
       })
       .sort();
   }
 
-  /** Seconds of requests with this command, all together. */
-  seconds(command: string): number {
-    const of = this.series("db.server.operation.duration").filter(({ labels }) => labels?.[2] === command);
-    return of.reduce((sum, { value }) => sum + value, 0);
+  /** Seconds of requests of this kind, all together. */
+  seconds(operation: string): number {
+    const all = ["server", "client"].flatMap((side) => this.series(`db.${side}.operation.duration`));
+    return all.filter(({ labels }) => labels?.[2] === operation).reduce((sum, { value }) => sum + value, 0);
   }
 }
 
@@ -83,6 +92,23 @@ test("byte by byte, the same is told", () => {
     text === "" ? [[way, text]] : [...text].map((one) => [way, one]),
   );
   assert.equal(new Meter().judge(steps).told, TOLD);
+});
+
+test("a client's end of the connection is told alike, with its server, whole and cut at every byte", () => {
+  const asked = TOLD.map((one) => one.replace(/^\S+/, "$& 192.0.2.1 4711"));
+  const longest = Math.max(...CONVERSATION.map(([, text]) => text.length));
+  for (let cut = 1; cut <= longest; cut++) {
+    const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
+      text.length <= cut
+        ? [[way, text]]
+        : [
+            [way, text.slice(0, cut)],
+            [way, text.slice(cut)],
+          ],
+    );
+    const meter = new Meter().judge(steps, 7, 0, { isClient: true });
+    assert.equal([meter.asked, meter.told, meter.unsynced], [asked, [], 0], `cut at ${cut}`);
+  }
 });
 
 test("with every number of bytes that is kept of a buffer, nothing wrong is told", () => {
@@ -206,6 +232,18 @@ test("hostile lengths, depths and words are no Redis, and take no memory", () =>
       ]);
   for (const told of new Set(meter.told)) assert.ok(["_OTHER", "_OTHER _OTHER", "GET"].includes(told), told);
   assert.is(meter.memoryBytes, memoryBytes);
+});
+
+test("of a batch full of failing requests each is told, in the same memory", () => {
+  const meter = new Meter(65_536);
+  const { memoryBytes } = meter;
+  const round: readonly Step[] = [
+    [">", ask("LPOP", "k").repeat(1_000)],
+    ["<", "-WRONGTYPE Operation\r\n".repeat(1_000)],
+  ];
+  for (const isClient of [false, true])
+    meter.judge([["accept", ""], ...Array.from({ length: 20 }, () => round).flat()], isClient ? 8 : 7, 0, { isClient });
+  assert.equal([meter.told.length, meter.asked.length, meter.memoryBytes], [20_000, 20_000, memoryBytes]);
 });
 
 test("a pipeline without end, and connections without end, are bounded", () => {

@@ -47,6 +47,26 @@ ${meterOf('OPENS.label(e.proc.name).label(e.failed ? "failed" : "good").label(e.
   ]);
 });
 
+test("an address and any whole number are labels, and none takes memory of the batch", async () => {
+  const source = `${HEAD}const OPENS = counter({ name: "app.opens", labels: ["app.address", "app.number", "app.wide"] });
+${meterOf("for (let i = 0; i < 50_000; i++) OPENS.label(e.fd.sip).label(e.res).label(<u64>1 << 62).add(1);")}`;
+  const fd = (sip: string) => ({ type: sip.includes(":") ? "6" : "4", sip });
+  const of = await loadSource(source);
+  const metrics = measure(
+    of,
+    open({ fd: fd("192.0.2.255"), res: -9 }),
+    open({ fd: fd("::ffff:10.0.0.1"), res: 0 }),
+    open({ fd: fd("2001:db8::ff00:1"), res: 1234567890123 }),
+    open({ fd: { type: "f" }, res: 1 }),
+  );
+  assert.equal(seriesOf(metrics.get("app.opens")), [
+    ["10.0.0.1|0|4611686018427387904", 50_000],
+    ["192.0.2.255|-9|4611686018427387904", 50_000],
+    ["2001:db8:0:0:0:0:ff00:1|1234567890123|4611686018427387904", 50_000],
+    ["|1|4611686018427387904", 50_000],
+  ]);
+});
+
 test("a gauge shows its last number, and what is none is refused", async () => {
   const source = `${HEAD}const LAST = gauge({ name: "app.last", doc: "d" });\n${meterOf("LAST.set(e.failed ? <f64>NaN : <f64>e.res);")}`;
   const metrics = measure(await loadSource(source), open({ res: 7 }), open({ res: 4 }), open({ res: "ENOENT" }));

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// PostgreSQL as its server sees it. A request is a simple query, a function call, or whatever a client sends
-// up to a Sync; its answer ends with ReadyForQuery. An operation is a statement that the server says is
-// complete, by the server's own word for it (SELECT, INSERT), or that it answers with an error: then its name
-// is the first word of the statement, or `_OTHER` where the request has statements of several kinds.
+// PostgreSQL as its servers and its clients see it. A request is a simple query, a function call, or
+// whatever a client sends up to a Sync; its answer ends with ReadyForQuery. An operation is a statement
+// that the server says is complete, by the server's own word for it (SELECT, INSERT), or that it answers
+// with an error: then its name is the first word of the statement, or `_OTHER` where the request has
+// statements of several kinds.
 //
-//   const SQL = new PostgreSqlServer();
+//   const SQL = new PostgreSql();
 //   ... for (let i = 0, n = SQL.received(e, e.data); i < n; i++) DURATION.label(SQL.operation(i)) ... .record(SQL.seconds(i));
 import { at, seen, skip, total } from "../connection/cursor";
-import { OWN, PairedServer } from "../connection/paired";
-import { Words } from "../connection/words";
+import { OWN, PairedProtocol } from "../connection/paired";
+import { OTHER, Words } from "../connection/words";
 import { hours } from "../duration";
 import { StateTable } from "../state/table";
+import { Str } from "../str";
 import { mix } from "../string-set";
+import { writeUtf8 } from "../text";
+import { setSpan } from "../wire/frame";
 import {
   BIND, CALL, COMPLETE, COPY_BOTH, DONE, ERROR, EXECUTE, GSS_REQUEST, isIdle, isOfUnit, isRequest, isUnasked, message, MORE, PARSE, PARSER,
   QUERY, READY, reset, SSL_REQUEST, startup, startupCode, statementOf, SYNC, tagOf, UNSEEN, VERSION_3, wordAt, wordSize,
@@ -45,11 +49,14 @@ const NAMES: u32 = 0xffff;
 const EXECUTES: u32 = 1 << 16;
 const CODE_SIZE: u32 = 5;
 const UNKNOWN_CODE: u32 = u32.MAX_VALUE;
+/** The text of an error's code, and what names it. */
+const text: usize = memory.data(8);
+const span: usize = memory.data(8);
 /** The server says no to encryption. */
 const NO: u32 = 0x4e;
 
 /** Connections of all servers that a policy sees. One is made at the top of a file. */
-export class PostgreSqlServer extends PairedServer {
+export class PostgreSql extends PairedProtocol {
   /** Of prepared statements: their first word. */
   private readonly statements: StateTable;
 
@@ -64,17 +71,24 @@ export class PostgreSqlServer extends PairedServer {
     return OPERATIONS.text(this.nameOf(i));
   }
 
-  /** The SQLSTATE of the error that answered it, `_OTHER` where it was not seen; empty where none did. */
-  error(i: i32): string {
+  /**
+   * The SQLSTATE of the error that answered it, `_OTHER` where it was not seen; empty where none did. It is
+   * good until the next is asked for.
+   */
+  error(i: i32): Str {
     const error = this.errorOf(i);
-    if (error == 0) return "";
-    if (error == UNKNOWN_CODE) return "_OTHER";
-    let rest = error - 1, text = "";
-    for (let k: u32 = 0; k < CODE_SIZE; k++, rest /= 36) {
-      const digit = rest % 36;
-      text = String.fromCharCode(digit < 10 ? digit + 0x30 : digit + 0x37) + text;
+    let size: u32 = 0;
+    if (error == UNKNOWN_CODE) {
+      size = <u32>OTHER.length;
+      writeUtf8(OTHER, text);
+    } else if (error != 0) {
+      size = CODE_SIZE;
+      for (let k = size, rest = error - 1; k > 0; k--, rest /= 36) {
+        const digit = rest % 36;
+        store<u8>(text + k - 1, <u8>(digit < 10 ? digit + 0x30 : digit + 0x37));
+      }
     }
-    return text;
+    return changetype<Str>(setSpan(span, text, size));
   }
 
   protected isRequest(from: usize, size: u32): bool {

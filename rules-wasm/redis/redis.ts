@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Redis as its server sees it: requests in what it reads, replies in what it writes, paired in their order.
-// It is Redis if a connection's first request is an array of RESP and the first answer is RESP.
+// Redis as its servers and its clients see it: requests, and replies, paired in their order. It is Redis if a
+// connection's first request is an array of RESP and the first answer is RESP.
 //
-//   const REDIS = new RedisServer();
+//   const REDIS = new Redis();
 //   ... for (let i = 0, n = REDIS.received(e, e.data); i < n; i++) DURATION.label(REDIS.command(i)) ... .record(REDIS.seconds(i));
 import { at, seen, total } from "../connection/cursor";
-import { OWN, PairedServer } from "../connection/paired";
+import { OWN, PairedProtocol } from "../connection/paired";
 import {
   DONE, isArray, isClientByHand, isEmpty, isError, isIdle, isNamed, isPush, isRequest, isUnasked, message, MORE, PARSER, reset,
   UNSEEN, wordAt, wordSize,
@@ -17,7 +17,7 @@ const IN: usize = OWN;
 const OUT: usize = OWN + PARSER;
 
 /** Connections of all servers that a policy sees. One is made at the top of a file. */
-export class RedisServer extends PairedServer {
+export class Redis extends PairedProtocol {
   /** Connections and requests underway that are known at the same time; who is silent for longest goes. */
   constructor(connections: u32 = 4096, underway: u32 = 8192) {
     super(connections, underway, 2 * PARSER);

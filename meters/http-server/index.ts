@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that HTTP/1.1 servers answer, by OpenTelemetry's names. What a request is and where it ends is
-// HttpServer's to say (rules-wasm/http/server.ts).
+// HttpServer's to say (rules-wasm/http/http.ts).
 import {
   AnyAccept, AnyRead, AnyReceive, AnySend, AnyWrite, Close, counter, Event, EventId, HttpServer, has, histogram, MsgFlag, meter,
   param, Sendfile, Shutdown, ShutdownHow,

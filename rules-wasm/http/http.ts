@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP/1.1 as a server sees it: requests in what it reads, responses in what it writes, paired in their order
-// (RFC 9112). A connection is its socket's inode. What was cut by `--snaplen`, lost, or was there before us
-// makes a connection unsure: nothing is told of it until a final answer has begun and then a read begins with
-// a request. So of a client that sends its request whole and then waits for the answer, a name may be missing
-// and is never another's. A client that sends the body after the answer to a head that was cut can have its
-// own connection told wrong, and no other: nobody can say what is a body.
+// HTTP/1.1 as its servers or its clients see it: requests and responses, paired in their order (RFC 9112).
+// A connection is its socket's inode. What was cut by `--snaplen`, lost, or was there before us makes a
+// connection unsure: nothing is told of it until a final answer has begun and then bytes begin with a
+// request. So of a client that sends its request whole and then waits for the answer, a name may be
+// missing and is never another's. A client that sends the body after the answer to a head that was cut can
+// have its own connection told wrong, and no other: nobody can say what is a body.
 //
 //   const HTTP = new HttpServer();
 //   ... for (let i = 0, n = HTTP.received(e, e.data); i < n; i++) DURATION.label(HTTP.method(i)) ... .record(HTTP.seconds(i));
 import { at, begin, seen, skip, total } from "../connection/cursor";
 import { socketOf, writerOf } from "../connection/key";
 import { Event } from "../event";
+import { Errno } from "../generated/flags";
 import { hours } from "../duration";
 import { StateTable } from "../state/table";
 import { Str } from "../str";
@@ -88,8 +89,10 @@ let headAt: usize = 0;
 let headSize: u32 = 0;
 let isWhole: bool = false;
 
-/** Connections of all servers that a policy sees. One is made at the top of a file. */
-export class HttpServer {
+/** Connections of one side that a policy sees. */
+abstract class Http {
+  private readonly isClient: bool;
+  private from: u64 = 0;
   private readonly connections: StateTable;
   private readonly waiting: StateTable;
   private readonly stashes: StateTable;
@@ -101,46 +104,32 @@ export class HttpServer {
   unsynced: f64 = 0;
 
   /** Connections and requests underway that are known at the same time; who is silent for longest goes. */
-  constructor(connections: u32 = 4096, underway: u32 = 4096) {
+  constructor(isClient: bool, connections: u32, underway: u32) {
+    this.isClient = isClient;
     this.connections = new StateTable(KIND, connections, CONNECTION, hours(2), false);
     this.waiting = new StateTable(KIND, underway, REQUEST, hours(2), false);
     this.stashes = new StateTable(KIND, 128, 4 + STASH_MAX, hours(2), false);
   }
 
-  /** A connection was accepted: whatever had its inode before is over. */
-  accepted(e: Event): void {
-    if (e.failed) return;
-    const c = this.connections.take(socketOf(e), e.time);
-    memory.fill(c, 0, CONNECTION);
-    store<u64>(c, batchLost(), LOST);
-  }
-
   /** Bytes were read. Gives how many requests are finished by that. */
   received(e: Event, data: Str): i32 {
-    this.count = 0;
-    this.routes.makeRoom();
-    if (e.res > 0 && e.fd.is_server) {
-      const key = socketOf(e), c = this.of(key, e);
-      begin(data.address, data.size, e.res);
-      if (modeOf(c, IN) != OPAQUE) this.read(c, key, e);
-    }
-    return this.count;
+    return this.isClient ? this.answers(e, data.address, data.size) : this.requests(e, data.address, data.size);
   }
 
   /** Bytes were written, of which `data` is the begin. Gives how many requests are finished by that. */
   sent(e: Event, data: Str): i32 {
-    return this.write(e, data.address, data.size);
+    return this.isClient ? this.requests(e, data.address, data.size) : this.answers(e, data.address, data.size);
   }
 
   /** Bytes were written that nobody saw: sendfile. */
   sentUnseen(e: Event): i32 {
-    return this.write(e, 0, 0);
+    return this.isClient ? this.requests(e, 0, 0) : this.answers(e, 0, 0);
   }
 
   /** Messages were received or sent in one call that says how many, and not how many bytes. */
   messages(e: Event): i32 {
     this.count = 0;
-    const c = e.res > 0 && e.fd.is_server ? this.connections.find(socketOf(e), e.time) : 0;
+    const c = e.res > 0 && this.isOurs(e) ? this.connections.find(socketOf(e), e.time) : 0;
     if (c != 0) this.lose(c);
     return 0;
   }
@@ -157,6 +146,7 @@ export class HttpServer {
 
   private end(e: Event, isOfWriter: bool): i32 {
     this.count = 0;
+    if (!e.fd.isSocket) return 0;
     this.routes.makeRoom();
     const key = socketOf(e), c = this.connections.find(key, e.time);
     if (c != 0 && (!isOfWriter || load<u64>(c, WRITER) == writerOf(e))) this.endOpen(c, key, e);
@@ -179,10 +169,36 @@ export class HttpServer {
     return changetype<Str>(spanOf(address, size));
   }
 
-  /** From the return of the read with its first byte to that of the write with its answer's last. */
+  /**
+   * From the return of the server's read with its first byte to that of the write with its answer's last;
+   * from the begin of the client's write to the return of its read.
+   */
   seconds(i: i32): f64 {
     const start = this.found[3 * i], end = this.found[3 * i + 1];
     return end > start ? <f64>(end - start) / 1e9 : 0;
+  }
+
+  /** A connection has begun: whatever had its inode before is over. */
+  protected begun(e: Event): void {
+    const c = this.connections.take(socketOf(e), e.time);
+    memory.fill(c, 0, CONNECTION);
+    store<u64>(c, batchLost(), LOST);
+  }
+
+  private isOurs(e: Event): bool {
+    return e.fd.is_server != this.isClient && e.fd.isSocket;
+  }
+
+  private requests(e: Event, address: usize, size: u32): i32 {
+    this.count = 0;
+    this.routes.makeRoom();
+    if (e.res > 0 && this.isOurs(e)) {
+      const key = socketOf(e), c = this.of(key, e);
+      begin(address, size, e.res);
+      this.from = this.isClient ? e.time - e.latency : e.time;
+      if (modeOf(c, IN) != OPAQUE) this.read(c, key, e);
+    }
+    return this.count;
   }
 
   /** One that is not known yet was there before us. */
@@ -222,7 +238,7 @@ export class HttpServer {
               beUnsure(c, IN);
               return;
             }
-            store<u64>(c, e.time, BEGUN);
+            store<u64>(c, this.from, BEGUN);
           }
           if (this.head(c, key, IN, e)) this.request(c, key, e);
           break;
@@ -272,10 +288,10 @@ export class HttpServer {
     else if (bodyLength > 0) startBody(c, IN);
   }
 
-  private write(e: Event, address: usize, size: u32): i32 {
+  private answers(e: Event, address: usize, size: u32): i32 {
     this.count = 0;
     this.routes.makeRoom();
-    if (e.res <= 0 || !e.fd.is_server) return 0;
+    if (e.res <= 0 || !this.isOurs(e)) return 0;
     const key = socketOf(e), c = this.of(key, e);
     begin(address, size, e.res);
     // The request that this answers may be one that nobody saw.
@@ -383,7 +399,7 @@ export class HttpServer {
     this.found[3 * i] = load<u64>(entry, TIME);
     this.found[3 * i + 1] = end;
     this.found[3 * i + 2] = (<u64>load<u8>(entry, METHOD) << 32) | status;
-    this.foundRoutes[i] = size == 0 ? -1 : this.routes.find(serverOf(e), entry + PATH, size, status < 400);
+    this.foundRoutes[i] = size == 0 || this.isClient ? -1 : this.routes.find(serverOf(e), entry + PATH, size, status < 400);
     this.waiting.drop(request);
   }
 
@@ -451,6 +467,30 @@ export class HttpServer {
   }
 }
 
+/** Servers. One is made at the top of a file. */
+export class HttpServer extends Http {
+  constructor(connections: u32 = 4096, underway: u32 = 4096) {
+    super(false, connections, underway);
+  }
+
+  /** A connection was accepted. */
+  accepted(e: Event): void {
+    if (!e.failed) this.begun(e);
+  }
+}
+
+/** Clients. One is made at the top of a file. */
+export class HttpClient extends Http {
+  constructor(connections: u32 = 4096, underway: u32 = 4096) {
+    super(true, connections, underway);
+  }
+
+  /** A connection was made, or is being made. */
+  connected(e: Event): void {
+    if (e.fd.isSocket && (!e.failed || e.failedWith(Errno.EINPROGRESS))) this.begun(e);
+  }
+}
+
 /** A program of an agent: what has templates of its own. */
 function serverOf(e: Event): u64 {
   const program = e.proc.exepath;
@@ -507,6 +547,11 @@ function chunks(c: usize, way: u32): bool {
       skip(more);
       want -= more;
       if (want == 0) state = AFTER_DATA;
+      continue;
+    }
+    if (state == AFTER_DATA && seen == 0 && total >= 2) {
+      skip(2); // nothing else can stand there
+      state = SIZE;
       continue;
     }
     if (seen == 0 || want >> 48 != 0) {

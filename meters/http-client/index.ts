@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests that HTTP/1.1 clients make, by OpenTelemetry's names. What a request is and where it ends is
+// HttpClient's to say (rules-wasm/http/http.ts).
+import {
+  AnyRead, AnyReceive, AnySend, AnyWrite, Close, Connect, counter, Event, EventId, has, histogram, HttpClient, MsgFlag, meter,
+  Sendfile, Str,
+} from "vedette";
+
+const CLIENT = new HttpClient();
+const DURATION = histogram({
+  name: "http.client.request.duration",
+  unit: "s",
+  doc: "time of requests of HTTP/1.1 clients, from the begin of their first write to the answer's last byte",
+  labels: [
+    "process.executable.name", "http.request.method", "http.response.status_code", "server.address", "server.port", "error.type",
+  ],
+  bounds: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+  slots: 500,
+});
+const UNSYNCED = counter({
+  name: "vedette.monitor.unsynced",
+  unit: "{request}",
+  doc: "requests of which nothing is told, because bytes were lost, cut or not seen",
+  labels: ["process.executable.name"],
+});
+
+@meter({ name: "connections" })
+export function connected(e: Connect): void {
+  CLIENT.connected(e);
+}
+
+@meter({ name: "bytes sent" })
+export function sent(e: AnySend): void {
+  tell(e, e.evt_type == EventId.sendmmsg ? CLIENT.messages(e) : CLIENT.sent(e, e.data));
+}
+
+@meter({ name: "bytes written" })
+export function written(e: AnyWrite): void {
+  tell(e, CLIENT.sent(e, e.data));
+}
+
+@meter({ name: "files sent" })
+export function fileSent(e: Sendfile): void {
+  tell(e, CLIENT.sentUnseen(e));
+}
+
+@meter({ name: "bytes received" })
+export function received(e: AnyReceive): void {
+  if (has(e.flags, MsgFlag.MSG_PEEK)) return;
+  tell(e, e.evt_type == EventId.recvmmsg ? CLIENT.messages(e) : take(e, e.data));
+}
+
+@meter({ name: "bytes read" })
+export function read(e: AnyRead): void {
+  tell(e, take(e, e.data));
+}
+
+@meter({ name: "closes" })
+export function closed(e: Close): void {
+  tell(e, CLIENT.closed(e));
+}
+
+/** Nothing is left to be read where the server has ended the connection. */
+function take(e: Event, data: Str): i32 {
+  return e.res == 0 ? CLIENT.ended(e) : CLIENT.received(e, data);
+}
+
+function tell(e: Event, finished: i32): void {
+  const program = e.proc.exepath.basename;
+  for (let i = 0; i < finished; i++) {
+    const status = CLIENT.status(i);
+    DURATION.label(program).label(CLIENT.method(i)).label(status).label(e.fd.sip).label(e.fd.sport);
+    if (status >= 400) DURATION.label(status);
+    else DURATION.label("");
+    DURATION.record(CLIENT.seconds(i));
+  }
+  if (CLIENT.unsynced == 0) return;
+  UNSYNCED.label(program).add(CLIENT.unsynced);
+  CLIENT.unsynced = 0;
+}

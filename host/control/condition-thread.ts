@@ -3,7 +3,7 @@
 // done apart from the host's first thread, which ends this one where it takes too long.
 import { parentPort } from "node:worker_threads";
 import { VedetteError } from "../errors.js";
-import { Filter } from "../falco/falco.js";
+import { Filter } from "../falco/filter.js"; // the readers of rule files would be half as much again
 import type { CompilerAnswer, CompilerQuestion } from "./condition-compiler.js";
 
 async function answerTo({ condition, answered }: CompilerQuestion): Promise<CompilerAnswer> {

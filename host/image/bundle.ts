@@ -66,11 +66,18 @@ const CJS = {
   banner: { js: CJS_BANNER },
 } as const satisfies BuildOptions;
 
-/** `external`: modules that the image does not have; who asks for them is told so then. */
-export async function bundleHost(to: string, external: readonly string[]): Promise<void> {
+/**
+ * `external`: modules that the image does not have; who asks for them is told so then. `plugins`: for who
+ * measures what a part of it costs.
+ */
+export async function bundleHost(
+  to: string,
+  external: readonly string[],
+  plugins: readonly Plugin[] = [],
+): Promise<void> {
   const missing = external.flatMap((name) => [name, `${name}/*`]);
   const entry = { contents: ENTRY.map((name) => `import "./${name}.js";`).join("\n"), resolveDir: HOST };
-  await build({ ...CJS, stdin: entry, outfile: join(to, HOST_FILE), external: missing, plugins: [apart] });
+  await build({ ...CJS, stdin: entry, outfile: join(to, HOST_FILE), external: missing, plugins: [...plugins, apart] });
   for (const name of APART)
     await build({ ...CJS, entryPoints: [fileURLToPath(import.meta.resolve(name))], outfile: join(to, `${name}.cjs`) });
   await build({

@@ -36,7 +36,7 @@ export const DOORS: Record<string, string[]> = {
     "trial-house",
   ],
   "host/evidence": ["evidence", "shelf"],
-  "host/falco": ["falco", "kept-policy"],
+  "host/falco": ["falco", "filter", "kept-policy"],
   "host/finding": ["finding", "priority", "stored"],
   "host/image": [],
   "host/incident": ["incident", "tactics"],

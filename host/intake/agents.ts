@@ -39,7 +39,7 @@ export interface AgentsOptions {
   readonly say: Say;
 }
 
-/** Half of what a host without agents' spools has: the sidecar of the smallest task stays under 100 MiB. */
+/** Half of what a host without agents' spools has: the smallest task has 512 MiB for all its containers. */
 const RING_BYTES = 4 << 20;
 const ANY_USER = 0xffffffff;
 /** Containers run as users of their own; the secret, not the file's mode, decides who is heard. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `capture.node` exports: Receiver, checkBatch for those who have bytes and no stream (tests compare it
 // with its twin in TypeScript), and writeNow for outputs.
-#include <malloc.h>
 #include <napi.h>
 
 #include "capture/addon/check.h"
@@ -38,13 +37,7 @@ Napi::Value write(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(count));
 }
 
-// Each agent's stream is a thread. glibc gives up to 8 threads a processor a heap of their own each, which
-// keeps what was freed in it. Two heaps do for all: a host that 256 strangers have left gives back some 35
-// MiB more (`npm run fuzz`).
-void share_heaps() { (void)::mallopt(M_ARENA_MAX, 2); }
-
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  share_heaps();
   exports.Set("Receiver", Receiver::define(env));
   exports.Set("checkBatch", Napi::Function::New(env, check, "checkBatch"));
   exports.Set("writeNow", Napi::Function::New(env, write, "writeNow"));

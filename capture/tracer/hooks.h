@@ -20,9 +20,9 @@ class Hooks {
   virtual ~Hooks() = default;
   // What it wants of the filter, beside the rules of the capture set.
   virtual void add_rules(std::vector<FilterRule>&) const {}
-  // Whether these stop whatever would change the agent's range of addresses.
   // How full its rings are; nullptr: it has none.
   virtual RingFill* ring_fill() { return nullptr; }
+  // Whether these stop whatever would change the agent's range of addresses.
   virtual bool guards_range() const { return false; }
   // Whether a call from here is one that the tier records itself.
   virtual bool is_in_stub(uint64_t /*ip*/) const { return false; }

@@ -40,8 +40,11 @@ export interface ConnectionPage {
   readonly not_judged: readonly Direction[];
 }
 
-/** Rows that are made into one batch: a batch has at most 1 MiB, and a row may have 16 KiB of text. */
-const ROWS_A_BATCH = 50;
+/**
+ * Rows that are made into one batch. A batch has at most 1 MiB, and a row has up to 28 KiB of text: a path
+ * and a command of 4 KiB each, in which each byte that is no UTF-8 takes three.
+ */
+const ROWS_A_BATCH = 32;
 /** Of the command, as it is shown. */
 const COMMAND_SHOWN_MAX = 1_000;
 const EVENTS: Readonly<Record<Direction, readonly string[]>> = {

@@ -32,6 +32,8 @@ const KNOWN_PLACES_MAX = 4_000;
 const OPEN_MAX = 64;
 /** Characters that are kept of a command line. */
 const COMMAND_MAX = 4_096;
+/** Bytes that an agent keeps of a program's words, with the NUL of each (`list_max`, docs/wire.md). */
+const WORDS_MAX = 4_096;
 const USER_MAX = 100;
 /** Ten minutes long a container learns its usual places, from its first connection on. */
 const USUAL_NS = 600_000_000_000n;
@@ -93,7 +95,7 @@ export interface ConnectionProcess {
   readonly exepath: string | null;
   /** At most 4,096 characters. */
   readonly cmdline: string | null;
-  /** It had more. */
+  /** It may have had more, or nobody could read it. */
   readonly isCut: boolean;
   readonly uid: number;
   readonly user: string | null;
@@ -426,14 +428,14 @@ function imageName(batch: Batch, source: string, process: number): ImageName {
 function describe(batch: Batch, key: string, process: number): ConnectionProcess {
   const text = (field: string): string | null => processText(batch, process, PROCESS_AT[field] as number);
   const number = (field: string): number => Number(processInt(batch, process, PROCESS_AT[field] as number) ?? 0);
-  const cmdline = commandLine(batch, process);
+  const [cmdline, words] = [commandLine(batch, process), exeLine(batch, process)];
   return {
     key,
     pid: number("pid"),
     name: text("name"),
     exepath: text("exepath"),
     cmdline: cmdline?.slice(0, COMMAND_MAX) ?? null,
-    isCut: (cmdline?.length ?? 0) > COMMAND_MAX,
+    isCut: words === null || Buffer.byteLength(words) + 1 >= WORDS_MAX,
     uid: number("uid"),
     user: text("user")?.slice(0, USER_MAX) ?? null,
     own: text("container_id"),

@@ -5,9 +5,9 @@
 //
 // All books together are bounded. When there is too much, the book with most in it forgets what was found
 // longest ago. So whoever floods forgets what is his own, and nothing of others. What may have been forgotten
-// is not told as 0: its number is null.
+// is not told as 0: its number is null. A process that began later than what was forgotten has nothing there.
 import type { Alert } from "../output/alert.js";
-import { findingKey } from "./process-key.js";
+import { findingKey, startOf } from "./process-key.js";
 import { ownerOf, type Viewer } from "./viewer.js";
 
 /** Processes and containers, of all owners together. */
@@ -26,12 +26,15 @@ interface Count {
   readonly incident: string | null;
   /** Larger: the newest of them came later. */
   readonly seq: number;
+  /** Of the newest, ns since the epoch. */
+  readonly time: bigint;
 }
 
 /** The counts of one owner of findings; what was found last stands last. */
 interface Book {
   readonly counts: Map<string, Count>;
-  hasForgotten: boolean;
+  /** When the newest that was forgotten was found, ns since the epoch; null: nothing was. */
+  forgotten: bigint | null;
 }
 
 /** All of them. */
@@ -43,16 +46,17 @@ export class Found {
 
   add({ finding, tenant = "", incident }: Alert): void {
     if (finding === undefined) return;
-    const book = this.#books.get(tenant) ?? { counts: new Map(), hasForgotten: false };
+    const book = this.#books.get(tenant) ?? { counts: new Map(), forgotten: null };
     this.#books.set(tenant, book);
     const process = findingKey(finding);
-    if (process !== null) this.#count(book, `process ${process}`, incident?.id ?? null);
-    this.#count(book, `container ${finding.container?.id ?? ""}`, incident?.id ?? null);
+    const newest = { incident: incident?.id ?? null, time: finding.event.time };
+    if (process !== null) this.#count(book, `process ${process}`, newest);
+    this.#count(book, `container ${finding.container?.id ?? ""}`, newest);
   }
 
   /** `key` as process-key.ts makes it. */
   ofProcess(viewer: Viewer, key: string): FoundCount {
-    return this.#of(viewer, `process ${key}`);
+    return this.#of(viewer, `process ${key}`, startOf(key));
   }
 
   /** `id` is empty outside a container. */
@@ -60,23 +64,27 @@ export class Found {
     return this.#of(viewer, `container ${id}`);
   }
 
-  #of(viewer: Viewer, key: string): FoundCount {
+  /** `began`: when there can first have been something, ns since the epoch. */
+  #of(viewer: Viewer, key: string, began = 0n): FoundCount {
     const owner = ownerOf(viewer);
     const books = owner === null ? [...this.#books.values()] : [this.#books.get(owner)];
     const counts = books.flatMap((book) => book?.counts.get(key) ?? []).sort((a, b) => b.seq - a.seq);
-    if (counts.length === 0)
-      return { findings: books.some((book) => book?.hasForgotten === true) ? null : 0, incident: null };
+    if (counts.length === 0) {
+      const mayBeForgotten = books.some((book) => (book?.forgotten ?? -1n) >= began);
+      return { findings: mayBeForgotten ? null : 0, incident: null };
+    }
     const incident = counts.find((count) => count.incident !== null)?.incident ?? null;
     return { findings: counts.reduce((all, { findings }) => all + findings, 0), incident };
   }
 
-  #count({ counts }: Book, key: string, incident: string | null): void {
+  #count({ counts }: Book, key: string, { incident, time }: Pick<Count, "incident" | "time">): void {
     const before = counts.get(key);
     counts.delete(key);
     counts.set(key, {
       findings: (before?.findings ?? 0) + 1,
       incident: incident ?? before?.incident ?? null,
       seq: ++this.#seq,
+      time,
     });
     if (before === undefined) this.#size++;
     if (this.#size > KEYS_MAX) this.#forgetOne();
@@ -85,9 +93,9 @@ export class Found {
   /** The oldest of who has most. */
   #forgetOne(): void {
     const [largest] = [...this.#books.values()].sort((a, b) => b.counts.size - a.counts.size);
-    const [oldest] = largest!.counts.keys();
-    largest!.counts.delete(oldest!);
-    largest!.hasForgotten = true;
+    const [[oldest, { time }]] = largest!.counts as unknown as [[string, Count]];
+    largest!.counts.delete(oldest);
+    largest!.forgotten = time > (largest!.forgotten ?? 0n) ? time : largest!.forgotten;
     this.#size--;
   }
 }

@@ -21,6 +21,12 @@ export function findingKey({ event, process }: Finding): string | null {
   return process === null ? null : keyText(event.source, process.pid, process.started);
 }
 
+/** When the process of a key began, ns since the epoch; 0 where that is not known. */
+export function startOf(key: string): bigint {
+  const text = key.slice(key.lastIndexOf("@") + 1);
+  return /^\d+$/.test(text) ? BigInt(text) : 0n;
+}
+
 function keyText(source: string, pid: unknown, start: unknown): string {
   return `${source.slice(0, SOURCE_DIGITS)}/${pid ?? ""}@${start ?? ""}`;
 }

@@ -93,8 +93,7 @@ const LISTS: Record<
 /** What each variable of an output begins with, as a setting. */
 const OUTPUT = "container.environment.VEDETTE_OUTPUTS_";
 const RESPOND = "container.environment.VEDETTE_RESPOND";
-/** A row of `respond:`, as readConfig() writes it, that the host does not do by itself. */
-const ASKS_AGENT = /"action":"(?!capture")/;
+const SECRET_RESPOND = "container.secrets.VEDETTE_RESPOND";
 const NAMED = new RegExp(`^container\\.(${Object.keys(LISTS).join("|")})\\.(.+)$`);
 
 /** One setting, as it was given. */
@@ -140,7 +139,9 @@ export class Settings {
 
   /** For responses; a file of rows that is in the sidecar alone may do so. */
   #asksAgents(): boolean {
-    return this.#all.some(([key, value]) => key === "respond" || (key === RESPOND && ASKS_AGENT.test(value)));
+    return this.#all.some(
+      ([key, value]) => key === "respond" || key === SECRET_RESPOND || (key === RESPOND && asksAgents(value)),
+    );
   }
 
   /** Members of the sidecar's container definition, keys in camelCase. */
@@ -258,4 +259,13 @@ function known(): string {
 
 function invalid(setting: string, reason: string): VedetteError {
   return new VedetteError("VEDETTE_SETTING_INVALID", { setting, reason });
+}
+
+/** Whether rows of `respond:` have one that the host does not do by itself. What is no JSON is a path. */
+function asksAgents(rows: string): boolean {
+  try {
+    return (JSON.parse(rows) as { action?: unknown }[]).some(({ action }) => action !== "capture");
+  } catch {
+    return true;
+  }
 }

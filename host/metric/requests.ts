@@ -79,9 +79,9 @@ export interface RequestQuery {
 export const STEP_S = 30;
 /** Steps that are kept: an hour. */
 const STEPS = 3_600 / STEP_S;
-/** Rows of one tenant, or of the operator, and of all together. */
+/** Rows of one tenant, or of the operator, and of all tenants together. */
 export const ROWS_OF_OWNER_MAX = 100;
-const ROWS_MAX = 400;
+const TENANTS_ROWS_MAX = 400;
 /** Characters that are kept of a label. */
 const TEXT_MAX = 300;
 /** A look costs: two that come so soon one after the other are one, s. */
@@ -96,7 +96,8 @@ const COARSE = 2 ** EXPONENTIAL.scale;
 interface Step {
   /** Since the epoch, in steps. */
   readonly at: number;
-  readonly buckets: Uint32Array;
+  /** Counts up to 2^53, as totals are: a tenant's meter says what it likes. */
+  readonly buckets: Float64Array;
   errors: number;
 }
 
@@ -115,7 +116,7 @@ interface Kept {
 export class Requests {
   readonly #measures: () => Measures;
   readonly #now: () => number;
-  readonly #begun: number;
+  #begun: number;
   readonly #rows = new Map<string, Kept>();
   /** Requests that found no row, by tenant and step. */
   readonly #leftOut = new Map<string | null, Map<number, number>>();
@@ -135,6 +136,7 @@ export class Requests {
     const now = this.#now();
     if (Math.abs(now - this.#looked) < LOOK_S) return;
     this.#looked = now;
+    this.#begun = Math.min(this.#begun, now);
     const at = Math.floor(now / STEP_S);
     this.#forget(at);
     for (const { owner, metrics } of this.#measures().scopes)
@@ -187,8 +189,10 @@ export class Requests {
     const key = JSON.stringify([owner.tenant, owner.policy, instrument.name, bounds, service, method, route]);
     const known = this.#rows.get(key);
     if (known !== undefined) return known;
-    const own = [...this.#rows.values()].filter(({ owner: { tenant } }) => tenant === owner.tenant).length;
-    if (own >= ROWS_OF_OWNER_MAX || this.#rows.size >= ROWS_MAX) return null;
+    const tenants = [...this.#rows.values()].map(({ owner: { tenant } }) => tenant);
+    const isOwnFull = tenants.filter((tenant) => tenant === owner.tenant).length >= ROWS_OF_OWNER_MAX;
+    const areTenantsFull = tenants.filter((tenant) => tenant !== null).length >= TENANTS_ROWS_MAX;
+    if (isOwnFull || (areTenantsFull && owner.tenant !== null)) return null;
     const labels = { service: cut(service), method: cut(method), route: cut(route) };
     const saysErrors = instrument.labels.includes(FAILURE);
     const row = { id: ++this.#ids, owner, metric: instrument.name, labels, bounds, saysErrors, steps: [] };
@@ -196,14 +200,16 @@ export class Requests {
     return row;
   }
 
+  /** What is too old, and steps that are yet to come: the clock was set back. */
   #forget(at: number): void {
     const first = at - STEPS + 1;
     for (const [key, { steps }] of this.#rows) {
       while (steps[0] !== undefined && steps[0].at < first) steps.shift();
+      while ((steps.at(-1)?.at ?? at) > at) steps.pop();
       if (steps.length === 0) this.#rows.delete(key);
     }
     for (const [tenant, steps] of this.#leftOut) {
-      for (const step of steps.keys()) if (step < first) steps.delete(step);
+      for (const step of steps.keys()) if (step < first || step > at) steps.delete(step);
       if (steps.size === 0) this.#leftOut.delete(tenant);
     }
   }
@@ -232,7 +238,7 @@ function coarseBounds(instrument: Instrument): readonly number[] {
 function add(row: Kept, at: number, { kind }: Instrument, more: readonly number[], failed: number): void {
   let step = row.steps.at(-1);
   if (step === undefined || step.at < at) {
-    step = { at, buckets: new Uint32Array(row.bounds.length + 1), errors: 0 };
+    step = { at, buckets: new Float64Array(row.bounds.length + 1), errors: 0 };
     row.steps.push(step);
   }
   step.errors += failed;

@@ -186,6 +186,7 @@ async function rested(host: Host, before: Look): Promise<Look> {
     return (
       look.descriptors <= before.descriptors + REST.descriptors &&
       look.threads <= before.threads + REST.threads &&
+      look.rssMib <= before.rssMib + REST.rssMib &&
       (await host.health()) === 200
     );
   };

@@ -257,10 +257,17 @@ test("a row that does not know what a condition asks is shown as undecided, and 
   const nmap = { name: "nmap", exepath: "/tmp/nmap", pid: 60 };
   const fdTo = (host: number): string => `tcp 10.0.0.5:9->192.0.2.${host}:80`;
   const scan = Array.from({ length: 120 }, (_, i): Short => ["connect", { proc: nmap, fd: fdTo(i + 1), res: 0 }]);
-  const long = { name: "java", exepath: "/usr/bin/java", pid: 61, args: ["-cp", "x".repeat(5_000), "Evil"] };
-  const middle = { name: "java", exepath: "/usr/bin/java", pid: 62, args: ["-cp", "y".repeat(3_000), "Evil"] };
+  const long = { name: "java", exepath: "/usr/bin/java", pid: 61, exe: "java", args: ["-cp", "x".repeat(4_087)] };
+  const middle = {
+    name: "java",
+    exepath: "/usr/bin/java",
+    pid: 62,
+    exe: "java",
+    args: ["-cp", "y".repeat(4_080), "Evil"],
+  };
+  const unread = { name: "java", exepath: "/usr/bin/java", pid: 63, exe: null, args: null };
   control.onBatch(
-    batchOf(...scan, ["connect", { proc: long, fd: OUT, res: 0 }], ["connect", { proc: middle, fd: OUT, res: 0 }]),
+    batchOf(...scan, ...[long, middle, unread].map((proc): Short => ["connect", { proc, fd: OUT, res: 0 }])),
   );
   const under = async (condition: string): Promise<string[]> =>
     (await pageOf(path, `?filter=${encodeURIComponent(condition)}`)).items.map(
@@ -270,8 +277,17 @@ test("a row that does not know what a condition asks is shown as undecided, and 
   assert.equal(await under("fd.rip = 192.0.2.7"), ["60 rest?", "60"]);
   assert.equal(await under("evt.type = listen and fd.lip = 192.0.2.7"), []);
   assert.equal(await under("proc.name = curl"), []);
-  assert.equal(await under("proc.cmdline contains Evil"), ["62", "61?"]);
-  assert.equal(await under("proc.name = java and fd.rport = 443"), ["62", "61", "60 rest?"]);
+  assert.equal(await under("proc.cmdline contains Evil"), ["63?", "62", "61?"]);
+  assert.equal(await under("proc.name = java and fd.rport = 443"), ["63", "62", "61", "60 rest?"]);
+});
+
+test("paths and commands of bytes that are no text, each three when it is decoded, do not stop a condition", async () => {
+  const path = newPath();
+  const control = await opened({ control: path });
+  const bad = "\ufffd".repeat(4_096);
+  for (let pid = 100; pid < 180; pid++)
+    control.onBatch(batchOf(["connect", { proc: { name: "x", exepath: bad, args: [bad], pid }, fd: OUT, res: 0 }]));
+  assert.is((await pageOf(path, `?limit=1000&filter=${encodeURIComponent("fd.rport = 443")}`)).items.length, 80);
 });
 
 test("pages follow one another without a gap, while rows are made", async () => {

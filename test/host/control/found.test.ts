@@ -53,6 +53,8 @@ test("whoever floods forgets his own, which is told as not known; others' counts
   assert.equal(found.ofProcess(viewerOf("a"), first), { findings: null, incident: null });
   assert.is(found.ofProcess(OPERATOR, first).findings, null, "to the operator it is not known, either");
   assert.is(found.ofProcess(viewerOf("b"), first).findings, 0, "of b nothing was forgotten");
+  const younger = first.replace(/@.*/, `@${about("a", 1).finding!.event.time + 1n}`);
+  assert.is(found.ofProcess(OPERATOR, younger).findings, 0, "it began after what was forgotten");
   assert.is(found.ofProcess(viewerOf("a"), last).findings, 1);
 });
 

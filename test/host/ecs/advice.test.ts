@@ -354,6 +354,12 @@ test("P12: where rows of respond ask the agents for something, they get --respon
   assert.is(made("", `respond: [{rules: ['"action":"kill"'], action: capture}]\n`).asks, 0);
   const none = made(first.text, "respond: []\n");
   assert.equal([none.asks, none.variables.VEDETTE_RESPOND], [0, undefined]);
+  // Rows that are set by hand, as text or as a secret.
+  const rows = (action: string): string =>
+    `container.environment.VEDETTE_RESPOND=[ {"rules": ["a"], "action": "${action}"} ]`;
+  assert.is(made("", "{}\n", rows("kill")).asks, 1);
+  assert.is(made("", "{}\n", rows("capture")).asks, 0);
+  assert.is(made("", "{}\n", "container.secrets.VEDETTE_RESPOND=arn:aws:ssm:eu-west-1:1:parameter/rows").asks, 1);
   // Rows that are in the sidecar alone: who asks cannot be known here, and may be said.
   const file = made("", "respond: /rules/respond.yaml\n");
   assert.is(file.asks, 1);

@@ -150,4 +150,34 @@ test("a quantile lies within its bucket, and beyond the bounds it is the largest
   assert.is(quantile(0.99, [0, 0], [1]), 1);
 });
 
+test("tenants together have their bound, and the operator has rows of his own beside it", () => {
+  const { requests, measure, pass } = opened();
+  for (const tenant of ["a", "b", "c", "d", "e"])
+    for (let i = 0; i < ROWS_OF_OWNER_MAX; i++)
+      measure({ ...owner("m"), tenant }, ["nginx", "GET", `/${i}`, ""], [1, 0, 0, 0]);
+  pass(1);
+  measure(owner("m"), OK, [1, 0, 0, 0]);
+  pass(1);
+  const of = (name: string | null) => requests.view(ALL, (tenant) => tenant === name);
+  assert.is(of(null).items.length, 1);
+  assert.equal([of("e").items.length, of("e").left_out], [0, ROWS_OF_OWNER_MAX]);
+});
+
+test("a clock that was ahead and is set back leaves no requests of the future", () => {
+  const { requests, measure, pass } = opened();
+  pass(3_600);
+  measure(owner("m"), OK, [5, 0, 0, 0]);
+  pass(1);
+  pass(-3_600);
+  measure(owner("m"), OK, [2, 0, 0, 0]);
+  pass(2);
+  pass(600);
+  measure(owner("m"), OK, [1, 0, 0, 0]);
+  pass(2);
+  assert.equal(
+    requests.view({ ...ALL, minutes: 5 }, everything).items.map((row) => row.requests),
+    [1],
+  );
+});
+
 test.run();

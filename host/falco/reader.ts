@@ -4,6 +4,7 @@
 import type { Collector } from "./collector.js";
 import { LoadError, type LoadResult } from "./load-result.js";
 import { Context } from "./location.js";
+import { readPlainYaml } from "./plain-yaml.js";
 import { readRule } from "./read-rule.js";
 import {
   APPEND_AND_OVERRIDE,
@@ -24,7 +25,8 @@ import { type MapNode, member, type Node, readYaml } from "./yaml.js";
 /** Whether the file was read to its end. */
 export function readRules(content: string, result: LoadResult, collector: Collector): boolean {
   const context = Context.file(result.name);
-  const yaml = readYaml(content);
+  const plain = readPlainYaml(content);
+  const yaml = plain === null ? readYaml(content) : { documents: [plain] };
   if ("failure" in yaml) {
     const { message, at } = yaml.failure;
     result.error("LOAD_ERR_YAML_PARSE", message, context.enter(at, "value for"));

@@ -176,7 +176,8 @@ function convertOwn(node: unknown, reading: Reading, depth: number): Node {
   return { kind: "scalar", at, text };
 }
 
-const NULLS = new Set(["", "~", "null", "Null", "NULL"]);
+/** What an unquoted text is that is none. */
+export const NULLS = new Set(["", "~", "null", "Null", "NULL"]);
 
 // Falco counts lines and columns from 0, and bytes rather than characters.
 function locator(text: string, lines: LineCounter): (offset: number) => Position {

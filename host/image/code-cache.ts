@@ -20,11 +20,16 @@ if (manner === "all") replayFirst();
 else serve();
 
 function replayFirst(): void {
-  const [rules, capture] = [join(scratch, "rules.yaml"), join(scratch, "empty.scap")];
-  writeFileSync(rules, SAMPLE_RULES);
+  const capture = join(scratch, "empty.scap");
   writeFileSync(capture, EMPTY_CAPTURE);
+  // By the reader of plain files and, for the mark, by the library (falco/reader.ts).
+  const files = [SAMPLE_RULES, `---\n${SAMPLE_RULES}`].map((text, i) => {
+    const file = join(scratch, `rules${i}.yaml`);
+    writeFileSync(file, text);
+    return file;
+  });
   process.once("beforeExit", serve);
-  start("replay", capture, "--falco-rules", rules);
+  start("replay", capture, ...files.flatMap((file) => ["--falco-rules", file]));
 }
 
 function serve(): void {

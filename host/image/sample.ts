@@ -5,7 +5,9 @@
 /** A file of rules. */
 export const SAMPLE_RULES = `
 - required_engine_version: 0.57.0
-- required_plugin_versions: [{name: container, version: 0.4.0}]
+- required_plugin_versions:
+    - name: container
+      version: 0.4.0
 - list: shells
   items: [bash, sh, "a b"]
 - list: more
@@ -55,7 +57,8 @@ export const SAMPLE_RULES = `
   enabled: true
 - rule: connected
   condition: and not proc.name in (shells)
-  override: {condition: append}
+  override:
+    condition: append
 `;
 
 const [SECTION_HEADER, MAGIC, SIZE] = [0x0a0d0d0a, 0x1a2b3c4d, 28];

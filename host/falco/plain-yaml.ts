@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads at once what nearly all rule files are written in: blocks of maps and lists, lists in brackets, texts
 // that are plain, quoted or folded, and comments, all in ASCII. The library (yaml.ts) reads all of YAML, and
-// says what is wrong. But it took 0.13 s of CPU for Falco's official rules, a tenth of a whole replay: it makes
-// a token, a node and a range of everything, by generators that V8 must first compile.
+// says what is wrong. But it took 0.13 s of CPU for Falco's official rules, a tenth of a whole replay: it
+// makes a token, a node and a range of everything, by generators that V8 must first compile.
 //
 // Where a text is not like that, or not surely, this file gives null, and the library reads it. It never
 // judges: a test holds every text that is read here against the library, places included.

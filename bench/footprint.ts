@@ -2,7 +2,8 @@
 //
 // `npm run bench -- footprint [--json] [--rounds N]`: what Vedette takes in a Fargate task of the smallest
 // size, 0.25 CPU and 512 MiB for all containers together: start-up delay, memory, CPU share, image sizes;
-// each beside the bar it has to meet. Needs root and runc.
+// each beside the bar it has to meet; at last with evidence, outputs, a store and responses on, too. Needs
+// root and runc.
 import { CPU, type Delay, type Load, MEMORY_BYTES, measureFootprint, type Sizes } from "./measure/footprint.js";
 
 const RATES = [1_000, 20_000];
@@ -39,7 +40,8 @@ function delayRows({ plain, availability, security, securityCold, coldCpu }: Del
 }
 
 function loadRows(load: Load): Row[] {
-  const at = (what: string) => `${what}, ${load.rate.toLocaleString("en")} events/s`;
+  const all = load.isEverythingOn ? ", all on" : "";
+  const at = (what: string) => `${what}, ${load.rate.toLocaleString("en")} events/s${all}`;
   const share = (cpu: number) => `${(cpu * 100).toFixed(1)} %`;
   return [
     {
@@ -49,7 +51,7 @@ function loadRows(load: Load): Row[] {
     },
     {
       what: at("host's memory"),
-      figure: `${load.hostMiB.toFixed(0)} MiB`,
+      figure: `${load.hostMiB.toFixed(0)} MiB, files ${load.hostFilesMiB.toFixed(0)}`,
       bar: [load.hostMiB < BARS.hostMiB, `under ${BARS.hostMiB} MiB`],
     },
     { what: at("agent, of a CPU"), figure: share(load.agentCpu) },
@@ -74,5 +76,5 @@ function sizeRows(sizes: Sizes): Row[] {
 
 function print({ what, figure, bar }: Row): void {
   const beside = bar === undefined ? "" : `${bar[0] ? "met" : "not met"}: ${bar[1]}`;
-  console.log(`${what.padEnd(44)} ${figure.padStart(22)}   ${beside}`);
+  console.log(`${what.padEnd(46)} ${figure.padStart(22)}   ${beside}`);
 }

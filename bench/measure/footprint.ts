@@ -3,10 +3,12 @@
 // A task of 0.25 CPU and 512 MiB in all, as ECS limits one: the sidecar and one static workload, under
 // Docker's seccomp profile and a read-only root. What starts later than it would, what is resident, and which
 // share of a CPU it takes.
-import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { VOLUME_PATH } from "../../host/ecs/layout.js";
+import type { ContainerOptions } from "../../test/lab/bundle.js";
 import { makeRootfs, type Rootfs } from "../../test/lab/rootfs.js";
 import { agentWords, fillVolume, isListening, metric, SIDECAR, startSidecar, volume } from "../../test/lab/sidecar.js";
 import { type Container, Task, within } from "../../test/lab/task.js";
@@ -35,6 +37,8 @@ export interface Delay {
 
 export interface Load {
   readonly rate: number;
+  /** Evidence, a collector, Firehose, a store and responses in dry-run beside the pack. */
+  readonly isEverythingOn: boolean;
   /** What the program made in the time, and what was lost of its events. */
   readonly events: number;
   readonly lost: number;
@@ -42,6 +46,8 @@ export interface Load {
   readonly agentMiB: number;
   readonly ringsMiB: number;
   readonly hostMiB: number;
+  /** Of these, pages of files: node's code, mostly, which the kernel can drop and read again. */
+  readonly hostFilesMiB: number;
   /** Of one CPU. */
   readonly agentCpu: number;
   readonly hostCpu: number;
@@ -63,6 +69,7 @@ export async function measureFootprint(rates: readonly number[], rounds: number)
     const delay = await lab.delays(rounds);
     const loads: Load[] = [];
     for (const rate of rates) loads.push(await lab.load(rate));
+    loads.push(await lab.load(Math.max(...rates), everything(task)));
     return { delay, loads, sizes: sizes() };
   } finally {
     await task.close();
@@ -111,8 +118,10 @@ class Lab {
     return Number(last! - first!) / 1e6;
   }
 
-  async load(rate: number): Promise<Load> {
-    const sidecar = startSidecar(this.#task);
+  async load(rate: number, more: Partial<ContainerOptions> & { words?: readonly string[] } = {}): Promise<Load> {
+    const isEverythingOn = more.words !== undefined;
+    const receiver = isEverythingOn ? startReceiver(this.#task) : null;
+    const sidecar = startSidecar(this.#task, more);
     await isListening(sidecar);
     const container = this.#start([...agentWords(), "/srv/paced", String(rate), String(LOAD_S)]);
     await sleep(EDGE_MS);
@@ -128,13 +137,17 @@ class Lab {
       agentMiB: resident(agent, "VmRSS") - resident(agent, "RssShmem"),
       ringsMiB: resident(agent, "RssShmem"),
       hostMiB: resident(host, "VmRSS"),
+      hostFilesMiB: resident(host, "RssFile"),
     };
     const { stdout, stderr } = await within(container.ended, RUN_MS_MAX, "the workload did not end");
     if (stdout === "") throw new Error(`the workload printed nothing: ${stderr}`);
     const lost = metric(this.#task, "vedette_lost_events_total", `"app"`);
+    if (isEverythingOn && metric(this.#task, "vedette_output_sent_total", '"lake"') === 0)
+      throw new Error(`Firehose got nothing: ${sidecar.stderr}`);
     await stop(sidecar);
+    receiver?.kill();
     const shares = { agentCpu: agentCpu!, hostCpu: hostCpu!, workloadCpu: workloadCpu! };
-    return { rate, events: Number(stdout), lost, ...memory, ...shares };
+    return { rate, isEverythingOn, events: Number(stdout), lost, ...memory, ...shares };
   }
 
   #start(args: readonly string[]): Container {
@@ -148,6 +161,36 @@ class Lab {
       args,
     });
   }
+}
+
+const RECEIVER_PORT = 4318;
+/** Answers a collector's questions and Firehose's: it has taken all. */
+const RECEIVER = `require("http").createServer((request, answer) => request.resume().on("end",
+  () => answer.end('{"FailedPutCount":0}'))).listen(${RECEIVER_PORT}, "127.0.0.1")`;
+
+function startReceiver(task: Task): ChildProcess {
+  return spawn("ip", ["netns", "exec", task.name, process.execPath, "-e", RECEIVER], { stdio: "ignore" });
+}
+
+/** What the sidecar is started with so that all of it is on. The workload's first open is a finding then. */
+function everything(task: Task): Partial<ContainerOptions> & { words: readonly string[] } {
+  const put = (name: string, text: string): string => {
+    writeFileSync(join(task.volume, name), text);
+    return `${VOLUME_PATH}/${name}`;
+  };
+  const rule = "condition: evt.type=openat and fd.name=/dev/zero, output: opened, desc: d, priority: WARNING";
+  const rules = put("rules.yaml", `- {rule: Opened, ${rule}}\n`);
+  const respond = put("respond.yaml", "respond: [{rules: [Opened], action: kill-tree, mode: dry-run}]\n");
+  const at = `http://127.0.0.1:${RECEIVER_PORT}`;
+  const outputs = [
+    `  siem: {type: otlp, url: "${at}", metrics: true, metrics_every_s: 5}`,
+    `  lake: {type: firehose, stream: alerts, region: eu-west-1, endpoint: "${at}"}`,
+  ];
+  const config = put("vedette.yaml", `outputs:\n${outputs.join("\n")}\n`);
+  const kept = ["--evidence", `${VOLUME_PATH}/evidence`, "--store", `${VOLUME_PATH}/store`];
+  const environment = { AWS_ACCESS_KEY_ID: "AKIDONE", AWS_SECRET_ACCESS_KEY: "secret" };
+  const words = ["--policy", "pack", "--falco-rules", rules, "--respond", respond, "--config", config, ...kept];
+  return { words, environment };
 }
 
 async function stop(sidecar: Container): Promise<void> {

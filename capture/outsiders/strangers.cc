@@ -244,13 +244,20 @@ bool Strangers::shares_mounts(Tid process) const {
   return share_any(mounts_of(ProcPath("self/mountinfo")), mounts_of(ProcPath(process, "mountinfo")));
 }
 
+// Only who is seen to have other mounts: one that cannot be looked at is held to our rows.
+bool Strangers::is_neighbour(Tid process) const {
+  if (own_namespace_) return false;
+  const std::vector<uint64_t> ours = mounts_of(ProcPath("self/mountinfo")), theirs = mounts_of(ProcPath(process, "mountinfo"));
+  return !ours.empty() && !theirs.empty() && !share_any(ours, theirs);
+}
+
 void Strangers::found(Tid process) {
   const uint64_t now = context_.clock.now_ns();
   const std::optional<Program> program = Program::of(process);
   const Result<void> attached = program ? attach(process) : Errno(ESRCH);
   if (!attached && attached.error().get() == ESRCH) return void(++unseen_);
   const bool is_first = context_.state.on_found(number(process), now);
-  if (!own_namespace_ && !shares_mounts(process)) context_.state.on_neighbour(number(process), now);
+  if (is_neighbour(process)) context_.state.on_neighbour(number(process), now);
   if (is_first) context_.session_start(process, attached ? 0 : -attached.error().get());
   if (attached) return;
   Refused& one = refused_.emplace_back(Refused{.process = process, .start = program->start, .told_words = {}, .changed_ns = now, .why = attached.error().get()});

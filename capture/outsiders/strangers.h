@@ -75,6 +75,7 @@ class Strangers : public Outsiders {
   bool is_watched(const Sight& sight) const;
   bool is_of_host(const Sight& sight) const;
   bool shares_mounts(Tid process) const;
+  bool is_neighbour(Tid process) const;
   Result<void> attach(Tid process);
   Result<void> seize(Tid thread);
   Result<void> attach_threads(Tid process);

@@ -76,7 +76,7 @@ export function ended(e: Shutdown): void {
 
 @meter({ name: "closes" })
 export function closed(e: Close): void {
-  tell(e, CONNECTIONS.ended(e));
+  tell(e, CONNECTIONS.closed(e));
 }
 
 function tell(e: Event, finished: i32): void {

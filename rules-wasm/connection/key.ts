@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // By what a connection is known, and who wrote to it.
+import { Descriptor } from "../descriptor";
 import { Event } from "../event";
 import { mix } from "../string-set";
 import { batchSource } from "../wire/frame";
 
 const NOTHING: u64 = 0x8000000000000000;
+
+const UDP: u64 = 17;
+
+/** Whether bytes come in their order there, and from one peer. */
+export function isStream(fd: Descriptor): bool {
+  return (fd.isInetSocket && fd.l4proto != UDP) || fd.isUnixSocket;
+}
 
 /** A socket by its inode, else by its number in the process. */
 export function socketOf(e: Event): u64 {

@@ -6,7 +6,7 @@
 // connection unsure: nothing is told of it until it has rested for a second, and then bytes begin with a
 // request.
 import { at, begin, seen, skip, total } from "../connection/cursor";
-import { socketOf, writerOf } from "../connection/key";
+import { isStream, socketOf, writerOf } from "../connection/key";
 import { hours, seconds } from "../duration";
 import { Event } from "../event";
 import { Errno } from "../generated/flags";
@@ -89,6 +89,8 @@ export abstract class PairedProtocol {
   protected abstract answer(c: usize): void;
   /** An answer of which the end was not seen has ended; its request waits. */
   protected abstract finishCut(c: usize): void;
+  /** What is known of the answer underway is forgotten. */
+  protected abstract forgetAnswer(c: usize): void;
 
   /** A connection was accepted: whatever had its inode before is over. */
   accepted(e: Event): void {
@@ -97,7 +99,7 @@ export abstract class PairedProtocol {
 
   /** A connection was made, or is being made. */
   connected(e: Event): void {
-    if (e.fd.isSocket && (!e.failed || e.failedWith(Errno.EINPROGRESS))) this.connect(e, true);
+    if (isStream(e.fd) && (!e.failed || e.failedWith(Errno.EINPROGRESS))) this.connect(e, true);
   }
 
   /** Bytes were read. Gives how many operations are finished by that. */
@@ -118,20 +120,21 @@ export abstract class PairedProtocol {
   /** Messages were received or sent in one call that says how many, and not how many bytes. */
   messages(e: Event): i32 {
     this.count = 0;
-    const c = e.res > 0 && e.fd.isSocket ? this.connections.find(socketOf(e), e.time) : 0;
-    if (c != 0) this.lose(c);
+    const c = e.res > 0 && isStream(e.fd) ? this.connections.find(socketOf(e), e.time) : 0;
+    if (c == 0) return 0;
+    this.lose(c);
+    store<u64>(c, e.time, LAST);
     return 0;
   }
 
-  /** A descriptor was closed, or nothing more is written by it. Gives how many operations that finishes. */
+  /** Nothing more is written by this descriptor. Gives how many operations are finished by that. */
   ended(e: Event): i32 {
-    this.count = 0;
-    if (!e.fd.isSocket) return 0;
-    this.key = socketOf(e);
-    this.now = e.time;
-    const c = this.connections.find(this.key, e.time);
-    if (c != 0 && load<u8>(c, IS_CUT_OUT) != 0 && load<u64>(c, MOVER) == writerOf(e)) this.endCut(c);
-    return this.count;
+    return this.end(e, false);
+  }
+
+  /** A descriptor was closed. Gives how many operations are finished by that. */
+  closed(e: Event): i32 {
+    return this.end(e, true);
   }
 
   /**
@@ -248,6 +251,13 @@ export abstract class PairedProtocol {
     this.waiting.drop(mix(this.key, first));
   }
 
+  /** An answer has come that no request waits for: this is another protocol, or a request was not seen. */
+  protected doubt(c: usize): void {
+    if (load<u8>(c, SPEAKS) == 0) return this.beOther(c);
+    this.unsynced++;
+    this.lose(c);
+  }
+
   /** What is said here is another protocol, or not in pairs any more. */
   protected beOther(c: usize): void {
     if (load<u8>(c, SPEAKS) == 0) store<u32>(c, load<u32>(c, NEXT), FIRST); // they were no requests
@@ -262,6 +272,17 @@ export abstract class PairedProtocol {
     this.unsynced += <f64>(next - first);
     store<u32>(c, next, FIRST);
     store<u8>(c, <u8>UNSURE, MODE);
+  }
+
+  private end(e: Event, isClosed: bool): i32 {
+    this.count = 0;
+    if (!isStream(e.fd)) return 0;
+    this.key = socketOf(e);
+    this.now = e.time;
+    const c = this.connections.find(this.key, e.time);
+    if (c == 0 || load<u8>(c, IS_CUT_OUT) == 0 || load<u64>(c, MOVER) != writerOf(e)) return 0;
+    if (isClosed || load<u8>(c, IS_CLIENT) == 0) this.endCut(c); // a client that writes no more may still read
+    return this.count;
   }
 
   private connect(e: Event, isClient: bool): void {
@@ -292,13 +313,13 @@ export abstract class PairedProtocol {
   /** Bytes were moved: requests, or answers. */
   private moved(e: Event, address: usize, size: u32, areRequests: bool): i32 {
     this.count = 0;
-    if (e.res <= 0 || !e.fd.isSocket) return 0;
+    if (e.res <= 0 || !isStream(e.fd)) return 0;
     const c = this.of(e), last = load<u64>(c, LAST);
     store<u64>(c, e.time, LAST);
     begin(address, size, e.res);
     if (areRequests) {
       this.from = load<u8>(c, IS_CLIENT) != 0 ? e.time - e.latency : e.time;
-      this.takeRequests(c, e.time - min(last, e.time));
+      this.takeRequests(c, this.from - min(last, this.from));
     } else {
       if (this.isFollowed(c) && load<u8>(c, IS_CUT_OUT) == 0) this.answer(c);
       skip(total);
@@ -314,7 +335,9 @@ export abstract class PairedProtocol {
     if (load<u8>(c, MODE) != FOLLOWED) return;
     if (load<u8>(c, IS_CUT_OUT) != 0) this.endCut(c);
     if (load<u8>(c, IS_CUT_IN) != 0) {
-      if (this.isWaiting(c) || !this.isRequest(at, seen)) return; // more of it
+      const isNext = this.isRequest(at, seen);
+      if (isNext && this.isWaiting(c)) return this.lose(c); // its client does not wait, or this only looks like one
+      if (!isNext) return; // more of it
       store<u8>(c, 0, IS_CUT_IN);
       this.startAnew(c);
     }
@@ -338,6 +361,7 @@ export abstract class PairedProtocol {
   /** An answer of which the end was not seen has ended: its client asks for more, or is gone. */
   private endCut(c: usize): void {
     if (this.isWaiting(c)) this.finishCut(c);
+    this.forgetAnswer(c);
     store<u8>(c, 0, IS_CUT_OUT);
   }
 }

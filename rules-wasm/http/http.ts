@@ -9,7 +9,7 @@
 //   const HTTP = new HttpServer();
 //   ... for (let i = 0, n = HTTP.received(e, e.data); i < n; i++) DURATION.label(HTTP.method(i)) ... .record(HTTP.seconds(i));
 import { at, begin, seen, skip, total } from "../connection/cursor";
-import { socketOf, writerOf } from "../connection/key";
+import { isStream, socketOf, writerOf } from "../connection/key";
 import { Event } from "../event";
 import { Errno } from "../generated/flags";
 import { hours } from "../duration";
@@ -146,7 +146,7 @@ abstract class Http {
 
   private end(e: Event, isOfWriter: bool): i32 {
     this.count = 0;
-    if (!e.fd.isSocket) return 0;
+    if (!isStream(e.fd)) return 0;
     this.routes.makeRoom();
     const key = socketOf(e), c = this.connections.find(key, e.time);
     if (c != 0 && (!isOfWriter || load<u64>(c, WRITER) == writerOf(e))) this.endOpen(c, key, e);
@@ -186,7 +186,7 @@ abstract class Http {
   }
 
   private isOurs(e: Event): bool {
-    return e.fd.is_server != this.isClient && e.fd.isSocket;
+    return e.fd.is_server != this.isClient && isStream(e.fd);
   }
 
   private requests(e: Event, address: usize, size: u32): i32 {
@@ -487,7 +487,7 @@ export class HttpClient extends Http {
 
   /** A connection was made, or is being made. */
   connected(e: Event): void {
-    if (e.fd.isSocket && (!e.failed || e.failedWith(Errno.EINPROGRESS))) this.begun(e);
+    if (isStream(e.fd) && (!e.failed || e.failedWith(Errno.EINPROGRESS))) this.begun(e);
   }
 }
 
@@ -546,12 +546,10 @@ function chunks(c: usize, way: u32): bool {
       const more = min(want, total);
       skip(more);
       want -= more;
-      if (want == 0) state = AFTER_DATA;
-      continue;
-    }
-    if (state == AFTER_DATA && seen == 0 && total >= 2) {
-      skip(2); // nothing else can stand there
-      state = SIZE;
+      if (want != 0) continue;
+      const isUnseen = seen == 0 && total >= 2;
+      if (isUnseen) skip(2); // nothing but the line's end can stand there
+      state = isUnseen ? SIZE : AFTER_DATA;
       continue;
     }
     if (seen == 0 || want >> 48 != 0) {

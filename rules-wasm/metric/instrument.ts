@@ -138,7 +138,9 @@ export function giveLabel<T>(to: usize, value: T): void {
   else giveStr(changetype<Str>(value));
 }
 
+/** The wire's integer without a value is an empty label. */
 function giveNumber(value: i64): void {
+  if (value == i64.MIN_VALUE) return giveBytes(scratch, 0);
   const isNegative = value < 0;
   if (isNegative) store<u8>(scratch, 0x2d);
   const end = writeNumber(isNegative ? 0 - <u64>value : <u64>value, 10, scratch + usize(isNegative));

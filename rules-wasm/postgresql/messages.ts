@@ -62,6 +62,10 @@ export const SYNC: u32 = 0x53; // S
 export const CALL: u32 = 0x46; // F
 /** What a client sends that belongs to a request. */
 const OF_UNIT = "QPBEDCSFH";
+/** Those of them that no server says. */
+const BEGINS = "QPBF";
+/** What begins with three more letters is a text, and no message with its length. */
+const PLAUSIBLE_MAX: u32 = 1 << 24;
 
 /** A statement is complete. */
 export const COMPLETE: u32 = 0x43; // C
@@ -69,6 +73,8 @@ export const COMPLETE: u32 = 0x43; // C
 export const ERROR: u32 = 0x45; // E
 /** The end of an answer. */
 export const READY: u32 = 0x5a; // Z
+/** The server waits for rows. */
+export const COPY_IN: u32 = 0x47; // G
 /** Replication begins. */
 export const COPY_BOTH: u32 = 0x57; // W
 /** All that a server says. */
@@ -119,7 +125,12 @@ export function isOfUnit(from: usize, size: u32): bool {
 
 /** Whether bytes begin as a request does: what it is, and a length that can be. */
 export function isRequest(from: usize, size: u32): bool {
-  return size >= 5 && isOfUnit(from, size) && bigEndian(from + 1) - 4 < LENGTH_MAX;
+  return size >= 5 && isOneOf(load<u8>(from), BEGINS) && bigEndian(from + 1) - 4 < PLAUSIBLE_MAX;
+}
+
+/** Whether bytes begin with the end of a request. */
+export function isSync(from: usize, size: u32): bool {
+  return size > 0 && load<u8>(from) == SYNC;
 }
 
 /** Whether bytes begin with what a server may say without being asked. */
@@ -176,7 +187,7 @@ function beginStartup(p: usize): bool {
 
 function beginBody(p: usize, isFromClient: bool): bool {
   const length = bigEndian(p + HEAD + 1), tag = tagOf(p);
-  if (length - 4 >= LENGTH_MAX || !(isFromClient ? isUpper(tag | 0x20) : isOneOf(tag, OF_SERVER))) return false;
+  if (length - 4 >= LENGTH_MAX || !(isFromClient ? isLetter(tag | 0x20) : isOneOf(tag, OF_SERVER))) return false;
   store<u64>(p, length - 4, LEFT);
   let first = OVER;
   if (isFromClient) {
@@ -209,7 +220,7 @@ function step(p: usize, byte: u32): void {
       if (byte == 0) next = NAME;
       break;
     case SPACE:
-      if (isUpper(byte | 0x20)) {
+      if (isLetter(byte | 0x20)) {
         next = FIRST_WORD;
         keep(p, byte);
       } else if (byte == 0x2d) next = DASH;
@@ -243,7 +254,7 @@ function step(p: usize, byte: u32): void {
       if (byte != 0x2f) next = COMMENT;
       break;
     case FIRST_WORD:
-      if (isUpper(byte | 0x20) || byte == 0x5f) keep(p, byte);
+      if (isLetter(byte | 0x20) || byte == 0x5f) keep(p, byte);
       else next = OVER;
       break;
     case FIELD:
@@ -268,8 +279,8 @@ function keep(p: usize, byte: u32): void {
   store<u8>(p, <u8>(size + 1), WORD_SIZE);
 }
 
-/** Of a letter in lower case. */
-function isUpper(byte: u32): bool {
+/** Of a letter in small. */
+function isLetter(byte: u32): bool {
   return byte - 0x61 < 26;
 }
 

@@ -9,17 +9,16 @@
 //   ... for (let i = 0, n = SQL.received(e, e.data); i < n; i++) DURATION.label(SQL.operation(i)) ... .record(SQL.seconds(i));
 import { at, seen, skip, total } from "../connection/cursor";
 import { OWN, PairedProtocol } from "../connection/paired";
-import { OTHER, Words } from "../connection/words";
+import { Words } from "../connection/words";
 import { hours } from "../duration";
 import { StateTable } from "../state/table";
-import { Str } from "../str";
 import { mix } from "../string-set";
-import { writeUtf8 } from "../text";
-import { setSpan } from "../wire/frame";
 import {
-  BIND, CALL, COMPLETE, COPY_BOTH, DONE, ERROR, EXECUTE, GSS_REQUEST, isIdle, isOfUnit, isRequest, isUnasked, message, MORE, PARSE, PARSER,
-  QUERY, READY, reset, SSL_REQUEST, startup, startupCode, statementOf, SYNC, tagOf, UNSEEN, VERSION_3, wordAt, wordSize,
+  BIND, CALL, COMPLETE, COPY_BOTH, COPY_IN, DONE, ERROR, EXECUTE, GSS_REQUEST, isIdle, isOfUnit, isRequest, isSync,
+  isUnasked, message, MORE, PARSE, PARSER, QUERY, READY, reset, SSL_REQUEST, startup, startupCode, statementOf, SYNC, tagOf,
+  UNSEEN, VERSION_3, wordAt, wordSize,
 } from "./messages";
+import { SQLSTATES } from "./sqlstates";
 
 /** First words of PostgreSQL 17's statements, and of what a server says that it has completed. */
 const OPERATIONS = new Words(
@@ -34,6 +33,7 @@ const OUT: usize = OWN + PARSER;
 const SCENE: usize = OWN + 2 * PARSER; // u8
 const IS_OPEN: usize = SCENE + 1; // u8: a request has begun, and its Sync is to come
 const TOLD: usize = SCENE + 2; // u8: an operation of the oldest request was told
+const COPIES: usize = SCENE + 3; // u8: the oldest request takes rows
 const OWN_SIZE: usize = SCENE + 8 - OWN;
 
 /** What comes next: the client's first message; messages; the server's byte about encryption. */
@@ -45,13 +45,9 @@ const ENCRYPTION: u8 = 2;
 const NO_NAME: u32 = 0xffff;
 const NO_OPERATION: u32 = 0xfffe;
 const NAMES: u32 = 0xffff;
-/** With the name: the request executes something. */
+/** With the name: the request executes something; it is one text, perhaps of several statements. */
 const EXECUTES: u32 = 1 << 16;
-const CODE_SIZE: u32 = 5;
-const UNKNOWN_CODE: u32 = u32.MAX_VALUE;
-/** The text of an error's code, and what names it. */
-const text: usize = memory.data(8);
-const span: usize = memory.data(8);
+const IS_TEXT: u32 = 1 << 17;
 /** The server says no to encryption. */
 const NO: u32 = 0x4e;
 
@@ -71,24 +67,10 @@ export class PostgreSql extends PairedProtocol {
     return OPERATIONS.text(this.nameOf(i));
   }
 
-  /**
-   * The SQLSTATE of the error that answered it, `_OTHER` where it was not seen; empty where none did. It is
-   * good until the next is asked for.
-   */
-  error(i: i32): Str {
+  /** The SQLSTATE of the error that answered it; `_OTHER`: it is not listed; empty: there was none. */
+  error(i: i32): string {
     const error = this.errorOf(i);
-    let size: u32 = 0;
-    if (error == UNKNOWN_CODE) {
-      size = <u32>OTHER.length;
-      writeUtf8(OTHER, text);
-    } else if (error != 0) {
-      size = CODE_SIZE;
-      for (let k = size, rest = error - 1; k > 0; k--, rest /= 36) {
-        const digit = rest % 36;
-        store<u8>(text + k - 1, <u8>(digit < 10 ? digit + 0x30 : digit + 0x37));
-      }
-    }
-    return changetype<Str>(setSpan(span, text, size));
+    return error == 0 ? "" : SQLSTATES.text(error - 1);
   }
 
   protected isRequest(from: usize, size: u32): bool {
@@ -112,7 +94,9 @@ export class PostgreSql extends PairedProtocol {
         reset(p);
         continue;
       }
-      if (isIdle(p) && load<u8>(c, IS_OPEN) == 0 && isOfUnit(at, seen)) {
+      // A server that takes rows answers no Sync. A prepared COPY has one, and another behind its rows.
+      const isIgnored = load<u8>(c, COPIES) != 0 && isSync(at, seen);
+      if (isIdle(p) && load<u8>(c, IS_OPEN) == 0 && isOfUnit(at, seen) && !isIgnored) {
         this.startRequest(c, isFirst);
         if (!this.wait(c, NO_NAME)) return;
         store<u8>(c, 1, IS_OPEN);
@@ -135,19 +119,27 @@ export class PostgreSql extends PairedProtocol {
     if (tag == QUERY || tag == PARSE) {
       const verb = OPERATIONS.number(wordAt(p), wordSize(p));
       this.add(c, verb);
-      if (tag == PARSE && statementOf(p) != 0) store<u32>(this.statements.take(this.statement(p), this.time), verb);
+      if (tag == PARSE && statementOf(p) != 0) this.remember(this.statement(p), verb);
     } else if (tag == BIND) {
       const known = statementOf(p) == 0 ? 0 : this.statements.find(this.statement(p), this.time);
       this.add(c, known == 0 ? 0 : load<u32>(known));
     }
-    if (tag == QUERY || tag == EXECUTE) this.nameLast(c, this.lastName(c) | EXECUTES);
+    if (tag == QUERY) this.nameLast(c, this.lastName(c) | EXECUTES | IS_TEXT);
+    else if (tag == EXECUTE) this.nameLast(c, this.lastName(c) | EXECUTES);
     if (tag == QUERY || tag == SYNC || tag == CALL) store<u8>(c, 0, IS_OPEN);
   }
 
   /** The request that waits last has a statement of this kind. */
   private add(c: usize, verb: u32): void {
     const all = this.lastName(c), name = all & NAMES;
-    this.nameLast(c, (all & EXECUTES) | (name == NO_NAME || name == verb ? verb : 0));
+    this.nameLast(c, (all & ~NAMES) | (name == NO_NAME || name == verb ? verb : 0));
+  }
+
+  /** One that is there with another word may be made anew, or this one fails. */
+  private remember(statement: u64, verb: u32): void {
+    const known = this.statements.find(statement, this.time);
+    const isOther = known != 0 && load<u32>(known) != verb;
+    store<u32>(this.statements.take(statement, this.time), isOther ? 0 : verb);
   }
 
   private statement(p: usize): u64 {
@@ -174,7 +166,7 @@ export class PostgreSql extends PairedProtocol {
       return skip(total);
     }
     while (total > 0) {
-      if (isIdle(p) && !this.isWaiting(c) && !isUnasked(at, seen)) return this.beOther(c);
+      if (isIdle(p) && !this.isWaiting(c) && !isUnasked(at, seen)) return this.doubt(c);
       const came = message(p, false);
       if (came == MORE) return;
       if (came == UNSEEN) return this.cutAnswer(c);
@@ -189,14 +181,22 @@ export class PostgreSql extends PairedProtocol {
   private hear(c: usize, p: usize): void {
     const tag = tagOf(p);
     if (tag == COPY_BOTH) this.beOther(c);
+    else if (tag == COPY_IN) store<u8>(c, 1, COPIES);
     else if (tag == COMPLETE) this.complete(c, OPERATIONS.number(wordAt(p), wordSize(p)), 0);
     else if (tag == ERROR) {
-      const name = this.waitingName(c) & NAMES;
-      if (name != NO_OPERATION) this.complete(c, name == NO_NAME ? 0 : name, codeOf(p));
+      const all = this.waitingName(c), name = all & NAMES;
+      // Of several statements in one text, the first one's word is known alone.
+      const isUnknown = name == NO_NAME || ((all & IS_TEXT) != 0 && load<u8>(c, TOLD) != 0);
+      if (name != NO_OPERATION) this.complete(c, isUnknown ? 0 : name, 1 + SQLSTATES.number(wordAt(p), wordSize(p)));
     } else if (tag == READY) {
       this.answered(c);
-      store<u8>(c, 0, TOLD);
+      this.startAnswer(c);
     }
+  }
+
+  private startAnswer(c: usize): void {
+    store<u8>(c, 0, TOLD);
+    store<u8>(c, 0, COPIES);
   }
 
   private complete(c: usize, operation: u32, error: u32): void {
@@ -211,19 +211,10 @@ export class PostgreSql extends PairedProtocol {
       else this.unsynced++; // nobody knows whether it executes something
     }
     this.answered(c);
-    store<u8>(c, 0, TOLD);
+    this.startAnswer(c);
+  }
+
+  protected forgetAnswer(c: usize): void {
     reset(c + OUT);
   }
-}
-
-/** The number of an error's SQLSTATE: five digits and letters. */
-function codeOf(p: usize): u32 {
-  if (wordSize(p) != CODE_SIZE) return UNKNOWN_CODE;
-  let code: u32 = 0;
-  for (let i: u32 = 0; i < CODE_SIZE; i++) {
-    const byte: u32 = load<u8>(wordAt(p) + i), digit = byte - 0x30, letter = byte - 0x41;
-    if (digit >= 10 && letter >= 26) return UNKNOWN_CODE;
-    code = code * 36 + (digit < 10 ? digit : letter + 10);
-  }
-  return code + 1;
 }

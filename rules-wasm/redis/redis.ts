@@ -7,8 +7,8 @@
 import { at, seen, total } from "../connection/cursor";
 import { OWN, PairedProtocol } from "../connection/paired";
 import {
-  DONE, isArray, isClientByHand, isEmpty, isError, isIdle, isNamed, isPush, isRequest, isUnasked, message, MORE, PARSER, reset,
-  UNSEEN, wordAt, wordSize,
+  DONE, isAnswer, isArray, isClientByHand, isEmpty, isError, isIdle, isNamed, isPush, isRequest, isUnasked, message, MORE,
+  nameAt, nameBytes, PARSER, reset, UNSEEN, wordAt, wordSize,
 } from "./resp";
 import { commands, errors, unpaired } from "./words";
 
@@ -34,8 +34,9 @@ export class Redis extends PairedProtocol {
     return error == 0 ? "" : errors.text(error - 1);
   }
 
+  /** A reply may look like a request, but for the command. */
   protected isRequest(from: usize, size: u32): bool {
-    return isRequest(from, size);
+    return isRequest(from, size) && commands.number(nameAt, nameBytes) != 0;
   }
 
   protected startAnew(c: usize): void {
@@ -68,7 +69,7 @@ export class Redis extends PairedProtocol {
   protected answer(c: usize): void {
     const p = c + OUT;
     while (total > 0) {
-      if (isIdle(p) && !this.isWaiting(c) && !isUnasked(at, seen)) return this.beOther(c);
+      if (isIdle(p) && !this.isWaiting(c) && !isUnasked(at, seen)) return this.doubt(c);
       const came = message(p, false);
       if (came == MORE) return;
       if (came == UNSEEN) return this.cutAnswer(c);
@@ -78,7 +79,12 @@ export class Redis extends PairedProtocol {
   }
 
   protected finishCut(c: usize): void {
-    this.finish(c);
+    if (isAnswer(c + OUT)) return this.finish(c);
+    this.unsynced++; // a push was cut, or the reply behind it was not seen
+    this.answered(c);
+  }
+
+  protected forgetAnswer(c: usize): void {
     reset(c + OUT);
   }
 

@@ -46,6 +46,9 @@ const CR: u32 = 0x0d;
 const BLANK: u32 = 0x20;
 const CLIENT_SIZE: u32 = 6;
 
+/** For a command in capital letters. */
+const capitals: usize = memory.data(24);
+
 const ARRAY: u32 = 0x2a; // *
 const STRING: u32 = 0x24; // $
 const ERROR: u32 = 0x2d; // -
@@ -98,9 +101,41 @@ export function isClientByHand(p: usize): bool {
   return load<u8>(p, TOP) != ARRAY && isClient(p);
 }
 
-/** Whether bytes begin as a request of a client does: `*3`, not a word by hand. */
+/** Where the command is of the request that isRequest was asked about last. */
+export let nameAt: usize = 0;
+/** Its bytes. */
+export let nameBytes: u32 = 0;
+
+/** Whether bytes begin as a request of a client does, with all of its command: `*2 $3 GET`. */
 export function isRequest(from: usize, size: u32): bool {
-  return size >= 2 && load<u8>(from) == ARRAY && <u32>load<u8>(from, 1) - 0x31 < 9;
+  if (!isArray(from, size)) return false;
+  const end = from + size, first = lineEnd(from + 1, end);
+  if (first == 0 || first + 1 >= end || load<u8>(first) != STRING) return false;
+  const second = lineEnd(first + 1, end);
+  if (second == 0) return false;
+  nameAt = second;
+  nameBytes = 0;
+  while (second + nameBytes < end && load<u8>(second + nameBytes) != CR) nameBytes++;
+  if (second + nameBytes >= end || nameBytes > WORD_MAX) return false;
+  for (let i: u32 = 0; i < nameBytes; i++) {
+    const byte: u32 = load<u8>(second + i);
+    store<u8>(capitals + i, <u8>(byte - 0x61 < 26 ? byte - 0x20 : byte));
+  }
+  nameAt = capitals;
+  return true;
+}
+
+/** Behind a number and the end of its line; 0: there is none, or it is not all there. */
+function lineEnd(from: usize, end: usize): usize {
+  let at = from;
+  while (at < end && <u32>load<u8>(at) - 0x30 < 10) at++;
+  return at > from && at + 1 < end && load<u8>(at) == CR && load<u8>(at + 1) == LF ? at + 2 : 0;
+}
+
+/** Whether the message that is underway, or has ended, answers a request. */
+export function isAnswer(p: usize): bool {
+  const top: u32 = load<u8>(p, TOP);
+  return top != 0 && top != PUSH;
 }
 
 /** Whether bytes begin as an array does, and so as the first request of a connection. */

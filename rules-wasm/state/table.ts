@@ -86,7 +86,7 @@ export class StateTable {
   /** Forgets `key`. */
   drop(key: u64): void {
     const wanted = key == 0 ? ZERO : key;
-    regionDirty = 1;
+    if (this.isKept) regionDirty = 1;
     let entry = this.set(wanted);
     for (let i: usize = 0; i < WAYS; i++, entry += this.stride) {
       if (load<u64>(entry) == wanted) store<u64>(entry, 0);

@@ -39,27 +39,34 @@ export class Meter {
     this.#snaplen = snaplen;
   }
 
-  /** `isClient`: the steps are seen from the other end, so what is read here is written there. */
+  /**
+   * `isClient`: the steps are seen from the other end, so what is read here is written there. `isUnix`: that,
+   * on a Unix socket.
+   */
   judge(
     steps: readonly Step[],
     ino = 7,
     lost = 0,
-    { exepath = this.#exepath, agent = 0, isClient = false } = {},
+    { exepath = this.#exepath, agent = 0, isClient = false, isUnix = false } = {},
   ): this {
     const short = new ShortEvents();
-    const fd = isClient
-      ? { type: "4", ino, flags: DescriptorFlag.connected, sip: "192.0.2.1", sport: 4711 }
-      : { type: "4", ino, flags: DescriptorFlag.connected | DescriptorFlag.server };
+    const isAsking = isClient || isUnix;
+    const fd = isUnix
+      ? { type: "u", family: "AF_LOCAL", ino, flags: DescriptorFlag.connected, name: "1->2 /run/server.sock" }
+      : isClient
+        ? { type: "4", ino, flags: DescriptorFlag.connected, sip: "192.0.2.1", sport: 4711 }
+        : { type: "4", ino, flags: DescriptorFlag.connected | DescriptorFlag.server };
     for (const [way, text, at] of steps) {
       const all = { fd, proc: { name: exepath.slice(exepath.lastIndexOf("/") + 1), exepath }, at };
       const bytes = { ...all, data: Buffer.from(text.slice(0, this.#snaplen), "latin1"), res: text.length };
-      if (way === "accept") short.add(isClient ? "connect" : "accept4", { ...all, res: isClient ? "EINPROGRESS" : 5 });
+      if (way === "accept") short.add(isAsking ? "connect" : "accept4", { ...all, res: isAsking ? "EINPROGRESS" : 5 });
       else if (way === "close")
         short.add("close", { ...all, proc: { ...all.proc, ...(text === "" ? {} : { pid: Number(text) }) }, res: 0 });
       else if (way === "shutdown")
         short.add("shutdown", { ...all, how: text.replace("-", ""), res: text[0] === "-" ? "ENOTCONN" : 0 });
-      else if (way === ">>" || way === "<<") short.add(way === ">>" ? "recvmmsg" : "sendmmsg", { ...bytes, res: 1 });
-      else short.add((way === ">") !== isClient ? "recvfrom" : "writev", bytes);
+      else if (way === ">>" || way === "<<")
+        short.add((way === ">>") !== isAsking ? "recvmmsg" : "sendmmsg", { ...bytes, res: 1 });
+      else short.add((way === ">") !== isAsking ? "recvfrom" : "writev", bytes);
     }
     const batch = openBatch(short.bytes());
     const { faults } = this.#runner.judge(

@@ -83,6 +83,25 @@ test("a chunk's end need not be seen", () => {
   assert.equal([meter.told.map((one) => one.slice(0, 7)), meter.unsynced], [["GET 404", "PUT 201"], 0]);
 });
 
+test("a chunk's end of which the first byte alone is seen takes nothing of the next chunk's length", () => {
+  const meter = new Meter(40).judge(
+    [
+      ["accept", ""],
+      [">", "PUT /a HTTP/1.1\r\n"],
+      [">", "Transfer-Encoding: chunked\r\n\r\n"],
+      [">", `23\r\n${"x".repeat(35)}\r\n1`], // 40 bytes are kept: the line's end is cut in two
+      [">", "2\r\nGET / HTTP/1.1\r\n\r\n\r\n"],
+      [">", "0\r\n\r\n"],
+      ["<", "HTTP/1.1 201 Made\r\n"],
+      ["<", "Content-Length: 0\r\n\r\n"],
+    ],
+    7,
+    0,
+    CLIENT,
+  );
+  for (const one of meter.told) assert.match(one, "PUT 201");
+});
+
 test("what a server is asked is no request of a client", () => {
   assert.equal(new Meter().judge(CONVERSATION).told, []);
 });

@@ -93,13 +93,13 @@ const CONVERSATION: readonly Step[] = [
 const TOLD = [
   "COPY",
   "INSERT",
-  "INSERT 42P01",
   "SELECT",
   "SELECT",
   "TRUNCATE 57014",
   "UPDATE",
   "VALUES 23505",
   "_OTHER 42601",
+  "_OTHER 42P01",
 ];
 
 test("a conversation with comments, several statements, prepared ones, a pipeline and a copy is told whole", () => {
@@ -193,6 +193,60 @@ test("a statement is as long as from its first byte to its own end, with Flush, 
     ["<", message("2") + done("SELECT 1") + READY, "112ms"],
   ]);
   assert.equal([meter.told, meter.seconds("SELECT").toFixed(6)], [["SELECT"], "0.012000"]);
+});
+
+test("rows that are sent with a prepared COPY end with a Sync of their own, which nobody answers", () => {
+  const meter = new Meter().judge([
+    ...OPENED,
+    [">", parse("", "COPY a FROM STDIN") + bind("") + EXECUTE + SYNC],
+    ["<", message("1") + message("2") + message("G", "\0\0\0")],
+    [">", message("d", "1\n") + message("c") + SYNC],
+    ["<", done("COPY 1") + READY],
+    [">", query("INSERT INTO a VALUES (1)")],
+    ["<", failed("23505") + READY],
+    [">", query("SELECT 1")],
+    ["<", done("SELECT 1") + READY],
+  ]);
+  assert.equal([meter.told, meter.unsynced], [["COPY", "INSERT 23505", "SELECT"], 0]);
+});
+
+test("a name that is taken keeps no word that may be another's", () => {
+  const meter = new Meter().judge([
+    ...OPENED,
+    [">", parse("s", "SELECT 1") + SYNC],
+    ["<", message("1") + READY],
+    [">", parse("s", "DELETE FROM a") + SYNC],
+    ["<", failed("42P05") + READY],
+    [">", bind("s") + EXECUTE + SYNC],
+    ["<", message("2") + failed("22012") + READY],
+  ]);
+  assert.equal(meter.told, ["DELETE 42P05", "_OTHER 22012"]);
+});
+
+test("rows of a COPY that go on after it has failed are no requests, though they look like some", () => {
+  const meter = new Meter(256).judge([
+    ...OPENED,
+    [">", query("COPY a FROM STDIN")],
+    ["<", message("G", "\0\0\0")],
+    [">", message("d", "x".repeat(500)) + message("d", "y".repeat(500))],
+    ["<", failed("22P02") + READY],
+    [">", "Q1234567890 some more of a row\n"],
+    [">", "B\t12\tP\n"],
+    [">", query("SELECT 1")],
+    ["<", done("SELECT 1") + READY],
+  ]);
+  assert.equal(meter.told, ["COPY 22P02", "SELECT"]);
+});
+
+test("an answer that nobody waits for makes the connection unsure, and is counted", () => {
+  const meter = new Meter().judge([
+    ...OPENED,
+    ["<", done("SELECT 1") + READY], // of a request that another thread writes, recorded later
+    [">", query("SELECT 1")],
+    [">", query("BEGIN"), "10s"],
+    ["<", done("BEGIN") + READY, "10001ms"],
+  ]);
+  assert.equal([meter.told, meter.unsynced], [["BEGIN"], 2]);
 });
 
 for (const [what, steps] of Object.entries<readonly Step[]>({

@@ -29,7 +29,9 @@ class Meter extends Conversation {
     return this.series(name)
       .flatMap(({ labels, buckets }) => {
         const [, , ...shown] = labels ?? [];
-        return new Array<string>(buckets.reduce((sum, one) => sum + one, 0)).fill(shown.slice(0, -1).join(" ").trim());
+        return new Array<string>(buckets.reduce((sum, one) => sum + one, 0)).fill(
+          shown.slice(0, -1).join(" ").trim().replace(/ +/g, " "),
+        );
       })
       .sort();
   }
@@ -179,6 +181,102 @@ test("behind a reply of a pipeline of which the end is cut, nothing is told", ()
   ]);
   assert.equal(meter.told, []);
   assert.ok(meter.unsynced >= 3);
+});
+
+const LONG_PUSH = `>2\r\n+invalidate\r\n*300\r\n${bulk("key")}`.padEnd(2_000, bulk("key"));
+
+test("of a push that is cut nothing is taken for a reply, nor behind it", () => {
+  for (const steps of [
+    [["<", LONG_PUSH]],
+    [
+      [">", ask("GET", "k")],
+      ["<", LONG_PUSH],
+      ["<", "-WRONGTYPE of GET\r\n"],
+    ],
+  ] as (readonly Step[])[]) {
+    const meter = new Meter(512).judge([
+      ["accept", ""],
+      [">", ask("HELLO", "3")],
+      ["<", "%1\r\n+server\r\n+redis\r\n"],
+      ...steps,
+      [">", ask("INCR", "k")],
+      ["<", ":1\r\n"],
+      [">", ask("LPOP", "k")],
+      ["<", "-OOM of LPOP\r\n"],
+    ]);
+    assert.equal(meter.told, ["HELLO", "INCR", "LPOP OOM"]);
+    assert.is(meter.unsynced, steps.length === 1 ? 0 : 1);
+  }
+});
+
+test("a call that moved messages is no rest", () => {
+  const meter = new Meter().judge([
+    ["accept", "", "1ms"],
+    [">>", ask("GET", "a"), "5s"],
+    [">", ask("INCR", "k"), "5100ms"],
+    ["<", "-WRONGTYPE of GET\r\n", "5101ms"],
+    ["<", ":1\r\n", "5102ms"],
+  ]);
+  assert.equal([meter.told, meter.unsynced], [[], 1]);
+});
+
+test("a reply that looks like a request is none, where nobody knows which end this is", () => {
+  const meter = new Meter().judge(
+    [
+      ["<", ask("BLPOP", "q", "0"), "1ms"],
+      [">", ask("q", "GET"), "5s"],
+      ["<", ask("BLPOP", "q", "0"), "5001ms"],
+      [">", ask("q", "SET"), "9s"],
+    ],
+    7,
+    0,
+    { isClient: true },
+  );
+  assert.equal([meter.told, meter.asked], [[], []]);
+});
+
+test("a second request behind one that is cut makes the connection unsure", () => {
+  const keys = Array.from({ length: 200 }, (_, i) => `key-${i}`);
+  const meter = new Meter(512).judge([
+    ["accept", ""],
+    [">", ask("MGET", ...keys)],
+    [">", ask("INCR", "b")],
+    ["<", `*200\r\n${"_\r\n".repeat(200)}`],
+    [">", ask("LPOP", "c")],
+    ["<", ":1\r\n"],
+  ]);
+  assert.equal(meter.told, []);
+});
+
+test("a client of a Unix socket has a server without an address and a port", () => {
+  const meter = new Meter().judge(
+    [
+      ["accept", ""],
+      [">", ask("PING")],
+      ["<", "+PONG\r\n"],
+    ],
+    7,
+    0,
+    { isUnix: true },
+  );
+  assert.equal(meter.asked, ["PING"]);
+});
+
+test("a client that writes no more may read on", () => {
+  const meter = new Meter(64).judge(
+    [
+      ["accept", "", "1ms"],
+      [">", ask("KEYS", "*"), "2ms"],
+      ["<", `*100\r\n${bulk("some key").repeat(50)}`, "10ms"],
+      ["shutdown", "SHUT_WR", "11ms"],
+      ["<", bulk("some key").repeat(50), "50ms"],
+      ["close", "", "51ms"],
+    ],
+    7,
+    0,
+    { isClient: true },
+  );
+  assert.equal([meter.asked, meter.seconds("KEYS").toFixed(3)], [["KEYS 192.0.2.1 4711"], "0.048"]);
 });
 
 for (const [what, request] of [

@@ -147,9 +147,11 @@ static bool is_named(const Descriptor& known, std::string_view link) {
 void State::Books::confirm_standard(Thread& thread) {
   constexpr const char* kLinks[] = {"fd/0", "fd/1", "fd/2"};
   for (int32_t fd = 0; fd < 3; ++fd) {
-    const Ref<Descriptor> known = thread.files->find(fd);
-    if (!truth.link(thread.tid, kLinks[fd], scratch) || (known && is_named(*known, scratch))) continue;
-    (void)learn(thread, fd, kAskedKernel);
+    Ref<Descriptor> known = thread.files->find(fd);
+    if (known && known->ours >= 0 && truth.has_ours(thread.tid, fd, known->ours)) continue;
+    if (!truth.link(thread.tid, kLinks[fd], scratch)) continue;
+    if (!known || !is_named(*known, scratch)) known = learn(thread, fd, kAskedKernel);
+    if (known && known->ours == Descriptor::kNotCompared) known->ours = truth.has_ours(thread.tid, fd, fd) ? static_cast<int8_t>(fd) : Descriptor::kNotOurs;
   }
 }
 

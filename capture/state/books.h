@@ -50,7 +50,8 @@ struct State::Books {
 
   Thread* find(uint32_t tid);
   // Holds descriptors 0 to 2 of a new image against the kernel's word: a program that changed them unseen has
-  // a shell on a socket.
+  // a shell on a socket. What the agent was started with, too, the kernel compares; else its link is read,
+  // which costs several times as much.
   void confirm_standard(Thread& thread);
   // The same of the working directory.
   void confirm_directory(const Thread& thread);

@@ -46,6 +46,8 @@ struct Descriptor : Counted {
   bool is_socket = false;
   bool role_known = false;   // whether it is settled which side is the client
   bool asked_local = false;  // the kernel was asked for the local address, whatever it said
+  int8_t ours = kNotCompared;  // the agent's number for the same open file, if it was started with it
+  static constexpr int8_t kNotCompared = -2, kNotOurs = -1;
   Endpoint local;
   Endpoint remote;
   mutable Mark mark;

@@ -51,6 +51,9 @@ class Truth {
   // allowed (it needs what ptrace needs, and Linux 5.6) there is no answer, and state looks into
   // /proc/PID/net. `pid`: a process's, unless the thread has a descriptor table of its own.
   virtual std::optional<SocketFacts> socket(uint32_t, int32_t /*fd*/) { return {}; }
+  // Whether a descriptor of a process that stands still is the very one that we have under the number `ours`:
+  // one open file, not two of one name.
+  virtual bool has_ours(uint32_t, int32_t /*fd*/, int32_t /*ours*/) { return false; }
   // Looks a path up as the task would, without opening the file for use: the kernel's name for it into
   // `into`, and its facts. `from_own_root`: the task has another root, or other mounts, than we. `follows`: a
   // link at the path's end is followed. `process` is what /proc/self means to it.

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/openat2.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 #include "capture/kernel/fd.h"
@@ -183,6 +185,13 @@ std::optional<SocketFacts> ProcTruth::socket(uint32_t pid, int32_t fd) {
                      .protocol = option_of(copy, SO_PROTOCOL), .listening = option_of(copy, SO_ACCEPTCONN) != 0,
                      .local = parse_socket_name(address_of(copy, ::getsockname)), .remote = remote, .peer = std::move(peer), .ino = inode_of(copy),
                      .has_ended = has_ended(copy)};
+}
+
+// No answer where kcmp is not allowed (Docker's profile without SYS_PTRACE) or not there: then it is none.
+bool ProcTruth::has_ours(uint32_t pid, int32_t fd, int32_t ours) {
+  static const pid_t own = ::getpid();
+  static const bool can_compare = ::syscall(SYS_kcmp, own, own, KCMP_FILE, 0, 0) == 0 || errno == EBADF;
+  return can_compare && ::syscall(SYS_kcmp, own, pid, KCMP_FILE, ours, fd) == 0;
 }
 
 // Most stacks are shorter; one that is not has its lists cut, or is asked of /proc.

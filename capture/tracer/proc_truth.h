@@ -13,6 +13,7 @@ class ProcTruth final : public Truth {
   bool text(uint32_t pid, const char* name, std::string& into, size_t max) override;
   std::optional<FileFacts> facts(uint32_t pid, const char* name) override;
   std::optional<FileFacts> look(std::string_view path) override;
+  bool has_ours(uint32_t pid, int32_t fd, int32_t ours) override;
   std::optional<SocketFacts> socket(uint32_t pid, int32_t fd) override;
   std::optional<FileFacts> resolve(uint32_t tid, uint32_t process, bool from_own_root, std::string_view path, bool follows,
                                    std::string& into) override;

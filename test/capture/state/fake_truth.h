@@ -19,6 +19,7 @@ class FakeTruth : public Truth {
   std::map<std::string, uint64_t> filesystems;
   std::map<uint32_t, std::pair<uint64_t, std::string>> stacks;  // sp, and what stands there
   std::map<std::string, std::pair<std::string, FileFacts>> paths;  // what a look-up finds
+  std::map<std::string, int32_t> ours;  // descriptors that the agent has, too, and under which number
   std::map<std::string, FileFacts> entries;  // what lies at a path that goes by no link
   int looks = 0;
   uint64_t up_ns = 0;
@@ -37,6 +38,10 @@ class FakeTruth : public Truth {
     ++asked;
     const auto at = files.find(key(pid, name));
     return at == files.end() ? std::nullopt : std::optional(at->second);
+  }
+  bool has_ours(uint32_t pid, int32_t fd, int32_t number) override {
+    const auto at = ours.find(key(pid, std::to_string(fd)));
+    return at != ours.end() && at->second == number;
   }
   std::optional<SocketFacts> socket(uint32_t pid, int32_t fd) override {
     ++asked;

@@ -410,6 +410,26 @@ TEST_CASE("a stranger that was closed to us is described anew when it is not") {
   CHECK(w.process(300)->entry == 300);
 }
 
+TEST_CASE("an exec asks for no link of a descriptor that is still the agent's own, and for that of any other") {
+  World w;
+  const auto name_of = [&w](int32_t fd) { return view(w.process(World::kShell)->files->find(fd)->real); };
+  for (int32_t fd = 0; fd < 3; ++fd) w.kernel.ours[FakeTruth::key(World::kShell, std::to_string(fd))] = fd;
+  w.state.on_exec(World::kShell, World::kShell, w.now);
+  for (int32_t fd = 0; fd < 3; ++fd) w.kernel.links.erase(FakeTruth::key(World::kShell, "fd/" + std::to_string(fd)));
+  const int asked = w.kernel.asked;
+  w.kernel.ours.erase("100/1");
+  w.open_file(World::kShell, 1, "socket:[4711]");
+  w.state.on_exec(World::kShell, World::kShell, w.now);
+  CHECK(w.kernel.asked > asked);
+  CHECK(name_of(0) == "/dev/pts/0");
+  CHECK(name_of(1) == "socket:[4711]");
+  CHECK(name_of(2) == "/dev/pts/0");
+  w.kernel.ours["100/1"] = 0;  // dup2(0, 1) that nobody recorded: the agent's, but another one
+  w.open_file(World::kShell, 1, "/dev/pts/0");
+  w.state.on_exec(World::kShell, World::kShell, w.now);
+  CHECK(name_of(1) == "/dev/pts/0");
+}
+
 TEST_CASE("an exec, and an image that is given up, ask the kernel for the working directory: a record may have lied") {
   World w;
   const Ref<Process> shell = w.process(World::kShell);

@@ -106,9 +106,15 @@ bool ProcTruth::text(uint32_t pid, const char* name, std::string& into, size_t m
   return path.fits() && static_cast<bool>(read_file(path, into, max));
 }
 
+// From our own root a path leads where it leads us, and that costs a third of the way by /proc.
 std::optional<FileFacts> ProcTruth::facts(uint32_t pid, const char* name) {
-  const ProcPath path = path_of(pid, name);
+  constexpr std::string_view kInRoot = "root/";
+  static const uint32_t own = static_cast<uint32_t>(::getpid());
   struct stat facts;
+  if (pid == own && std::string_view(name).starts_with(kInRoot)) {
+    return stat_at(name + kInRoot.size() - 1, facts) ? std::optional(facts_of(facts)) : std::nullopt;
+  }
+  const ProcPath path = path_of(pid, name);
   if (!path.fits() || !stat_at(path, facts)) return std::nullopt;
   return facts_of(facts);
 }

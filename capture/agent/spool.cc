@@ -11,6 +11,7 @@ namespace vedette {
 namespace {
 
 constexpr size_t kSpareMax = 3;  // one being filled, one being sent, one between
+constexpr uint64_t kForever = ~0ull;
 constexpr size_t kPressedQuarters = 3;  // from three quarters of the room on, hot events are shed
 
 }  // namespace
@@ -28,11 +29,13 @@ uint64_t LostCounters::total() const {
 }
 
 bool Spool::put(Frame frame) {
-  std::unique_lock lock(mutex_);
-  if (!frame.essential && !has_room(frame) && !wait_for_room(lock, frame)) return false;
-  set_bytes(bytes_ + frame.bytes.size());
-  frames_.push_back(std::move(frame));
-  filled_.notify_one();
+  {
+    std::unique_lock lock(mutex_);
+    if (!frame.essential && !has_room(frame) && !wait_for_room(lock, frame)) return false;
+    set_bytes(bytes_ + frame.bytes.size());
+    frames_.push_back(std::move(frame));
+  }
+  filled_.notify_one();  // who wakes wants the lock
   return true;
 }
 
@@ -52,10 +55,15 @@ bool Spool::wait_for_room(std::unique_lock<std::mutex>& lock, const Frame& frame
   return true;
 }
 
+// Who waits for something sooner looks at this then, and need not be woken for it.
 void Spool::set_due(uint64_t due_ns) {
-  const std::lock_guard lock(mutex_);
-  due_ns_ = due_ns;
-  if (due_ns != 0) filled_.notify_one();
+  bool is_sooner;
+  {
+    const std::lock_guard lock(mutex_);
+    due_ns_ = due_ns;
+    is_sooner = due_ns != 0 && due_ns < waits_until_ns_;
+  }
+  if (is_sooner) filled_.notify_one();
 }
 
 void Spool::set_bytes(size_t bytes) {
@@ -92,7 +100,9 @@ Spool::Wake Spool::take(Frame& into, uint64_t idle_ns) {
     }
     if (closed_) return Wake::Closed;
     if (due_ns_ == 0 && idle_ns == 0) {
+      waits_until_ns_ = kForever;
       filled_.wait(lock);
+      waits_until_ns_ = 0;
       continue;
     }
     const uint64_t now = monotonic_ns();
@@ -105,7 +115,9 @@ Spool::Wake Spool::take(Frame& into, uint64_t idle_ns) {
       return Wake::Idle;
     }
     const uint64_t until = due_ns_ == 0 ? idle_ns : idle_ns == 0 ? due_ns_ : std::min(due_ns_, idle_ns);
+    waits_until_ns_ = until;
     filled_.wait_for(lock, std::chrono::nanoseconds(until - now));
+    waits_until_ns_ = 0;
   }
 }
 

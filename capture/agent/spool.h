@@ -94,6 +94,7 @@ class Spool {
   const Overload overload_;
   Pulse* const pulse_;
   uint64_t due_ns_ = 0;  // 0: no batch is being filled
+  uint64_t waits_until_ns_ = 0;  // of who takes frames; 0: it is not waiting
   bool hurried_ = false;
   bool closed_ = false;
 };

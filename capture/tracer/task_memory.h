@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "capture/decode/memory.h"
 #include "capture/kernel/remote_memory.h"
@@ -19,13 +20,16 @@ class TaskMemory final : public Memory {
   explicit TaskMemory(RemoteMemory& memory) : memory_(memory) {}
   size_t read(uint64_t address, void* into, size_t size) override {
     if (size > kShort) return memory_.read(address, into, size);
-    if (!holds(address, size)) {
+    const Window* window = holding(address, size);
+    if (window == nullptr) {
+      Window& next = windows_[std::exchange(next_, 1 - next_)];
       const uint64_t to_page_end = kPage - address % kPage;
-      start_ = address;
-      held_ = memory_.read(address, window_, std::min<uint64_t>(sizeof window_, to_page_end));
-      if (!holds(address, size)) return memory_.read(address, into, size);
+      next.start = address;
+      next.held = memory_.read(address, next.bytes, std::min<uint64_t>(sizeof next.bytes, to_page_end));
+      if (!next.holds(address, size)) return memory_.read(address, into, size);
+      window = &next;
     }
-    std::memcpy(into, window_ + (address - start_), size);
+    std::memcpy(into, window->bytes + (address - window->start), size);
     return size;
   }
 
@@ -33,12 +37,22 @@ class TaskMemory final : public Memory {
   static constexpr size_t kShort = 256;
   static constexpr uint64_t kPage = 4096;
 
-  bool holds(uint64_t address, size_t size) const { return address - start_ <= held_ && held_ - (address - start_) >= size; }
+  struct Window {
+    uint64_t start = 0;
+    size_t held = 0;
+    char bytes[1024];
+    bool holds(uint64_t address, size_t size) const { return address - start <= held && held - (address - start) >= size; }
+  };
+  const Window* holding(uint64_t address, size_t size) const {
+    for (const Window& window : windows_) {
+      if (window.holds(address, size)) return &window;
+    }
+    return nullptr;
+  }
 
   RemoteMemory& memory_;
-  uint64_t start_ = 0;
-  size_t held_ = 0;
-  char window_[1024];
+  Window windows_[2];  // a list of pointers, and what they point to
+  unsigned next_ = 0;
 };
 
 }  // namespace vedette

@@ -58,17 +58,21 @@ struct Agent {
   SealedMemory sealed;
   Prevention prevention{sealed};
   InotifyOpenWatch open_watch;
-  ResponseDesk desk{options.respond};
+  ResponseDesk desk{options.respond, [this](const std::vector<PreventRow>& rows) { return obstacle_to({.rows = rows}, means()); }};
   HostLink link;
   Recorder recorder;
   Uplink uplink;
 
+  // Who has root can become any other user; who has not, stays who he is.
+  PreventMeans means() const {
+    const bool sees_all = ::geteuid() != 0 || has_capability(Capability::SysPtrace);
+    return {.sealed_memory = sealed.is_open(), .sees_all = sees_all, .io_uring = options.io_uring == IoUring::Allow};
+  }
+
   std::string take_table(std::span<const uint8_t> frame) {
     std::optional<PreventTable> table = read_table(frame);
     if (!table) return "it does not read";
-    // Who has root can become any other user; who has not, stays who he is.
-    const bool sees_all = ::geteuid() != 0 || has_capability(Capability::SysPtrace);
-    std::string obstacle = obstacle_to(*table, {.sealed_memory = sealed.is_open(), .sees_all = sees_all, .io_uring = options.io_uring == IoUring::Allow});
+    std::string obstacle = obstacle_to(*table, means());
     if (obstacle.empty()) prevention.take(std::move(*table));
     return obstacle;
   }

@@ -27,12 +27,16 @@ void numbers(Unpack& from, std::vector<Number>& into) {
   each(from, [&] { into.push_back(static_cast<Number>(from.number())); });
 }
 
-bool read_row(Unpack& from, PreventRow& row) {
+bool enforces(const PreventRow& row, Deny deny) { return row.mode == Mode::Enforce && row.deny == deny; }
+
+}  // namespace
+
+bool read_row(Unpack& from, PreventRow& row, Deny most) {
   if (from.array() != kRowElements) return false;
   row.policy = text_of(from);
   row.rule = text_of(from);
   const uint64_t deny = from.number(), action = from.number(), mode = from.number();
-  if (deny > static_cast<uint64_t>(Deny::Mount) || action > static_cast<uint64_t>(Action::Kill) ||
+  if (deny > static_cast<uint64_t>(most) || action > static_cast<uint64_t>(Action::Kill) ||
       mode > static_cast<uint64_t>(Mode::Monitor)) {
     return false;
   }
@@ -53,10 +57,6 @@ bool read_row(Unpack& from, PreventRow& row) {
   return are_networks && !from.failed();
 }
 
-bool enforces(const PreventRow& row, Deny deny) { return row.mode == Mode::Enforce && row.deny == deny; }
-
-}  // namespace
-
 std::optional<PreventTable> read_table(std::span<const uint8_t> frame) {
   Unpack from(frame);
   PreventTable table;
@@ -65,7 +65,7 @@ std::optional<PreventTable> read_table(std::span<const uint8_t> frame) {
   const size_t count = from.array();
   for (size_t i = 0; i < count; ++i) {
     PreventRow row;
-    if (!read_row(from, row)) return std::nullopt;
+    if (!read_row(from, row, Deny::Mount)) return std::nullopt;
     table.rows.push_back(std::move(row));
   }
   if (from.failed()) return std::nullopt;
@@ -74,13 +74,14 @@ std::optional<PreventTable> read_table(std::span<const uint8_t> frame) {
 
 std::string obstacle_to(const PreventTable& table, const PreventMeans& means) {
   const auto any = [&](auto is) { return std::any_of(table.rows.begin(), table.rows.end(), is); };
-  const bool connects = table.enforces(Deny::Connect);
+  const bool isolates = table.enforces(Deny::Network);
+  const bool connects = table.enforces(Deny::Connect) || isolates;
   if (connects && !means.sealed_memory) {
     return "addresses cannot be kept from other threads, since the kernel has no System V memory for us";
   }
   if (connects && means.io_uring) return "with --io-uring allow a program can connect without a call that is seen";
   const bool asks_who = any([](const PreventRow& row) {
-    return enforces(row, Deny::Exec) || enforces(row, Deny::MemfdExec) ||
+    return enforces(row, Deny::Network) || enforces(row, Deny::Exec) || enforces(row, Deny::MemfdExec) ||
            (row.mode == Mode::Enforce && (!row.programs.empty() || !row.executables.empty()));
   });
   if (asks_who && !means.sees_all) {

@@ -15,8 +15,13 @@
 
 namespace vedette {
 
+class Unpack;
+
 // Nothing: it is none, or holds what we do not know.
 std::optional<PreventTable> read_table(std::span<const uint8_t> frame);
+
+// One row of it; false: it holds what we do not know.
+bool read_row(Unpack& from, PreventRow& row, Deny most);
 
 // What this agent can do for a table.
 struct PreventMeans {

@@ -2,6 +2,7 @@
 // A request for a response, as the host sends it, and what came of it (docs/wire.md):
 //
 //   ["respond", id, action, dry, first, pid, start, start_ns, for, programs]
+//   ["respond", id, 4, dry, first, pid, start, start_ns, for, programs, rows]      rows: as of a table (prevent_words.h)
 //   ["responded", id, step, status, processes, why]
 //
 // action, step and status are numbers in the order of their enums (tracer/response.h); dry and first are 0 or

@@ -12,6 +12,13 @@ bool any_matches(const std::vector<std::string>& globs, std::string_view text) {
   return std::any_of(globs.begin(), globs.end(), [text](const std::string& glob) { return glob_matches(glob, text); });
 }
 
+bool lists_address(const PreventRow& row, const Endpoint& endpoint) {
+  if (!endpoint.known()) return false;
+  if (!row.ports.empty() && std::find(row.ports.begin(), row.ports.end(), endpoint.port) == row.ports.end()) return false;
+  return std::any_of(row.networks.begin(), row.networks.end(),
+                     [&](const Network& network) { return network.holds(endpoint); });
+}
+
 }  // namespace
 
 bool PreventRow::concerns(const Process& process) const {
@@ -41,11 +48,12 @@ bool denies_program(const PreventRow& row, const ProgramFile& file, uint64_t sta
   }
 }
 
+// Of `network` the list is what is not denied.
 bool denies_address(const PreventRow& row, const Endpoint& endpoint) {
-  if (row.deny != Deny::Connect || !endpoint.known()) return false;
-  if (!row.ports.empty() && std::find(row.ports.begin(), row.ports.end(), endpoint.port) == row.ports.end()) return false;
-  return std::any_of(row.networks.begin(), row.networks.end(),
-                     [&](const Network& network) { return network.holds(endpoint); });
+  const bool is_network = row.deny == Deny::Network;
+  if (!is_network && row.deny != Deny::Connect) return false;
+  const bool is_listed = lists_address(row, endpoint);
+  return is_network ? !is_listed : is_listed;
 }
 
 bool is_excepted(const PreventRow& row, const Process& process, uint64_t start_ns) {

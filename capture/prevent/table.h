@@ -9,6 +9,8 @@
 //   connect     an address in `networks`, at one of `ports` if there are any; not by `programs`
 //   ptrace      ptrace(2), process_vm_readv(2), process_vm_writev(2)
 //   mount       mount(2), its like and its successors
+//   network     every use of a socket that makes a connection or sends (socket_calls.h), but with peers in `networks`. Only a
+//               response asks for it: it rests on each call of its tree stopping
 #pragma once
 
 #include <cstdint>
@@ -22,7 +24,7 @@
 
 namespace vedette {
 
-enum class Deny : uint8_t { Exec, MemfdExec, Connect, Ptrace, Mount };
+enum class Deny : uint8_t { Exec, MemfdExec, Connect, Ptrace, Mount, Network };
 enum class Action : uint8_t { Eperm, Kill };
 enum class Mode : uint8_t { Enforce, Monitor };
 

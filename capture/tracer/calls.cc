@@ -157,7 +157,7 @@ std::unique_ptr<PendingCall> Calls::read(Task& task, const SyscallInfo& info) {
 // It is not recorded.
 void Calls::pass_over(Task& task, const SyscallInfo& info, bool is_attack) {
   if (task.phase != Phase::Launching) tell_unknown(task, static_cast<uint32_t>(info.seccomp.nr));
-  if (is_attack) (void)answer_call(task, abi_of(info), -EPERM);
+  if (is_attack || prevent_unrecorded(task, info)) (void)answer_call(task, abi_of(info), -EPERM);
   context_.resume(task, task.own_arguments ? Resume::ToReturn : task.onward());
 }
 

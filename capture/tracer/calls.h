@@ -63,6 +63,7 @@ class Calls {
   bool defend(Task& task, const SyscallInfo& info);
   bool attacks_agent(Task& task, const SyscallInfo& info);
   bool prevent(Task& task, std::unique_ptr<PendingCall>& call);
+  bool prevent_unrecorded(Task& task, const SyscallInfo& info);
   bool seal(Task& task, std::unique_ptr<PendingCall>& call);
   void put_off(Task& task, std::unique_ptr<PendingCall> call);
   void refuse_foreign(Task& task, const SyscallInfo& info);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -87,7 +88,7 @@ bool Calls::defend(Task& task, const SyscallInfo& info) {
   }
   // One that may be recorded inline is stopped at its gate, where the stub stands.
   if (!opens_fast(info) || !context_.hooks.is_in_stub(info.instruction_pointer)) return false;
-  if (prevention->is_armed() && prevention->enforces(Deny::Connect)) (void)answer_call(task, abi_of(info), -EOPNOTSUPP);
+  if (prevention->is_armed(task) && prevention->enforces(task, Deny::Connect)) (void)answer_call(task, abi_of(info), -EOPNOTSUPP);
   return true;  // the stub records it, with whatever result it finds
 }
 
@@ -102,7 +103,7 @@ bool Calls::attacks_agent(Task& task, const SyscallInfo& info) {
 // Asks the table. True: the call has its answer, or will come again.
 bool Calls::prevent(Task& task, std::unique_ptr<PendingCall>& call) {
   Prevention* const prevention = context_.prevention;
-  if (prevention == nullptr || task.phase == Phase::Launching || !prevention->is_armed()) return false;
+  if (prevention == nullptr || task.phase == Phase::Launching || !prevention->is_armed(task)) return false;
   const Prevention::Answer answer = prevention->judge(context_, task, *call);
   using Kind = Prevention::Answer::Kind;
   switch (answer.kind) {
@@ -114,6 +115,15 @@ bool Calls::prevent(Task& task, std::unique_ptr<PendingCall>& call) {
     case Kind::Refuse: refuse(task, std::move(call), answer.error);
   }
   return true;
+}
+
+// Asks about a call that makes no event. True: it must not be made.
+bool Calls::prevent_unrecorded(Task& task, const SyscallInfo& info) {
+  Prevention* const prevention = context_.prevention;
+  if (prevention == nullptr || task.bans.empty() || task.phase == Phase::Launching) return false;
+  uint64_t args[6];
+  std::copy_n(info.seccomp.args, 6, args);
+  return prevention->judge_sockets(context_, task, abi_of(info), info.seccomp.nr, args).kind != Prevention::Answer::Kind::Proceed;
 }
 
 // What the kernel reads of the program's memory must be what we have seen. Also before a process shuts us

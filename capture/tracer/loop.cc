@@ -73,6 +73,7 @@ bool Loop::is_over(const Task& task, const Report& report) const {
 void Loop::on_stop(Task& task, const Report& report) {
   if (is_over(task, report)) return;
   task.halted = false;
+  task.owes_stop = false;
   switch (report.stop) {
     case Stop::Called: return calls_.on_called(task, report.call);
     case Stop::Returned: return calls_.on_returned(task, report.call);

@@ -17,6 +17,8 @@
 
 #include "capture/decode/syscalls.h"
 #include "capture/kernel/proc.h"
+#include "capture/kernel/socket_look.h"
+#include "capture/prevent/socket_calls.h"
 #include "capture/tracer/context.h"
 #include "capture/tracer/sealing.h"
 
@@ -81,6 +83,18 @@ bool is_harmless(const Event& event) {
   return event.id == EventId::open_tree && (event.integer(slot::open_tree_::flags) & OPEN_TREE_CLONE) == 0;
 }
 
+// Of TCP alone a peer is certain: only connect(2) gives it one, and that is judged.
+bool is_left_alone(const Task& task, const PreventRow& row, const SocketCall& call, const uint64_t* args) {
+  if (row.networks.empty()) return false;
+  if (call.use == SocketUse::Makes) {
+    const int family = static_cast<int>(args[0]), protocol = static_cast<int>(args[2]);
+    const bool is_inet = family == AF_INET || family == AF_INET6;
+    return is_inet && (args[1] & kSocketTypeMask) == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP);
+  }
+  const std::optional<TcpSocket> socket = look_at_tcp(task.process, task.tid, static_cast<int>(args[call.fd]));
+  return socket && (socket->is_fresh || !denies_address(row, parse_socket_name(socket->peer).endpoint));
+}
+
 Prevention::Answer refuse(int error) { return {Kind::Refuse, error}; }
 
 }  // namespace
@@ -91,14 +105,39 @@ void Prevention::take(PreventTable table) {
   is_new_ = true;
 }
 
-bool Prevention::is_armed() {
+bool Prevention::is_armed(const Task& task) {
   if (is_new_) {
     const std::lock_guard lock(mutex_);
     table_ = std::move(coming_);
     rests_ = table_.rows.empty();
     is_new_ = false;
   }
-  return !rests_;
+  return !rests_ || !task.bans.empty();
+}
+
+// Those of the table, and those that responses have laid on its tree.
+template <typename Function>
+void Prevention::each_row(const Task& task, Function function) const {
+  for (const PreventRow& row : table_.rows) function(row);
+  for (const Ref<Ban>& ban : task.bans) {
+    if (ban->is_over) continue;
+    for (const PreventRow& row : ban->rows) function(row);
+  }
+}
+
+template <typename Is>
+bool Prevention::any_row(const Task& task, Is is) const {
+  bool is_any = false;
+  each_row(task, [&](const PreventRow& row) { is_any = is_any || is(row); });
+  return is_any;
+}
+
+bool Prevention::has(const Task& task, Deny deny) const {
+  return any_row(task, [deny](const PreventRow& row) { return row.deny == deny; });
+}
+
+bool Prevention::enforces(const Task& task, Deny deny) const {
+  return any_row(task, [deny](const PreventRow& row) { return row.deny == deny && row.mode == Mode::Enforce; });
 }
 
 bool Prevention::is_attack(Task& task, const SyscallInfo& info) const {
@@ -106,7 +145,7 @@ bool Prevention::is_attack(Task& task, const SyscallInfo& info) const {
   const std::optional<MemoryDeed> harm = task.space->sealed ? SealedMemory::harm_of(info) : std::nullopt;
   if (!harm) return false;
   // Who has no other thread, and must have the place, may: from then on the process has no sealed memory.
-  const bool may_yield = *harm == MemoryDeed::Replaces && !task.space.shared() && !enforces(Deny::Connect);
+  const bool may_yield = *harm == MemoryDeed::Replaces && !task.space.shared() && !enforces(task, Deny::Connect);
   if (may_yield) task.space->sealed = false, task.space->sealing_failed = true;
   return !may_yield;
 }
@@ -114,52 +153,53 @@ bool Prevention::is_attack(Task& task, const SyscallInfo& info) const {
 Prevention::Answer Prevention::judge(Context& context, Task& task, PendingCall& call) {
   const Event& event = call.sighting.event;
   if (!call.sighting.process) return {};
+  if (const Answer answer = judge_sockets(context, task, event.call.abi, call.nr, call.args); answer.kind != Kind::Proceed) return answer;
   Deny deny{};
   if (is_harmless(event)) return {};
-  if (deny_of(event.id, deny)) return judge_simply(context, call, deny);
+  if (deny_of(event.id, deny)) return judge_simply(context, task, call, deny);
   switch (event.id) {
     case EventId::execve:
     case EventId::execveat: return judge_exec(context, task, call);
     case EventId::mmap: return judge_mapping(context, task, call);
     case EventId::connect: return judge_connect(context, task, call);
-    case EventId::socket: return judge_socket(context, call);
+    case EventId::socket: return judge_socket(context, task, call);
     case EventId::sendto:
     case EventId::sendmsg:
-    case EventId::sendmmsg: return judge_fast_open(call);
+    case EventId::sendmmsg: return judge_fast_open(task, call);
     default: return {};
   }
 }
 
 // Tells of every row that matches; the strictest of those that are enforced is the answer.
 template <typename Matches>
-Prevention::Answer Prevention::decide(Context& context, const Sighting& sighting, const std::string& subject, Matches matches) {
+Prevention::Answer Prevention::decide(Context& context, const Task& task, const Sighting& sighting, const std::string& subject, Matches matches) {
   Answer answer;
-  for (const PreventRow& row : table_.rows) {
-    if (!row.concerns(*sighting.process) || !matches(row)) continue;
+  each_row(task, [&](const PreventRow& row) {
+    if (!row.concerns(*sighting.process) || !matches(row)) return;
     tell(context, sighting.event.call.tid, row, call_name(sighting.event), subject);
-    if (row.mode == Mode::Monitor) continue;
+    if (row.mode == Mode::Monitor) return;
     if (answer.kind != Kind::Kill) answer = {row.action == Action::Kill ? Kind::Kill : Kind::Refuse, EPERM};
-  }
+  });
   return answer;
 }
 
 // Rows of this kind that would hold this process to something, exceptions aside.
-bool Prevention::is_enforced(const Sighting& sighting, Deny deny) const {
-  return std::any_of(table_.rows.begin(), table_.rows.end(), [&](const PreventRow& row) {
+bool Prevention::is_enforced(const Task& task, const Sighting& sighting, Deny deny) const {
+  return any_row(task, [&](const PreventRow& row) {
     return row.deny == deny && row.mode == Mode::Enforce && row.concerns(*sighting.process);
   });
 }
 
-Prevention::Answer Prevention::judge_simply(Context& context, const PendingCall& call, Deny deny) {
-  if (!table_.has(deny)) return {};
-  return decide(context, call.sighting, subject_of(call.sighting.event), [deny](const PreventRow& row) { return row.deny == deny; });
+Prevention::Answer Prevention::judge_simply(Context& context, const Task& task, const PendingCall& call, Deny deny) {
+  if (!has(task, deny)) return {};
+  return decide(context, task, call.sighting, subject_of(call.sighting.event), [deny](const PreventRow& row) { return row.deny == deny; });
 }
 
 // By the name, which may mean something else a moment later: must_end has the last word. What only monitor
 // rows speak of is told there, of the program that did run.
 Prevention::Answer Prevention::judge_exec(Context& context, Task& task, const PendingCall& call) {
   const Sighting& sighting = call.sighting;
-  if (!is_enforced(sighting, Deny::Exec) && !is_enforced(sighting, Deny::MemfdExec)) return {};
+  if (!is_enforced(task, sighting, Deny::Exec) && !is_enforced(task, sighting, Deny::MemfdExec)) return {};
   std::optional<ProgramFile> file;
   if (sighting.path.empty() && sighting.event.id == EventId::execveat) {
     file = look_.at_link(task.tid, "fd/" + std::to_string(sighting.event.integer(slot::execveat_::dirfd)));
@@ -169,14 +209,14 @@ Prevention::Answer Prevention::judge_exec(Context& context, Task& task, const Pe
   if (!file || !file->is_regular || !file->is_executable) return {};  // the kernel has its own answer to that
   const uint64_t start = start_.now_ns();
   const auto denies = [&](const PreventRow& row) { return denies_program(row, *file, start); };
-  const bool is_denied = std::any_of(table_.rows.begin(), table_.rows.end(), [&](const PreventRow& row) {
+  const bool is_denied = any_row(task, [&](const PreventRow& row) {
     return row.mode == Mode::Enforce && row.concerns(*sighting.process) && denies(row);
   });
-  return is_denied ? decide(context, sighting, file->path, denies) : Answer{};
+  return is_denied ? decide(context, task, sighting, file->path, denies) : Answer{};
 }
 
 bool Prevention::must_end(Context& context, Task& task) {
-  if (!is_armed() || (!table_.has(Deny::Exec) && !table_.has(Deny::MemfdExec))) return false;
+  if (!is_armed(task) || (!has(task, Deny::Exec) && !has(task, Deny::MemfdExec))) return false;
   Sighting sighting;
   sighting.event.row = find_row(kNativeAbi, SYS_execve);
   sighting.event.call.tid = static_cast<uint32_t>(task.tid.get());
@@ -184,7 +224,7 @@ bool Prevention::must_end(Context& context, Task& task) {
   if (!sighting.process) return false;
   const std::optional<ProgramFile> program = look_.at_link(task.tid, "exe");
   if (!program) {  // ended meanwhile, or not to be looked at: what cannot be judged does not run
-    return is_enforced(sighting, Deny::Exec) || is_enforced(sighting, Deny::MemfdExec);
+    return is_enforced(task, sighting, Deny::Exec) || is_enforced(task, sighting, Deny::MemfdExec);
   }
   std::vector<std::optional<ProgramFile>> parts = {program};
   for (const std::string& code : look_.code_of(task.tid)) {
@@ -195,17 +235,17 @@ bool Prevention::must_end(Context& context, Task& task) {
   for (const std::optional<ProgramFile>& part : parts) {
     if (!part || (&part != &parts.front() && part->dev == program->dev && part->ino == program->ino)) continue;
     Answer answer;
-    if (is_denied(context, sighting, *part, answer)) return answer.kind != Kind::Proceed;
+    if (is_denied(context, task, sighting, *part, answer)) return answer.kind != Kind::Proceed;
   }
   return false;
 }
 
 // Whether a row speaks of the program; `answer` is what it says.
-bool Prevention::is_denied(Context& context, const Sighting& sighting, const ProgramFile& file, Answer& answer) {
+bool Prevention::is_denied(Context& context, const Task& task, const Sighting& sighting, const ProgramFile& file, Answer& answer) {
   const uint64_t start = start_.now_ns();
   const auto denies = [&](const PreventRow& row) { return denies_program(row, file, start); };
-  const bool is_any = std::any_of(table_.rows.begin(), table_.rows.end(), denies);
-  if (is_any) answer = decide(context, sighting, file.path, denies);
+  const bool is_any = any_row(task, denies);
+  if (is_any) answer = decide(context, task, sighting, file.path, denies);
   return is_any;
 }
 
@@ -213,24 +253,26 @@ bool Prevention::is_denied(Context& context, const Sighting& sighting, const Pro
 // `memfd-exec`'s: runtimes map such files for code of their own making.
 Prevention::Answer Prevention::judge_mapping(Context& context, Task& task, const PendingCall& call) {
   const Call& facts = call.sighting.event.call;
-  if ((facts.args[3] & MAP_ANONYMOUS) != 0 || (!table_.has(Deny::Exec) && !table_.has(Deny::MemfdExec))) return {};
+  if ((facts.args[3] & MAP_ANONYMOUS) != 0 || (!has(task, Deny::Exec) && !has(task, Deny::MemfdExec))) return {};
   const std::optional<ProgramFile> file = look_.at_link(task.tid, "fd/" + std::to_string(static_cast<int32_t>(facts.args[4])));
   if (!file || !file->is_regular) return {};
   const uint64_t start = start_.now_ns();
-  return decide(context, call.sighting, file->path, [&](const PreventRow& row) {
+  return decide(context, task, call.sighting, file->path, [&](const PreventRow& row) {
     return denies_program(row, *file, start) && (row.deny == Deny::MemfdExec || !file->is_memfd);
   });
 }
 
 Prevention::Answer Prevention::judge_connect(Context& context, Task& task, PendingCall& call) {
-  if (call.sealed.is_filled() || !table_.has(Deny::Connect)) return {};
+  if (!has(task, Deny::Connect) && !has(task, Deny::Network)) return {};
+  if (call.sealed.is_filled()) return judge_connect_again(context, task, call);
   const Sighting& sighting = call.sighting;
   const uint64_t start = start_.now_ns();
   const auto speaks = [&](const PreventRow& row) {
-    return row.deny == Deny::Connect && row.concerns(*sighting.process) && !is_excepted(row, *sighting.process, start);
+    const bool is_meant = row.deny == Deny::Connect || row.deny == Deny::Network;
+    return is_meant && row.concerns(*sighting.process) && !is_excepted(row, *sighting.process, start);
   };
-  if (std::none_of(table_.rows.begin(), table_.rows.end(), speaks)) return {};
-  const bool is_held = std::any_of(table_.rows.begin(), table_.rows.end(), [&](const PreventRow& row) {
+  if (!any_row(task, speaks)) return {};
+  const bool is_held = any_row(task, [&](const PreventRow& row) {
     return row.mode == Mode::Enforce && speaks(row);
   });
   if (is_held && is_multiplexed(call)) call.replaced_nr = direct_number(EventId::connect);
@@ -243,13 +285,13 @@ Prevention::Answer Prevention::judge_connect(Context& context, Task& task, Pendi
   const std::string_view address(bytes, length);
   const SocketName name = parse_socket_name(address);
   const std::string subject = text_of(name);
-  const Answer answer = decide(context, sighting, subject, [&](const PreventRow& row) {
+  const Answer answer = decide(context, task, sighting, subject, [&](const PreventRow& row) {
     return speaks(row) && denies_address(row, name.endpoint);
   });
   if (answer.kind != Kind::Proceed || !is_held) return answer;
   if (!task.space->sealed) {
     if (attach_sealed(context, task, call)) return {Kind::Again, 0};
-    return decide(context, sighting, subject + ": other threads cannot be kept from its address here", [&](const PreventRow& row) {
+    return decide(context, task, sighting, subject + ": other threads cannot be kept from its address here", [&](const PreventRow& row) {
       return row.mode == Mode::Enforce && speaks(row);
     });
   }
@@ -261,11 +303,21 @@ Prevention::Answer Prevention::judge_connect(Context& context, Task& task, Pendi
   return {};
 }
 
+// It was interrupted, and is made again: its address is sealed and was judged, but a row may be new.
+Prevention::Answer Prevention::judge_connect_again(Context& context, const Task& task, const PendingCall& call) {
+  const Sighting& sighting = call.sighting;
+  const SocketName name = parse_socket_name(call.sealed.bytes());
+  const uint64_t start = start_.now_ns();
+  return decide(context, task, sighting, text_of(name), [&](const PreventRow& row) {
+    return row.mode == Mode::Enforce && denies_address(row, name.endpoint) && !is_excepted(row, *sighting.process, start);
+  });
+}
+
 // Protocols that connect by other calls than connect(2): SCTP, which a SEQPACKET socket is without being
 // asked, and DCCP.
-Prevention::Answer Prevention::judge_socket(Context& context, PendingCall& call) {
+Prevention::Answer Prevention::judge_socket(Context& context, const Task& task, PendingCall& call) {
   const Sighting& sighting = call.sighting;
-  if (!is_enforced(sighting, Deny::Connect)) return {};
+  if (!is_enforced(task, sighting, Deny::Connect)) return {};
   if (is_multiplexed(call)) call.replaced_nr = direct_number(sighting.event.id);
   const Call& facts = sighting.event.call;
   const int32_t protocol = static_cast<int32_t>(facts.args[2]);
@@ -275,19 +327,35 @@ Prevention::Answer Prevention::judge_socket(Context& context, PendingCall& call)
   const bool is_dccp = protocol == IPPROTO_DCCP || type == SOCK_DCCP;
   if (!is_inet || (!is_sctp && !is_dccp)) return {};
   const uint64_t start = start_.now_ns();
-  return decide(context, sighting, is_sctp ? "an SCTP socket" : "a DCCP socket", [&](const PreventRow& row) {
+  return decide(context, task, sighting, is_sctp ? "an SCTP socket" : "a DCCP socket", [&](const PreventRow& row) {
     return row.deny == Deny::Connect && row.mode == Mode::Enforce && !is_excepted(row, *sighting.process, start);
   });
 }
 
 // Connecting and sending in one call: the kernel's own answer where it is switched off, which programs know
 // to heed.
-Prevention::Answer Prevention::judge_fast_open(PendingCall& call) {
+Prevention::Answer Prevention::judge_fast_open(const Task& task, PendingCall& call) {
   const Event& event = call.sighting.event;
-  if (!is_enforced(call.sighting, Deny::Connect)) return {};
+  if (!is_enforced(task, call.sighting, Deny::Connect) && !is_enforced(task, call.sighting, Deny::Network)) return {};
   if (is_multiplexed(call)) call.replaced_nr = direct_number(event.id);
   const uint64_t flags = event.call.args[event.id == EventId::sendmsg ? 2 : 3];
   return (flags & MSG_FASTOPEN) != 0 ? refuse(EOPNOTSUPP) : Answer{};
+}
+
+// What only a tree is held to, each of whose calls stops. The look at the descriptor holds until the
+// kernel's: see socket_calls.h.
+Prevention::Answer Prevention::judge_sockets(Context& context, Task& task, Abi abi, uint64_t nr, const uint64_t* args) {
+  if (task.bans.empty() || !has(task, Deny::Network)) return {};
+  const SocketCall call = socket_call(abi, nr, args);
+  const int fd = static_cast<int>(args[call.fd]);
+  if (call.use == SocketUse::None || (call.use == SocketUse::Uses && !may_be_socket(task.tid, fd))) return {};
+  Answer answer;
+  each_row(task, [&](const PreventRow& row) {
+    if (row.deny != Deny::Network || (call.use != SocketUse::Refused && is_left_alone(task, row, call, args))) return;
+    tell(context, static_cast<uint32_t>(task.tid.get()), row, call.name, call.use == SocketUse::Uses ? "the socket " + std::to_string(fd) : "");
+    answer = refuse(EPERM);
+  });
+  return answer;
 }
 
 bool Prevention::apply(Task& task, PendingCall& call) {

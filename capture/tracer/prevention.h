@@ -9,7 +9,8 @@
 //                 will run, whatever its name meant before. One that may not run is killed there. The look at the name
 //                 before the call only makes it EPERM in the usual case.
 //
-// A row in monitor mode is judged like any other and told of; it answers nothing.
+// A row in monitor mode is judged like any other and told of; it answers nothing. Rows that a response has
+// laid on a process tree (prevent/ban.h) are judged as those of the table are.
 #pragma once
 
 #include <atomic>
@@ -35,11 +36,11 @@ class Prevention {
   void take(PreventTable table);
 
   // The tracer's, from here on.
-  bool is_armed();
+  bool is_armed(const Task& task);
   // Whether a call would undo what decisions rest on, and must not; also without a table.
   bool is_attack(Task& task, const SyscallInfo& info) const;
 
-  bool enforces(Deny deny) const { return table_.enforces(deny); }
+  bool enforces(const Task& task, Deny deny) const;
 
   struct Answer {
     enum class Kind : uint8_t {
@@ -53,23 +54,31 @@ class Prevention {
   };
   // A call that is about to run; its sighting is named. May fill call.sealed.
   Answer judge(Context& context, Task& task, PendingCall& call);
+  // The same of the uses of a socket, whatever call that is: also of calls that are not recorded.
+  Answer judge_sockets(Context& context, Task& task, Abi abi, uint64_t nr, const uint64_t* args);
   // Has the kernel read what was judged. False: the task is gone.
   bool apply(Task& task, PendingCall& call);
   // Whether a new image, before its first instruction, must not run.
   bool must_end(Context& context, Task& task);
 
  private:
-  Answer judge_simply(Context& context, const PendingCall& call, Deny deny);
+  Answer judge_simply(Context& context, const Task& task, const PendingCall& call, Deny deny);
   Answer judge_exec(Context& context, Task& task, const PendingCall& call);
   Answer judge_mapping(Context& context, Task& task, const PendingCall& call);
   Answer judge_connect(Context& context, Task& task, PendingCall& call);
-  Answer judge_socket(Context& context, PendingCall& call);
-  Answer judge_fast_open(PendingCall& call);
+  Answer judge_connect_again(Context& context, const Task& task, const PendingCall& call);
+  Answer judge_socket(Context& context, const Task& task, PendingCall& call);
+  Answer judge_fast_open(const Task& task, PendingCall& call);
 
+  template <typename Function>
+  void each_row(const Task& task, Function function) const;
+  template <typename Is>
+  bool any_row(const Task& task, Is is) const;
+  bool has(const Task& task, Deny deny) const;
   template <typename Matches>
-  Answer decide(Context& context, const Sighting& sighting, const std::string& subject, Matches matches);
-  bool is_enforced(const Sighting& sighting, Deny deny) const;
-  bool is_denied(Context& context, const Sighting& sighting, const ProgramFile& file, Answer& answer);
+  Answer decide(Context& context, const Task& task, const Sighting& sighting, const std::string& subject, Matches matches);
+  bool is_enforced(const Task& task, const Sighting& sighting, Deny deny) const;
+  bool is_denied(Context& context, const Task& task, const Sighting& sighting, const ProgramFile& file, Answer& answer);
   void tell(Context& context, uint32_t tid, const PreventRow& row, const char* call, const std::string& subject);
 
   SealedMemory& sealed_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "capture/kernel/tid.h"
+#include "capture/prevent/table.h"
 
 namespace vedette {
 
@@ -17,6 +18,7 @@ enum class ResponseAction : uint8_t {
   KillTree,  // and all that descends from it, also what is just being born
   Freeze,    // the same tree: held in a stop, for a time
   Tighten,   // the same tree: each of its calls stops from now on
+  Deny,      // the same tree: tightened, and denied what `rows` say, for a time or until it ends
 };
 
 struct ResponseRequest {
@@ -27,8 +29,9 @@ struct ResponseRequest {
   bool names_first = false;   // the workload's first process may be meant, too
   Tid process;
   uint64_t start_ns = 0;
-  uint64_t for_ns = 0;        // of Freeze
+  uint64_t for_ns = 0;        // of Freeze and Deny; of Deny, 0: until the tree ends
   std::vector<std::string> programs = {};  // globs: executables that are left alone
+  std::vector<PreventRow> rows = {};       // of Deny
 };
 
 enum class ResponseStatus : uint8_t {
@@ -41,7 +44,7 @@ enum class ResponseStatus : uint8_t {
 
 enum class ResponseStep : uint8_t {
   Acted,
-  Ended,  // what was frozen goes on
+  Ended,  // what was frozen goes on; what was denied is not any more
 };
 
 struct ResponseAnswer {

@@ -58,6 +58,8 @@ void ResponseDesk::ask(ResponseRequest request) {
   } else if (is_closed_) {
     refusal.status = ResponseStatus::Gone;
     refusal.why = "the workload has ended";
+  } else if (obstacle_ && !request.rows.empty() && !(refusal.why = obstacle_(request.rows)).empty()) {
+    refusal.status = ResponseStatus::Failed;
   } else if (requests_.size() >= kRequestsMax) {
     refusal.status = ResponseStatus::Failed;
     refusal.why = "too many requests wait";

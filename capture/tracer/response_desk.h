@@ -7,7 +7,10 @@
 
 #include <atomic>
 #include <ctime>
+#include <functional>
 #include <mutex>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "capture/tracer/response.h"
@@ -16,8 +19,11 @@ namespace vedette {
 
 class ResponseDesk {
  public:
+  // Why this agent cannot hold such rows; empty: it can.
+  using Obstacle = std::function<std::string(const std::vector<PreventRow>&)>;
+
   // `is_open`: whether the agent may respond at all (--respond). Where it may not, it refuses.
-  explicit ResponseDesk(bool is_open) : is_open_(is_open) {}
+  explicit ResponseDesk(bool is_open, Obstacle obstacle = {}) : is_open_(is_open), obstacle_(std::move(obstacle)) {}
   ~ResponseDesk();
   ResponseDesk(const ResponseDesk&) = delete;
   ResponseDesk& operator=(const ResponseDesk&) = delete;
@@ -42,6 +48,7 @@ class ResponseDesk {
   void call_tracer(bool is_wanted);
 
   const bool is_open_;
+  const Obstacle obstacle_;
   std::atomic<bool> has_requests_{false};
   std::mutex mutex_;
   bool is_closed_ = false;

@@ -34,8 +34,16 @@ const char* verb_of(ResponseAction action) {
     case ResponseAction::KillTree: return "killed";
     case ResponseAction::Freeze: return "frozen";
     case ResponseAction::Tighten: return "tightened";
+    case ResponseAction::Deny: return "denied calls to";
   }
   return "";
+}
+
+bool is_of_neighbour(State& state, Tid process) {
+  Sighting sighting;
+  sighting.event.call.tid = static_cast<uint32_t>(process.get());
+  state.attach(sighting);
+  return sighting.process && sighting.process->of_neighbour;
 }
 
 // Here reports may wait, and one of them may be its end: its number could be another's by now. What we have
@@ -62,7 +70,7 @@ void Responses::begin() {
 }
 
 void Responses::act() {
-  if (!desk_.has_requests() && pending_.empty() && freezes_.empty()) return;
+  if (!desk_.has_requests() && pending_.empty() && holds_.empty()) return;
   if (desk_.has_requests()) {
     for (const ResponseRequest& request : desk_.take_requests()) take(request);
   }
@@ -75,11 +83,11 @@ void Responses::act() {
 // What was done by then is told as done: the first process may be the very one that was to be killed.
 void Responses::end() {
   for (auto& [number, pending] : pending_) tell(pending, is_over(pending));
-  for (const Freeze& freeze : freezes_) {
-    desk_.answer({.id = freeze.request.id, .asker = freeze.request.asker, .step = ResponseStep::Ended, .why = "the workload has ended"});
+  for (const Hold& hold : holds_) {
+    desk_.answer({.id = hold.request.id, .asker = hold.request.asker, .step = ResponseStep::Ended, .why = "the workload has ended"});
   }
   pending_.clear();
-  freezes_.clear();
+  holds_.clear();
   desk_.close();
 }
 
@@ -91,7 +99,8 @@ void Responses::take(const ResponseRequest& request) {
     desk_.answer(std::move(answer));
   };
   if (request.process == Tid(::getpid())) return end(ResponseStatus::Refused, "it is the agent");
-  if (request.action == ResponseAction::Freeze && !has_timer_) {
+  const bool ends = request.action == ResponseAction::Freeze || (request.action == ResponseAction::Deny && request.for_ns != 0);
+  if (ends && !has_timer_) {
     return end(ResponseStatus::Failed, "the kernel gives us no timer, so nothing would end it");
   }
   if (is_thread(request.process, request.start_ns)) return end(ResponseStatus::Refused, "it is a thread, and not a process");
@@ -105,6 +114,9 @@ void Responses::take(const ResponseRequest& request) {
     const bool is_known = context_.state.knows(static_cast<uint32_t>(request.process.get()));
     return end(ResponseStatus::Gone, is_known ? "another process has its number by now" : "it has ended, or the kernel does not let us trace it");
   }
+  if (request.action == ResponseAction::Deny && std::any_of(members.begin(), members.end(), [this](Tid member) { return is_of_neighbour(context_.state, member); })) {
+    return end(ResponseStatus::Refused, "it is another container's, whom no row of this one concerns");
+  }
   std::vector<Tid> spared;
   std::erase_if(members, [&](Tid member) {
     const bool is_spared = is_excepted(member, request);
@@ -117,6 +129,9 @@ void Responses::take(const ResponseRequest& request) {
     const std::string would = std::string("a dry run: it would have ") + verb_of(request.action) + " " + named(members);
     return end(spared.empty() ? ResponseStatus::Done : ResponseStatus::Partial, spared.empty() ? would : would + "; " + left_alone);
   }
+  if (request.action == ResponseAction::Deny && is_full(members)) {
+    return end(ResponseStatus::Failed, "so many responses deny it calls that no more are taken");
+  }
   answer.why = left_alone;
   Pending pending{.answer = std::move(answer), .action = request.action, .deadline_ns = monotonic_ns() + kPatienceNs, .until_ns = 0, .alive = {}, .restless = {}};
   switch (request.action) {
@@ -124,6 +139,7 @@ void Responses::take(const ResponseRequest& request) {
     case ResponseAction::KillTree: return kill(request, std::move(pending), members);
     case ResponseAction::Freeze: return freeze(request, std::move(pending), members, spared);
     case ResponseAction::Tighten: return tighten(std::move(pending), members);
+    case ResponseAction::Deny: return deny(request, std::move(pending), members, spared);
   }
 }
 
@@ -191,7 +207,7 @@ void Responses::freeze(const ResponseRequest& request, Pending pending, const st
     (void)ptrace_interrupt(task.tid);
     pending.restless.push_back(task.tid);
   });
-  freezes_.push_back({request, pending.until_ns, Processes(spared.begin(), spared.end())});
+  holds_.push_back({.request = request, .until_ns = pending.until_ns, .spared = Processes(spared.begin(), spared.end())});
   pending_.emplace(++number_, std::move(pending));
 }
 
@@ -199,12 +215,33 @@ void Responses::freeze(const ResponseRequest& request, Pending pending, const st
 // that was asked before may still be on its way out of the kernel.
 void Responses::tighten(Pending pending, const std::vector<Tid>& members) {
   each_of(members, [&](Task& task) {
-    if (std::exchange(task.tightened, true) && task.trap() == Trap::Every) return;
+    if (std::exchange(task.tightened, true) && task.trap() == Trap::Every && !task.owes_stop) return;
     context_.hooks.on_debugged(task);
     (void)ptrace_interrupt(task.tid);
     pending.restless.push_back(task.tid);
   });
   pending_.emplace(++number_, std::move(pending));
+}
+
+// Each thread is asked to stop, also one that is tightened already: it may sit in a call that began before
+// the rows held. It comes out of it, and what it makes again is judged.
+void Responses::deny(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members, const std::vector<Tid>& spared) {
+  const Ref<Ban> ban = make_ref<Ban>(request.rows);
+  each_of(members, [&](Task& task) {
+    task.bans.push_back(ban);
+    task.owes_stop = true;
+  });
+  if (request.for_ns != 0) {
+    pending.until_ns = monotonic_ns() + request.for_ns;
+    holds_.push_back({.request = request, .until_ns = pending.until_ns, .spared = Processes(spared.begin(), spared.end()), .ban = ban});
+  }
+  tighten(std::move(pending), members);
+}
+
+bool Responses::is_full(const std::vector<Tid>& members) {
+  bool is_any = false;
+  each_of(members, [&](const Task& task) { is_any = is_any || task.bans.size() >= kBansMax; });
+  return is_any;
 }
 
 void Responses::begin_close(Task& child) {
@@ -254,6 +291,7 @@ bool Responses::is_still(Tid tid, const Pending& pending) const {
   const Task* const task = context_.tasks.find(tid);
   if (task == nullptr || task->phase == Phase::Starting) return true;
   if (pending.action == ResponseAction::Tighten) return task->trap() == Trap::Every;
+  if (pending.action == ResponseAction::Deny) return task->trap() == Trap::Every && !task->owes_stop;
   if (task->frozen_until_ns < pending.until_ns || task->stay) return true;
   return task->debugged != nullptr && task->debugged->held != Held::No;
 }
@@ -272,27 +310,38 @@ void Responses::tell(Pending& pending, bool is_done) {
 
 // All ends are told before anybody is let go: what they say is who was held until then.
 void Responses::thaw(uint64_t now) {
-  const auto is_due = [&](const Freeze& one) { return one.until_ns <= now; };
-  if (std::none_of(freezes_.begin(), freezes_.end(), is_due)) return;
-  for (const Freeze& one : freezes_) {
-    if (is_due(one)) desk_.answer(end_of(one, now));
+  const auto is_due = [&](const Hold& one) { return one.until_ns <= now; };
+  if (std::none_of(holds_.begin(), holds_.end(), is_due)) return;
+  for (const Hold& one : holds_) {
+    if (!is_due(one)) continue;
+    desk_.answer(one.ban ? end_of_ban(one) : end_of(one, now));
+    if (one.ban) one.ban->is_over = true;
   }
-  std::erase_if(freezes_, is_due);
+  std::erase_if(holds_, is_due);
   context_.tasks.each([&](Task& task) {
+    std::erase_if(task.bans, [](const Ref<Ban>& ban) { return ban->is_over; });
     if (task.frozen_until_ns != 0 && task.frozen_until_ns <= now) let_go(task);
   });
 }
 
-ResponseAnswer Responses::end_of(const Freeze& freeze, uint64_t now) {
-  const ResponseRequest& request = freeze.request;
+ResponseAnswer Responses::end_of(const Hold& hold, uint64_t now) {
+  const ResponseRequest& request = hold.request;
   Descent tree(request.process, request.start_ns);
   uint64_t going = 0, held = 0;
   context_.tasks.each([&](Task& task) {
-    const bool is_meant = task.is_leader() && task.frozen_until_ns != 0 && !freeze.spared.contains(task.process);
+    const bool is_meant = task.is_leader() && task.frozen_until_ns != 0 && !hold.spared.contains(task.process);
     if (is_meant && tree.has(*lineage_of(task))) ++(task.frozen_until_ns <= now ? going : held);
   });
   std::string why = held == 0 ? "" : "another freeze holds " + std::to_string(held) + " of them for longer";
   return {.id = request.id, .asker = request.asker, .step = ResponseStep::Ended, .processes = going, .why = std::move(why)};
+}
+
+ResponseAnswer Responses::end_of_ban(const Hold& hold) {
+  uint64_t going = 0;
+  context_.tasks.each([&](const Task& task) {
+    going += task.is_leader() && std::find(task.bans.begin(), task.bans.end(), hold.ban) != task.bans.end();
+  });
+  return {.id = hold.request.id, .asker = hold.request.asker, .step = ResponseStep::Ended, .processes = going};
 }
 
 // One that was killed meanwhile has left the stop: what it is in now is still to be told (report.h).
@@ -304,7 +353,7 @@ void Responses::let_go(Task& task) {
 
 void Responses::set_timer() {
   uint64_t next = pending_.empty() ? 0 : look_ns_;
-  for (const Freeze& one : freezes_) next = next == 0 ? one.until_ns : std::min(next, one.until_ns);
+  for (const Hold& one : holds_) next = next == 0 ? one.until_ns : std::min(next, one.until_ns);
   if (!has_timer_ || next == armed_ns_) return;
   armed_ns_ = next;
   itimerspec when = {};

@@ -8,6 +8,8 @@
 //             instruction, inherits the mark from its maker, and is killed in that stop (lives.cc)
 //   freeze    each thread is asked to stop and is then not resumed: Context::resume keeps what it was to be resumed with.
 //             SIGCONT ends no such stop; SIGKILL does. Children are born frozen
+//   deny      the tree is tightened, and its tasks hold rows by which prevention judges each call (prevent/ban.h); who sits in a
+//             call is asked to come out of it, and what it then makes again is judged. Children are born to the rows
 //   tighten   the code of the tree becomes the program's own again, and each of its calls stops: none is recorded in rings,
 //             which the program's own code could reach. Children and new programs are born to it
 //
@@ -53,14 +55,16 @@ class Responses {
     ResponseAnswer answer;
     ResponseAction action;
     uint64_t deadline_ns;         // monotonic: then it is said what is not done yet
-    uint64_t until_ns;            // of Freeze
+    uint64_t until_ns;            // of Freeze, and of Deny with an end
     Processes alive;              // to be killed, and not heard to have ended
     std::vector<Tid> restless;    // threads that were asked to stop, and may not have done so yet
   };
-  struct Freeze {
+  // What ends by itself.
+  struct Hold {
     ResponseRequest request;
     uint64_t until_ns;
     Processes spared;
+    Ref<Ban> ban = {};  // of Deny
   };
 
   void take(const ResponseRequest& request);
@@ -73,12 +77,15 @@ class Responses {
   void kill(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members);
   void freeze(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members, const std::vector<Tid>& spared);
   void tighten(Pending pending, const std::vector<Tid>& members);
+  void deny(const ResponseRequest& request, Pending pending, const std::vector<Tid>& members, const std::vector<Tid>& spared);
+  bool is_full(const std::vector<Tid>& members);
   void settle(uint64_t now);
   bool is_over(Pending& pending) const;
   bool is_still(Tid tid, const Pending& pending) const;
   void tell(Pending& pending, bool is_done);
   void thaw(uint64_t now);
-  ResponseAnswer end_of(const Freeze& freeze, uint64_t now);
+  ResponseAnswer end_of(const Hold& hold, uint64_t now);
+  ResponseAnswer end_of_ban(const Hold& hold);
   void let_go(Task& task);
   void set_timer();
   const Ref<Lineage>& lineage_of(const Task& task);
@@ -89,7 +96,7 @@ class Responses {
   ResponseDesk& desk_;
   StartTime start_;
   std::map<uint64_t, Pending> pending_;  // by our own number, which Task::doomed_by has
-  std::vector<Freeze> freezes_;
+  std::vector<Hold> holds_;
   uint64_t number_ = 0;
   uint64_t look_ns_ = 0;       // when it is looked again who stands still
   bool has_first_ended_ = false;

@@ -15,6 +15,7 @@
 #include "capture/kernel/ptrace.h"
 #include "capture/kernel/remote_memory.h"
 #include "capture/kernel/tid.h"
+#include "capture/prevent/ban.h"
 #include "capture/state/sighting.h"
 #include "capture/tracer/address_space.h"
 #include "capture/tracer/births.h"
@@ -95,9 +96,11 @@ struct Task {
   bool is_due = false;           // asked to stop while it stood in code of ours: to be asked again
   bool debugs = false;           // its process traces others of ours: each of its calls stops (nested.h)
   bool tightened = false;        // each of its calls stops, and of whatever it makes and executes (responses.h)
+  bool owes_stop = false;        // it was asked to stop, and may be in a call that began before (responses.h)
   uint64_t doomed_by = 0;        // the response that kills it and whatever it makes (responses.h); 0: none
   uint64_t frozen_until_ns = 0;  // monotonic; 0: it is not frozen
   std::optional<Stay> stay;      // it is frozen, and stopped
+  Bans bans;                     // what responses deny it, and whatever it makes and executes
   bool untold = false;           // attached while it ran: which program that is must still be told
   RemoteMemory memory;
   Ref<AddressSpace> space;
@@ -141,6 +144,7 @@ struct Task {
     frozen_until_ns = other.frozen_until_ns;
     doomed_by = other.doomed_by;
     tightened = other.tightened;
+    bans = other.bans;
   }
   bool is_leader() const { return tid == process; }
   // How it goes on when nothing else is wanted of it.

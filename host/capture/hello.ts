@@ -82,7 +82,7 @@ export function readPrevented(frame: Uint8Array): string {
 }
 
 /** What an agent may be asked to do after an alert. The wire has the index. */
-export const RESPONSE_ACTIONS = ["kill", "kill-tree", "freeze", "tighten"] as const;
+export const RESPONSE_ACTIONS = ["kill", "kill-tree", "freeze", "tighten", "deny"] as const;
 /** One of them. */
 export type ResponseAction = (typeof RESPONSE_ACTIONS)[number];
 
@@ -99,10 +99,12 @@ export interface ResponseRequest {
   readonly pid: number;
   /** ns since the epoch, as the agent told it. */
   readonly started: bigint;
-  /** Of `freeze`. */
+  /** Of `freeze`, and of `deny`, where 0 is until the tree ends. */
   readonly seconds: number;
   /** Globs of executables that are left alone. */
   readonly programs: readonly string[];
+  /** Of `deny`: rows as of a table of what is prevented. */
+  readonly rows: readonly unknown[];
 }
 
 /** What an agent says of a request. */
@@ -138,10 +140,12 @@ export function readResponded(frame: Uint8Array): ResponseAnswer {
 
 /** A request as the agent takes it. */
 export const respondFrame = (request: ResponseRequest): Uint8Array => {
-  const { id, action, isDry, namesFirst, pid, started, seconds, programs } = request;
+  const { id, action, isDry, namesFirst, pid, started, seconds, programs, rows } = request;
   const flags = [isDry ? 1 : 0, namesFirst ? 1 : 0];
   const start = [Number(started / SECOND_NS), Number(started % SECOND_NS)];
-  return packr.pack(["respond", id, RESPONSE_ACTIONS.indexOf(action), ...flags, pid, ...start, seconds, programs]);
+  const more = action === "deny" ? [rows] : [];
+  const number = RESPONSE_ACTIONS.indexOf(action);
+  return packr.pack(["respond", id, number, ...flags, pid, ...start, seconds, programs, ...more]);
 };
 
 /** A table of what is prevented; `rows` as docs/wire.md draws them. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the alerts of a policy's `prevent:` rows: about calls that the agent denied, or would have denied in
-// monitor mode. The alerts are the policy's own, with its tenant and its limits. No code of the policy runs
+// monitor mode; and of rows that a response to one of its alerts has laid on a process tree, which are in its
+// name, too. The alerts are the policy's own, with its tenant and its limits. No code of the policy runs
 // for them, because the agent has judged already.
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { Alert } from "../output/alert.js";
@@ -17,6 +18,8 @@ export const PREVENTED = EVENT_OF_NAME.get("vedette.prevented")?.id ?? 0;
 const FACTS =
   "call=%evt.arg.call subject=%evt.arg.subject action=%evt.arg.action process=%proc.name exe=%proc.exepath " +
   "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id";
+/** What its limit calls those that are no rows of the policy. */
+const OTHERS = "denied after an alert";
 const DENIED: Priority = PRIORITIES[2];
 const MONITORED: Priority = PRIORITIES[4];
 
@@ -52,7 +55,7 @@ export class PreventedAlerts {
 
   /** Name of the row that `index` of a limit stands for. */
   nameOf(index: number): string {
-    return this.#policy.prevent?.[index]?.name ?? "";
+    return this.#policy.prevent?.[index]?.name ?? OTHERS;
   }
 
   *in(batch: Batch): Generator<Prevented> {
@@ -63,11 +66,12 @@ export class PreventedAlerts {
     }
   }
 
-  /** A row that is gone with an older version of the policy speaks all the same: something was denied. */
+  /** A row that the policy does not have speaks all the same: something was denied. */
   #prevented(batch: Batch, offset: number): Prevented {
     const rule = String(this.#ruleOf?.(batch, offset) ?? "");
     const rows = this.#policy.prevent ?? [];
-    const index = rows.findIndex(({ name }) => name === rule);
+    const found = rows.findIndex(({ name }) => name === rule);
+    const index = found >= 0 ? found : rows.length; // of a response, or of an older version of the policy
     const mode = this.#modeOf?.(batch, offset) === "monitor" ? "monitor" : "enforce";
     const { text, fields } = this.#formats[mode](batch, offset);
     return {

@@ -3,7 +3,7 @@
 // container. A condition about the container is decided here. A condition about a process goes into the row.
 import type { ContainerFacts } from "../wire/container.js";
 import type { LoadedPolicy } from "./policy.js";
-import { ACTIONS, DENIES, MODES } from "./prevent-row.js";
+import { ACTIONS, DENIABLE, type DenyRow, MODES } from "./prevent-row.js";
 import { isScopeOf } from "./scope.js";
 
 /** As the wire has it (docs/wire.md). */
@@ -23,7 +23,12 @@ export type WireRow = readonly [
 
 /** How events name the policy whose row it was: two tenants may have a policy of the same name. */
 export function preventingName({ name, tenancy }: LoadedPolicy): string {
-  return tenancy == null ? name : `${tenancy.tenant}/${name}`;
+  return nameOfTenants(tenancy?.tenant ?? null, name);
+}
+
+/** The same of a policy by its name; `tenant` null: it is the operator's. */
+export function nameOfTenants(tenant: string | null, policy: string): string {
+  return tenant === null ? policy : `${tenant}/${policy}`;
 }
 
 /**
@@ -34,20 +39,17 @@ export function rowsFor(policies: readonly LoadedPolicy[], facts: ContainerFacts
   return policies.flatMap((policy) => {
     const scope = policy.tenancy?.scope ?? null;
     if (scope !== null && !isScopeOf(scope, facts)) return [];
-    return (policy.prevent ?? []).map(
-      (row): WireRow => [
-        preventingName(policy),
-        row.name,
-        DENIES.indexOf(row.deny),
-        ACTIONS.indexOf(row.action),
-        MODES.indexOf(row.mode),
-        row.networks,
-        row.ports,
-        row.files,
-        row.programs,
-        scope?.uids ?? [],
-        scope?.executables ?? [],
-      ],
-    );
+    return (policy.prevent ?? []).map((row) => wireRow(preventingName(policy), row, scope ?? undefined));
   });
+}
+
+/** One row in the name of a policy; `scope`: whose calls it is about, if not everybody's. */
+export function wireRow(
+  policy: string,
+  { name, deny, action, mode, networks, ports, files, programs }: DenyRow,
+  scope?: { readonly uids: readonly number[]; readonly executables: readonly string[] },
+): WireRow {
+  const numbers = [DENIABLE.indexOf(deny), ACTIONS.indexOf(action), MODES.indexOf(mode)] as const;
+  const whose = [scope?.uids ?? [], scope?.executables ?? []] as const;
+  return [policy, name, ...numbers, networks, ports, files, programs, ...whose];
 }

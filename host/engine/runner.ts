@@ -58,7 +58,7 @@ export class PolicyRunner {
   readonly #limiter: AlertLimiter;
   readonly #bounds: SharedBounds;
   readonly #now: LimitClock;
-  readonly #prevented: PreventedAlerts | null;
+  readonly #prevented: PreventedAlerts;
   #instance: PolicyInstance;
   #keep: StateKeep | null;
   #batch: Batch | null = null;
@@ -88,7 +88,7 @@ export class PolicyRunner {
     this.#exceptions = policy.rules.map(({ exceptions }) => exceptions && compileExceptions(exceptions));
     this.#wanted = typesOf(policy);
     this.#limiter = new AlertLimiter(policy.tenancy?.alerts ?? policy.alerts, bounds.alerts);
-    this.#prevented = (policy.prevent ?? []).length > 0 ? new PreventedAlerts(policy) : null;
+    this.#prevented = new PreventedAlerts(policy);
     this.#keep = keep === null ? null : new StateKeep(keep);
     this.#instance = this.#start();
   }
@@ -99,7 +99,8 @@ export class PolicyRunner {
     return false;
   }
 
-  judge(batch: Batch): Judgement {
+  /** `types`: those of the batch's records, if they are known. */
+  judge(batch: Batch, types: Uint32Array | null = null): Judgement {
     this.#batch = batch;
     this.#bounds.begin(batch);
     this.#alerts = [];
@@ -117,7 +118,7 @@ export class PolicyRunner {
       index = record + 1;
       isBroken = faults.length >= TRAPS_PER_BATCH || !this.#maySurvive(batch.clock) || !this.#restart(faults);
     }
-    const prevented = this.#tellPrevented(batch);
+    const prevented = this.#tellPrevented(batch, types);
     this.#batch = null;
     if (!isBroken) this.#keepState();
     const alerts = [...this.#alerts, ...this.tellSuppressed(batch.clock)];
@@ -127,9 +128,10 @@ export class PolicyRunner {
   /**
    * The alerts of calls that its rows denied. All are counted; alerts are raised as far as the limit allows.
    */
-  #tellPrevented(batch: Batch): Judgement["prevented"] {
+  #tellPrevented(batch: Batch, types: Uint32Array | null): Judgement["prevented"] {
     const counts = { denied: 0, monitored: 0 };
-    for (const { index, isEnforced, offset, alert } of this.#prevented?.in(batch) ?? []) {
+    if (types !== null && !hasType(types, PREVENTED)) return counts;
+    for (const { index, isEnforced, offset, alert } of this.#prevented.in(batch)) {
       counts[isEnforced ? "denied" : "monitored"]++;
       const row = this.policy.rules.length + index;
       if (this.#mayAlert(row, alert.time)) this.#raise(batch, offset, row, alert, true);
@@ -268,7 +270,7 @@ export class PolicyRunner {
   #summary(suppressed: Suppressed, time: bigint): Alert {
     const { rules } = this.policy;
     const { rule } = suppressed;
-    const name = rules[rule]?.name ?? this.#prevented?.nameOf(rule - rules.length) ?? "";
+    const name = rules[rule]?.name ?? this.#prevented.nameOf(rule - rules.length);
     return suppressedAlert(this.policy, name, suppressed, time);
   }
 }
@@ -278,8 +280,12 @@ function typesOf(policy: LoadedPolicy): Uint32Array {
   const words = new Uint32Array(TYPE_WORDS);
   const rules = policy.rules.filter(({ enabled }) => enabled);
   for (const event of eventsOf(rules, policy.admitted.metadata.meters)) add(words, EVENT_OF_NAME.get(event)?.id ?? 0);
-  if ((policy.prevent ?? []).length > 0) add(words, PREVENTED);
+  add(words, PREVENTED); // also of a response to one of its alerts
   return words;
+}
+
+function hasType(words: Uint32Array, id: number): boolean {
+  return ((words[id >> 5] as number) & (1 << (id & 31))) !== 0;
 }
 
 function add(words: Uint32Array, id: number): void {

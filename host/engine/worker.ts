@@ -173,7 +173,7 @@ function judgeBatch(raw: RawBatch, position: number): void {
     }
     control.enter(id);
     const begun = performance.now();
-    const { alerts, dropped, faults, isBroken, logs, prevented } = runner.judge(view);
+    const { alerts, dropped, faults, isBroken, logs, prevented } = runner.judge(view, raw.types);
     control.leave();
     tellMeasured(id, one, isBroken);
     const ns = charges.charge(performance.now() - begun) * 1e6;

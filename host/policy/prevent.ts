@@ -39,6 +39,23 @@ const Row = z.strictObject({
 export const PreventSection = z.array(Row).max(ROWS_MAX).default([]);
 type Row = z.infer<typeof Row>;
 
+/** The schema of the calls that a response denies: the same rows, as far as they are not the response's. */
+export const DeniedCalls = z
+  .array(
+    z.strictObject({
+      ...Row.omit({ mode: true, priority: true, tags: true }).shape,
+      name: Row.shape.name.optional(),
+    }),
+  )
+  .max(ROWS_MAX)
+  .default([]);
+
+/** Says what is wrong with a row: what is none, and what nobody can have. */
+interface Complaints {
+  wrong(path: YamlPath, reason: string): Error;
+  refused(path: YamlPath, what: string, reason: string): Error;
+}
+
 const BY_NAME =
   "the kernel looks a name up after us, and another thread, or whoever may rename, can make it mean another file in between";
 const AT_A_GATE = "the call is recorded where it is made, at full speed, and never stops for an answer";
@@ -76,11 +93,38 @@ const MEANING: Readonly<Record<PreventRow["deny"], readonly string[]>> = {
  * cannot be had.
  */
 export function preventRowsOf(rows: readonly Row[], file: YamlFile<unknown>): PreventRow[] {
-  return rows.map((row, i) => rowOf(row, ["prevent", i], rows.slice(0, i), file));
+  const complaints: Complaints = {
+    wrong: (path, reason) => file.wrong(path, reason),
+    refused: (path, what, reason) => refusal(file, path, what, reason),
+  };
+  return rows.map((row, i) => rowOf(row, ["prevent", i], rows.slice(0, i), complaints));
 }
 
-function rowOf(row: Row, path: YamlPath, before: readonly Row[], file: YamlFile<unknown>): PreventRow {
-  const refuse = (at: YamlPath, what: string, reason: string): VedetteError => refusal(file, at, what, reason);
+/** The rows that a response denies by, in the same words. Throws what `complain` makes of a fault. */
+export function deniedRowsOf(
+  calls: z.infer<typeof DeniedCalls>,
+  complain: (path: YamlPath, reason: string) => Error,
+): PreventRow[] {
+  const complaints: Complaints = {
+    wrong: complain,
+    refused: (path, what, reason) => complain(path, `${what} cannot be denied: ${reason}`),
+  };
+  const rows = calls.map(
+    (call): Row => ({
+      ...{ ...call, mode: "enforce", priority: undefined, tags: [] },
+      name: call.name ?? `A response denies ${call.deny}`,
+    }),
+  );
+  return rows.map((row, i) => rowOf(row, ["calls", i], rows.slice(0, i), complaints));
+}
+
+/** Of one address or range of them. Throws what `complain` makes of a fault. */
+export function checkAddress(text: string, path: YamlPath, complain: (path: YamlPath, reason: string) => Error): void {
+  checkNetwork(text, path, { wrong: complain, refused: (at, what, reason) => complain(at, `${what}: ${reason}`) });
+}
+
+function rowOf(row: Row, path: YamlPath, before: readonly Row[], file: Complaints): PreventRow {
+  const refuse = (at: YamlPath, what: string, reason: string): Error => file.refused(at, what, reason);
   const unwanted = REFUSED_CALLS[row.deny];
   if (unwanted !== undefined) throw refuse([...path, "deny"], row.deny, unwanted);
   if (!isDeny(row.deny)) throw file.wrong([...path, "deny"], `"${row.deny}" is none of ${DENIES.join(", ")}`);
@@ -97,10 +141,9 @@ function rowOf(row: Row, path: YamlPath, before: readonly Row[], file: YamlFile<
   return { name, deny: deny as PreventRow["deny"], action, mode, priority, tags, networks, ports, ...except };
 }
 
-function checkMeaning(row: Row, deny: PreventRow["deny"], path: YamlPath, file: YamlFile<unknown>): void {
+function checkMeaning(row: Row, deny: PreventRow["deny"], path: YamlPath, file: Complaints): void {
   if (deny === "exec" && row.except.programs.length > 0)
-    throw refusal(
-      file,
+    throw file.refused(
       [...path, "except", "programs"],
       "exec by some programs only",
       "when the kernel says what was executed, who executed it is gone; except files",
@@ -117,15 +160,14 @@ function checkMeaning(row: Row, deny: PreventRow["deny"], path: YamlPath, file: 
   }
 }
 
-function checkNetwork(text: string, path: YamlPath, file: YamlFile<unknown>): void {
+function checkNetwork(text: string, path: YamlPath, file: Complaints): void {
   const [, address = "", bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const isBounded = bits === undefined || Number(bits) <= (isIPv4(address) ? 32 : 128);
   if (isIP(address) !== 0 && !address.includes("%") && isBounded) return;
   if (text.startsWith("/") || text.startsWith("@"))
-    throw refusal(file, path, `connecting to the socket ${text}`, BY_NAME);
+    throw file.refused(path, `connecting to the socket ${text}`, BY_NAME);
   if (/^[a-z0-9*.-]*[a-z*][a-z0-9*.-]*$/i.test(text))
-    throw refusal(
-      file,
+    throw file.refused(
       path,
       `connecting to the name ${text}`,
       "names are resolved by the program, and the kernel hears of addresses only; give those",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each action is, as far as asking for it goes. A new one is a row here.
-import type { RowAction } from "../policy/respond.js";
+import type { ResponseAction } from "../capture/agent.js";
+import type { ResponseRow, RowAction } from "../policy/respond.js";
 
 /** One action. */
 export interface Deed {
@@ -12,13 +13,28 @@ export interface Deed {
   readonly kills: boolean;
   /** When it ends: it is over at once, holds for the row's `for`, or holds for good. */
   readonly holds: "not" | "for" | "for good";
+  /** What an agent is asked for, where that has another name. */
+  readonly asks?: ResponseAction;
+  /** What holds as long as it does, in words; none: nothing. */
+  readonly meanwhile?: string;
 }
 
 /** All of them. */
 export const DEEDS: Readonly<Record<RowAction, Deed>> = {
   kill: { by: "agent", isOfTrees: false, kills: true, holds: "not" },
   "kill-tree": { by: "agent", isOfTrees: true, kills: true, holds: "not" },
-  freeze: { by: "agent", isOfTrees: true, kills: false, holds: "for" },
+  freeze: { by: "agent", isOfTrees: true, kills: false, holds: "for", meanwhile: "the tree stands still" },
+  deny: { by: "agent", isOfTrees: true, kills: false, holds: "for", meanwhile: "the tree's calls are denied" },
+  isolate: {
+    ...{ by: "agent", isOfTrees: true, kills: false, holds: "for", asks: "deny" },
+    meanwhile: "the tree is isolated",
+  },
   tighten: { by: "agent", isOfTrees: true, kills: false, holds: "for good" },
   capture: { by: "host", isOfTrees: false, kills: false, holds: "not" },
 };
+
+/** When what a row asks for ends: without a time, what is denied is denied until the tree ends. */
+export function holdOf({ action, for: seconds }: ResponseRow): Deed["holds"] {
+  const { holds } = DEEDS[action];
+  return holds === "for" && seconds === 0 ? "for good" : holds;
+}

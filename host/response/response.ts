@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers alerts by the operator's rows: asks the agent that an alert came from to kill, freeze or tighten
-// its process, or keeps evidence, and says what came of it. Three things it never does: it never answers an
-// alert of a tenant's policy by another row than one that tenants.yaml has for that tenant, it never asks
-// another agent than the alert's own, and it believes no agent about what it was not asked.
+// its process, or to deny it calls, or keeps evidence, and says what came of it. Three things it never does:
+// it never answers an alert of a tenant's policy by another row than one that tenants.yaml has for that
+// tenant, it never asks another agent than the alert's own, and it believes no agent about what it was not
+// asked.
 //
 //   alert - row - limit - "requested" - agent - "done", "partial", "gone", "refused" or "failed"
 //
@@ -12,8 +13,8 @@
 import type { ResponseAction, ResponseAnswer, ResponseRequest } from "../capture/agent.js";
 import type { Finding } from "../finding/finding.js";
 import type { Alert } from "../output/alert.js";
-import type { ResponseRow } from "../policy/respond.js";
-import { DEEDS } from "./deeds.js";
+import { deniedOf, type ResponseRow } from "../policy/respond.js";
+import { DEEDS, holdOf } from "./deeds.js";
 import { ResponseLimit } from "./limit.js";
 import type { ResponseStatus, ResponseStepNews } from "./steps.js";
 
@@ -123,13 +124,17 @@ export class Responder<P extends Responding> {
     const isExpected =
       asked !== undefined && asked.peer.number === peer.number && (asked.actedAt !== null) === (step === "ended");
     if (!isExpected) return "unasked";
-    const { kills, holds } = DEEDS[asked.row.action];
+    const { kills } = DEEDS[asked.row.action];
+    const holds = holdOf(asked.row);
     const isReal = step === "acted" && asked.row.mode === "enforce";
     if (step === "acted") asked.limit.settle(asked.since, status === "gone");
-    if (isReal && holds === "for" && (status === "done" || status === "partial")) asked.actedAt = this.#handlers.now();
+    const isHeld = status === "done" || status === "partial";
+    if (isReal && holds === "for" && isHeld) asked.actedAt = this.#handlers.now();
     else this.#forget(id, asked);
     if (isReal && status === "done" && kills) this.#keep(this.#killed, asked.key);
-    if (isReal && status === "done" && holds === "for good") this.#keep(this.#lasting, asked.key);
+    // A tree is denied its calls once, whoever of it was left alone.
+    const isEnough = asked.row.calls.length > 0 ? isHeld : status === "done";
+    if (isReal && isEnough && holds === "for good") this.#keep(this.#lasting, asked.key);
     this.#tell(asked, id, step === "ended" ? "ended" : status, "agent", why, processes);
     this.#goOn(asked.place);
     return "heard";
@@ -224,7 +229,9 @@ export class Responder<P extends Responding> {
   #isCovered({ covers, key, finding }: Asked<P>): boolean {
     if (covers.some((one) => this.#lasting.has(one))) return true;
     const those = covers.flatMap((one) => this.#busy.get(one) ?? []);
-    if (those.some(({ actedAt }) => actedAt === null || finding.event.time <= actedAt + STRAGGLERS_NS)) return true;
+    const acts = ({ row }: Asked<P>): boolean => row.action !== "freeze"; // who is only denied calls acts on
+    if (those.some((one) => one.actedAt === null || acts(one) || finding.event.time <= one.actedAt + STRAGGLERS_NS))
+      return true;
     for (const held of those) {
       const isWithin = finding.event.time < held.since + BigInt(held.row.for) * SECOND_NS;
       const isSpared = held.key !== key && held.row.except.programs.length > 0;
@@ -248,19 +255,20 @@ export class Responder<P extends Responding> {
   }
 
   #ask(asked: Asked<P>, process: { readonly pid: number; readonly started: bigint }): void {
-    const { row, peer, key } = asked;
+    const { row, peer, key, finding } = asked;
     const id = ++this.#ids;
     this.#asked.set(id, asked);
     this.#busy.set(key, asked);
     const { action, mode, first_process: namesFirst, except } = row;
     const request = {
       id,
-      action: action as ResponseAction,
+      action: DEEDS[action].asks ?? (action as ResponseAction),
       isDry: mode === "dry-run",
       namesFirst,
       ...process,
       seconds: row.for,
-      ...except,
+      programs: except.programs,
+      rows: deniedOf(row, finding.tenant, finding.policy),
     };
     this.#tell(asked, id, "requested", "host", "", null);
     if (!this.#handlers.send(peer, request)) this.#give(id, asked, "failed", "the agent is gone");
@@ -341,10 +349,11 @@ function rowKey(row: ResponseRow): string {
   return key;
 }
 
-/** What is known of a freeze whose agent is not heard any more. */
+/** What is known of a response that holds, and whose agent is not heard any more. */
 function severedText({ row, since }: Asked<Responding>, now: bigint): string {
+  const { meanwhile = "it holds" } = DEEDS[row.action];
   const left = (since + BigInt(row.for) * SECOND_NS - now + SECOND_NS - 1n) / SECOND_NS;
-  const holds = `it is not heard any more: if it lives, the tree stands still for ${left > 0n ? left : 0n} s more`;
+  const holds = `it is not heard any more: if it lives, ${meanwhile} for ${left > 0n ? left : 0n} s more`;
   return `the agent's connection has ended, and ${holds}; if it has ended, the kernel has killed the tree`;
 }
 

@@ -276,7 +276,7 @@ async function asked(
     const capture = new Capture({
       onHello: ({ stream, pid }) => {
         const whom = { pid: pidOf(pid), started: 1n };
-        const request = { isDry: false, namesFirst: true, seconds: 1, programs: [], ...whom };
+        const request = { isDry: false, namesFirst: true, seconds: 1, programs: [], rows: [], ...whom };
         capture.respond(stream, { id: 1, action: "kill-tree", ...request });
       },
       onResponded: (_stream, answer) => {

@@ -279,6 +279,70 @@ TEST_CASE("a tree is tightened once its threads have stopped, and each program o
   CHECK(first.trap() == Trap::Filter);
 }
 
+TEST_CASE("a tree is denied calls once each thread has come out of what it was in, also where it was tightened before") {
+  Stage stage;
+  Task& first = stage.launch(kFirst, 5);
+  Task& target = stage.fork(first, kFirst + 1, 10);
+  target.phase = Phase::Running;
+  stage.desk.ask({.id = 1, .action = ResponseAction::Tighten, .process = Tid(kFirst + 1), .start_ns = 10});
+  stage.responses.act();
+  stage.responses.begin_close(target);
+  stage.responses.act();
+  (void)stage.desk.take_answers();
+  stage.desk.ask({.id = 2, .action = ResponseAction::Deny, .process = Tid(kFirst + 1), .start_ns = 10, .rows = {{.deny = Deny::Ptrace}}});
+  stage.responses.act();
+  REQUIRE(target.bans.size() == 1);
+  CHECK(target.bans[0]->rows.at(0).deny == Deny::Ptrace);
+  CHECK(target.owes_stop);
+  CHECK(stage.desk.take_answers().empty());
+  CHECK(stage.fork(target, kFirst + 2, 11).bans == target.bans);
+  CHECK(stage.fork(first, kFirst + 3, 12).bans.empty());
+  target.owes_stop = false;  // it has stopped
+  stage.responses.end();
+  CHECK(stage.desk.take_answers().at(0).status == ResponseStatus::Done);
+}
+
+TEST_CASE("what is denied ends on time, by its own end, and no task is denied more than so many times") {
+  Stage stage;
+  stage.responses.begin();
+  Task& first = stage.launch(kFirst, 5);
+  Task& target = stage.fork(first, kFirst + 1, 10);
+  const auto deny = [&](uint64_t id, uint64_t for_ns) {
+    stage.desk.ask({.id = id, .action = ResponseAction::Deny, .process = Tid(kFirst + 1), .start_ns = 10, .for_ns = for_ns, .rows = {{.deny = Deny::Mount}}});
+    stage.responses.act();
+  };
+  deny(1, 0);
+  deny(2, 20'000'000);
+  std::vector<ResponseAnswer> answers;
+  const uint64_t deadline = monotonic_ns() + 20'000'000'000;
+  while (answers.size() < 3 && monotonic_ns() < deadline) {
+    stage.responses.act();
+    for (ResponseAnswer& one : stage.desk.take_answers()) answers.push_back(std::move(one));
+  }
+  REQUIRE(answers.size() == 3);
+  CHECK(answers[2].id == 2);
+  CHECK(answers[2].step == ResponseStep::Ended);
+  CHECK(answers[2].processes == 1);
+  CHECK(target.bans.size() == 1);  // the other one holds
+  for (uint64_t id = 3; target.bans.size() < kBansMax; ++id) deny(id, 0);
+  stage.responses.act();
+  (void)stage.desk.take_answers();
+  deny(99, 0);
+  CHECK(target.bans.size() == kBansMax);
+  CHECK(stage.desk.take_answers().at(0).status == ResponseStatus::Failed);
+}
+
+TEST_CASE("rows that this agent cannot hold are refused with the reason, and nobody is touched") {
+  ResponseDesk desk(true, [](const std::vector<PreventRow>& rows) { return rows.at(0).deny == Deny::Network ? std::string("not here") : std::string(); });
+  desk.ask({.id = 1, .action = ResponseAction::Deny, .process = Tid(4), .start_ns = 1, .rows = {{.deny = Deny::Network}}});
+  const std::vector<ResponseAnswer> answers = desk.take_answers();
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].status == ResponseStatus::Failed);
+  CHECK(answers[0].why == "not here");
+  desk.ask({.id = 2, .action = ResponseAction::Deny, .process = Tid(4), .start_ns = 1, .rows = {{.deny = Deny::Mount}}});
+  CHECK(desk.has_requests());
+}
+
 TEST_CASE("a tree that was asked to be tightened before is told as done only once its threads have stopped") {
   Stage stage;
   Task& first = stage.launch(kFirst, 5);

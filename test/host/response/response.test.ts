@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { stringify } from "yaml";
+import type { DenyRow } from "../../../host/engine/prevent-row.js";
 import { VedetteError } from "../../../host/errors.js";
 import { readResponseRows } from "../../../host/policy/respond.js";
 import type { ResponseRow } from "../../../host/response/response.js";
@@ -126,7 +127,11 @@ test("what waits for others' answers is told of when its agent leaves, and at th
 
 test("who acts on while its tree is held is asked about anew: a spared process's child, without a reproach", () => {
   const { responder, told, sent, web } = stage([
-    rowOf({ action: "freeze", except: { programs: ["/usr/sbin/sshd"] }, limit: { perMinute: 9, after: "off" } }),
+    rowOf({
+      action: "freeze",
+      except: { programs: ["/usr/sbin/sshd"], addresses: [] },
+      limit: { perMinute: 9, after: "off" },
+    }),
   ]);
   responder.onAlert(alertOf({ pid: 7 }), web);
   responder.onAnswer(web, answer(1, "partial"));
@@ -307,6 +312,53 @@ test("a row that is wrong is refused with its place", () => {
       assert.match((error as Error).message, says);
     }
   }
+});
+
+const DENIES_EXEC: DenyRow = {
+  ...{ name: "A response denies exec", deny: "exec", action: "eperm", mode: "enforce", priority: null, tags: [] },
+  ...{ networks: [], ports: [], files: [], programs: [] },
+};
+
+test("what is denied is asked for in the policy's name, with rows as of a table, and once for a tree", () => {
+  const { responder, told, sent, web } = stage([rowOf({ action: "isolate", calls: [DENIES_EXEC], for: 0 })]);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  const { action, rows, seconds } = sent[0]!.request;
+  assert.equal([action, seconds], ["deny", 0]);
+  assert.equal(rows, [["policy", "A response denies exec", 0, 0, 0, [], [], [], [], [], []]]);
+  responder.onAnswer(web, answer(1, "partial")); // some were spared
+  responder.onAlert(alertOf({ pid: 7, at: 50 }), web);
+  responder.onAlert(alertOf({ pid: 20, above: [9, 7, 1], at: 60 }), web);
+  assert.equal(told(), ["requested by host", "partial by agent"]);
+});
+
+test("a tree that is denied calls for a time acts on without a reproach, and is asked about anew after its end", () => {
+  const { responder, told, clock, news, web } = stage([rowOf({ action: "deny", calls: [DENIES_EXEC], for: 60 })]);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  responder.onAnswer(web, answer(1, "done"));
+  responder.onAlert(alertOf({ pid: 7, at: 30 }), web);
+  assert.equal(told(), ["requested by host", "done by agent"]);
+  clock.now += 60_000_000_000n;
+  responder.onAnswer(web, answer(1, "done", { step: "ended" }));
+  responder.onAlert(alertOf({ pid: 7, at: 70 }), web);
+  assert.equal(told().slice(2), ["ended by agent", "requested by host"]);
+  responder.onAnswer(web, answer(2, "done"));
+  responder.onLeft(web);
+  assert.match(news.at(-1)!.why, /the tree's calls are denied for 60 s more/);
+});
+
+test("a row says how long in `for`: a freeze ten minutes without it, what is denied until the tree ends", () => {
+  const file = join(scratch(), "respond.yaml");
+  const seconds = (row: object): number => {
+    writeFileSync(file, stringify({ respond: [{ rules: ["Rule"], ...row }] }));
+    return readResponseRows(file)[0]!.for;
+  };
+  const deny = { action: "deny", calls: [{ deny: "exec" }] };
+  assert.equal(
+    [{ action: "freeze" }, { action: "freeze", for: "30s" }, deny, { ...deny, for: "1h" }, { action: "isolate" }].map(
+      seconds,
+    ),
+    [600, 30, 0, 3600, 0],
+  );
 });
 
 test.run();

@@ -14,9 +14,10 @@ export const rowOf = (row: Partial<ResponseRow>): ResponseRow => ({
   rules: ["Rule"],
   action: "kill",
   mode: "enforce",
-  except: { programs: [] },
+  except: { programs: [], addresses: [] },
   limit: { perMinute: 5, after: "off" },
   for: 600,
+  calls: [],
   first_process: false,
   ...row,
 });

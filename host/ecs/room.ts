@@ -15,7 +15,7 @@ import type { InstrumentOptions } from "./options.js";
 
 const CONTAINERS_MAX = 10;
 /** MiB that the host takes under load (docs/performance.md), and the least that lets it start. */
-const MEMORY = 128;
+const MEMORY = 144;
 const MEMORY_LEAST = 96;
 /** Shares of 1,024 a CPU below which the host gets behind as soon as the others are busy. */
 const CPU_LEAST = 32;

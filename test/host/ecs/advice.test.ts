@@ -204,10 +204,10 @@ test("P7: memory is reserved where the task has it, and what does not fit is sai
     const { sidecar, advice } = run({ memory: task, containerDefinitions: [{ ...APP, memory }] });
     return [sidecar.memoryReservation ?? null, advice.join("\n").replace(/ and the sidecar needs.*/, "")];
   };
-  assert.equal(reserved(384), [128, ""]);
+  assert.equal(reserved(368), [144, ""]);
   assert.equal(reserved(400), [112, "the containers ask for 400 of the task's 512 MiB,"]);
   assert.equal(reserved(512), [null, "the containers ask for 512 of the task's 512 MiB,"]);
-  assert.equal(reserved(512, "1 GB"), [128, ""]);
+  assert.equal(reserved(512, "1 GB"), [144, ""]);
 });
 
 test("P7: a task whose CPU is given away is told, and can be given some; ARM64 is told", () => {

@@ -129,7 +129,7 @@ const CASES: Case[] = [
       "test/host/falco/parse.test.ts": 'import { parse } from "../../../host/falco/parse.js";',
     },
     complaints: [
-      "host/cli/run.ts:2: host/falco/condition.ts is the inside of host/falco; its doors are falco, kept-policy (test/tidy/rooms.ts)",
+      "host/cli/run.ts:2: host/falco/condition.ts is the inside of host/falco; its doors are falco, filter, kept-policy (test/tidy/rooms.ts)",
       "host/engine/engine.ts:1: host/image/package.ts is the inside of host/image; it has no door (test/tidy/rooms.ts)",
     ],
   },

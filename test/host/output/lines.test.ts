@@ -159,7 +159,19 @@ for (const [what, command] of [
   test(`${what} that nobody reads as stdout: the thread goes on, it is told within 2 s, and the program ends`, async () => {
     if (what !== "a pipe" && !canBeAnother())
       return console.log("skip: another user's pipe: only root can run as another");
-    const argv = ["-c", command, "sh", process.execPath, "--import", "tsx", "--input-type=module", "-e", WRITER];
+    // Standard input is a socket, which bash takes for a visitor from the network: it would read ~/.bashrc.
+    const argv = [
+      "--norc",
+      "-c",
+      command,
+      "sh",
+      process.execPath,
+      "--import",
+      "tsx",
+      "--input-type=module",
+      "-e",
+      WRITER,
+    ];
     const ended = spawnSync("bash", argv, { encoding: "utf8", timeout: 60_000 });
     assert.match(ended.stderr, /Alerts wait for stdout, which has taken none for 1\.5 s\. \[VEDETTE_OUTPUT_STUCK\]/);
     assert.match(ended.stderr, /state stuck ticks true/);

@@ -257,6 +257,11 @@ void Strangers::found(Tid process) {
   const Result<void> attached = program ? attach(process) : Errno(ESRCH);
   if (!attached && attached.error().get() == ESRCH) return void(++unseen_);
   const bool is_first = context_.state.on_found(number(process), now);
+  // Gone meanwhile: /proc did not say whose child it was, and it would pass for a session of its own.
+  if (!attached && !Sight::of(process)) {
+    context_.state.on_thread_exit(number(process));
+    return void(++unseen_);
+  }
   if (is_neighbour(process)) context_.state.on_neighbour(number(process), now);
   if (is_first) context_.session_start(process, attached ? 0 : -attached.error().get());
   if (attached) return;

@@ -37,6 +37,14 @@ const FAMILIES: Record<string, { doc: string; members: string[]; absent?: Record
   AnySend: { doc: "bytes were sent", members: ["sendto", "sendmsg", "sendmmsg"] },
   AnyReceive: { doc: "bytes were received", members: ["recvfrom", "recvmsg", "recvmmsg"] },
   AnyAccept: { doc: "a connection was accepted", members: ["accept", "accept4"] },
+  AnyTransfer: {
+    doc: "bytes were moved, or what they are moved by was begun or ended",
+    members: [
+      ...["accept", "accept4", "connect", "read", "pread", "readv", "preadv", "preadv2", "recvfrom", "recvmsg"],
+      ...["recvmmsg", "write", "pwrite", "writev", "pwritev", "pwritev2", "sendto", "sendmsg", "sendmmsg"],
+      ...["sendfile", "shutdown", "close"],
+    ],
+  },
   AnyKill: {
     doc: "a signal was sent",
     members: ["kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"],

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that HTTP/1.1 clients make, by OpenTelemetry's names. What a request is and where it ends is
 // HttpClient's to say (rules-wasm/http/http.ts).
-import {
-  AnyRead, AnyReceive, AnySend, AnyWrite, Close, Connect, counter, Event, EventId, has, histogram, HttpClient, MsgFlag, meter,
-  Sendfile, Str,
-} from "vedette";
+import { AnyTransfer, counter, Event, histogram, HttpClient, meter } from "vedette";
 
 const CLIENT = new HttpClient();
 const DURATION = histogram({
@@ -25,44 +22,8 @@ const UNSYNCED = counter({
 });
 
 @meter({ name: "connections" })
-export function connected(e: Connect): void {
-  CLIENT.connected(e);
-}
-
-@meter({ name: "bytes sent" })
-export function sent(e: AnySend): void {
-  tell(e, e.evt_type == EventId.sendmmsg ? CLIENT.messages(e) : CLIENT.sent(e, e.data));
-}
-
-@meter({ name: "bytes written" })
-export function written(e: AnyWrite): void {
-  tell(e, CLIENT.sent(e, e.data));
-}
-
-@meter({ name: "files sent" })
-export function fileSent(e: Sendfile): void {
-  tell(e, CLIENT.sentUnseen(e));
-}
-
-@meter({ name: "bytes received" })
-export function received(e: AnyReceive): void {
-  if (has(e.flags, MsgFlag.MSG_PEEK)) return;
-  tell(e, e.evt_type == EventId.recvmmsg ? CLIENT.messages(e) : take(e, e.data));
-}
-
-@meter({ name: "bytes read" })
-export function read(e: AnyRead): void {
-  tell(e, take(e, e.data));
-}
-
-@meter({ name: "closes" })
-export function closed(e: Close): void {
-  tell(e, CLIENT.closed(e));
-}
-
-/** Nothing is left to be read where the server has ended the connection. */
-function take(e: Event, data: Str): i32 {
-  return e.res == 0 ? CLIENT.ended(e) : CLIENT.received(e, data);
+export function saw(e: AnyTransfer): void {
+  tell(e, CLIENT.saw(e));
 }
 
 function tell(e: Event, finished: i32): void {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that HTTP/1.1 servers answer, by OpenTelemetry's names. What a request is and where it ends is
 // HttpServer's to say (rules-wasm/http/http.ts).
-import {
-  AnyAccept, AnyRead, AnyReceive, AnySend, AnyWrite, Close, counter, Event, EventId, HttpServer, has, histogram, MsgFlag, meter,
-  param, Sendfile, Shutdown, ShutdownHow,
-} from "vedette";
+import { AnyTransfer, counter, Event, histogram, HttpServer, meter, param } from "vedette";
 
 const HAS_ROUTES = param.bool("routes");
 const SERVER = new HttpServer();
@@ -24,44 +21,8 @@ const UNSYNCED = counter({
 });
 
 @meter({ name: "connections" })
-export function accepted(e: AnyAccept): void {
-  SERVER.accepted(e);
-}
-
-@meter({ name: "bytes received" })
-export function received(e: AnyReceive): void {
-  if (has(e.flags, MsgFlag.MSG_PEEK)) return;
-  tell(e, e.evt_type == EventId.recvmmsg ? SERVER.messages(e) : SERVER.received(e, e.data));
-}
-
-@meter({ name: "bytes read" })
-export function read(e: AnyRead): void {
-  tell(e, SERVER.received(e, e.data));
-}
-
-@meter({ name: "bytes sent" })
-export function sent(e: AnySend): void {
-  tell(e, e.evt_type == EventId.sendmmsg ? SERVER.messages(e) : SERVER.sent(e, e.data));
-}
-
-@meter({ name: "bytes written" })
-export function written(e: AnyWrite): void {
-  tell(e, SERVER.sent(e, e.data));
-}
-
-@meter({ name: "files sent" })
-export function fileSent(e: Sendfile): void {
-  tell(e, SERVER.sentUnseen(e));
-}
-
-@meter({ name: "ends" })
-export function ended(e: Shutdown): void {
-  if (e.res == 0 && e.how != ShutdownHow.SHUT_RD) tell(e, SERVER.ended(e));
-}
-
-@meter({ name: "closes" })
-export function closed(e: Close): void {
-  tell(e, SERVER.closed(e));
+export function saw(e: AnyTransfer): void {
+  tell(e, SERVER.saw(e));
 }
 
 function tell(e: Event, finished: i32): void {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to Redis, as servers and clients see them, by OpenTelemetry's names. What a request is and where
 // it ends is Redis's to say (rules-wasm/redis/redis.ts).
-import {
-  AnyAccept, AnyRead, AnyReceive, AnySend, AnyWrite, Close, Connect, counter, Event, EventId, has, histogram, meter, MsgFlag,
-  Redis, Sendfile, Shutdown, ShutdownHow,
-} from "vedette";
+import { AnyTransfer, counter, Event, histogram, Redis, meter } from "vedette";
 
 const CONNECTIONS = new Redis();
 const SERVED = histogram({
@@ -34,49 +31,8 @@ const UNSYNCED = counter({
 });
 
 @meter({ name: "connections" })
-export function accepted(e: AnyAccept): void {
-  CONNECTIONS.accepted(e);
-}
-
-@meter({ name: "connections made" })
-export function connected(e: Connect): void {
-  CONNECTIONS.connected(e);
-}
-
-@meter({ name: "bytes received" })
-export function received(e: AnyReceive): void {
-  if (has(e.flags, MsgFlag.MSG_PEEK)) return;
-  tell(e, e.evt_type == EventId.recvmmsg ? CONNECTIONS.messages(e) : CONNECTIONS.received(e, e.data));
-}
-
-@meter({ name: "bytes read" })
-export function read(e: AnyRead): void {
-  tell(e, CONNECTIONS.received(e, e.data));
-}
-
-@meter({ name: "bytes sent" })
-export function sent(e: AnySend): void {
-  tell(e, e.evt_type == EventId.sendmmsg ? CONNECTIONS.messages(e) : CONNECTIONS.sent(e, e.data));
-}
-
-@meter({ name: "bytes written" })
-export function written(e: AnyWrite): void {
-  tell(e, CONNECTIONS.sent(e, e.data));
-}
-
-@meter({ name: "files sent" })
-export function fileSent(e: Sendfile): void {
-  tell(e, CONNECTIONS.sentUnseen(e));
-}
-
-@meter({ name: "ends" })
-export function ended(e: Shutdown): void {
-  if (e.res == 0 && e.how != ShutdownHow.SHUT_RD) tell(e, CONNECTIONS.ended(e));
-}
-
-@meter({ name: "closes" })
-export function closed(e: Close): void {
-  tell(e, CONNECTIONS.closed(e));
+export function saw(e: AnyTransfer): void {
+  tell(e, CONNECTIONS.saw(e));
 }
 
 function tell(e: Event, finished: i32): void {

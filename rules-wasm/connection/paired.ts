@@ -5,15 +5,15 @@
 // so the two ends of one are two. What was cut by `--snaplen`, lost, or was there before us makes a
 // connection unsure: nothing is told of it until it has rested for a second, and then bytes begin with a
 // request.
-import { at, begin, seen, skip, total } from "../connection/cursor";
-import { isStream, socketOf, writerOf } from "../connection/key";
 import { hours, seconds } from "../duration";
 import { Event } from "../event";
-import { Errno } from "../generated/flags";
 import { StateTable } from "../state/table";
 import { Str } from "../str";
 import { mix } from "../string-set";
 import { batchLost } from "../wire/frame";
+import { Connections } from "./connections";
+import { at, begin, seen, skip, total } from "./cursor";
+import { isStream, socketOf, writerOf } from "./key";
 
 const KIND: u32 = 7;
 
@@ -56,7 +56,7 @@ const REST: u64 = seconds(1);
 const OF_CLIENT: u64 = 1 << 63;
 
 /** Connections of one protocol that a policy sees. One is made at the top of a file. */
-export abstract class PairedProtocol {
+export abstract class PairedProtocol extends Connections {
   private readonly connections: StateTable;
   private readonly waiting: StateTable;
   private readonly connectionSize: usize;
@@ -66,14 +66,12 @@ export abstract class PairedProtocol {
   private now: u64 = 0;
   private from: u64 = 0;
   private key: u64 = 0;
-  /** Requests of which nothing is told, since they could not be followed. */
-  unsynced: f64 = 0;
-
   /**
    * Connections and requests underway that are known at the same time; who is silent for longest goes. `own`:
    * bytes that the protocol has of a connection.
    */
   constructor(connections: u32, underway: u32, own: usize) {
+    super();
     this.connections = new StateTable(KIND, connections, OWN + own, hours(2), false);
     this.waiting = new StateTable(KIND, underway, REQUEST, hours(2), false);
     this.connectionSize = OWN + own;
@@ -92,33 +90,27 @@ export abstract class PairedProtocol {
   /** What is known of the answer underway is forgotten. */
   protected abstract forgetAnswer(c: usize): void;
 
-  /** A connection was accepted: whatever had its inode before is over. */
-  accepted(e: Event): void {
-    if (!e.failed) this.connect(e, false);
+  protected accepted(e: Event): void {
+    this.connect(e, false);
   }
 
-  /** A connection was made, or is being made. */
-  connected(e: Event): void {
-    if (isStream(e.fd) && (!e.failed || e.failedWith(Errno.EINPROGRESS))) this.connect(e, true);
+  protected connected(e: Event): void {
+    this.connect(e, true);
   }
 
-  /** Bytes were read. Gives how many operations are finished by that. */
-  received(e: Event, data: Str): i32 {
+  protected received(e: Event, data: Str): i32 {
     return this.moved(e, data.address, data.size, e.fd.is_server);
   }
 
-  /** Bytes were written, of which `data` is the begin. Gives how many operations are finished by that. */
-  sent(e: Event, data: Str): i32 {
+  protected sent(e: Event, data: Str): i32 {
     return this.moved(e, data.address, data.size, !e.fd.is_server);
   }
 
-  /** Bytes were written that nobody saw: sendfile. */
-  sentUnseen(e: Event): i32 {
+  protected sentUnseen(e: Event): i32 {
     return this.moved(e, 0, 0, !e.fd.is_server);
   }
 
-  /** Messages were received or sent in one call that says how many, and not how many bytes. */
-  messages(e: Event): i32 {
+  protected messages(e: Event): i32 {
     this.count = 0;
     const c = e.res > 0 && isStream(e.fd) ? this.connections.find(socketOf(e), e.time) : 0;
     if (c == 0) return 0;
@@ -127,13 +119,15 @@ export abstract class PairedProtocol {
     return 0;
   }
 
-  /** Nothing more is written by this descriptor. Gives how many operations are finished by that. */
-  ended(e: Event): i32 {
+  protected heardAll(e: Event): i32 {
+    return 0;
+  }
+
+  protected ended(e: Event): i32 {
     return this.end(e, false);
   }
 
-  /** A descriptor was closed. Gives how many operations are finished by that. */
-  closed(e: Event): i32 {
+  protected closed(e: Event): i32 {
     return this.end(e, true);
   }
 

@@ -7,11 +7,11 @@
 // have its own connection told wrong, and no other: nobody can say what is a body.
 //
 //   const HTTP = new HttpServer();
-//   ... for (let i = 0, n = HTTP.received(e, e.data); i < n; i++) DURATION.label(HTTP.method(i)) ... .record(HTTP.seconds(i));
+//   ... for (let i = 0, n = HTTP.saw(e); i < n; i++) DURATION.label(HTTP.method(i)) ... .record(HTTP.seconds(i));
+import { Connections } from "../connection/connections";
 import { at, begin, seen, skip, total } from "../connection/cursor";
 import { isStream, socketOf, writerOf } from "../connection/key";
 import { Event } from "../event";
-import { Errno } from "../generated/flags";
 import { hours } from "../duration";
 import { StateTable } from "../state/table";
 import { Str } from "../str";
@@ -90,7 +90,7 @@ let headSize: u32 = 0;
 let isWhole: bool = false;
 
 /** Connections of one side that a policy sees. */
-abstract class Http {
+abstract class Http extends Connections {
   private readonly isClient: bool;
   private from: u64 = 0;
   private readonly connections: StateTable;
@@ -100,47 +100,55 @@ abstract class Http {
   private readonly found: StaticArray<u64> = new StaticArray<u64>(<i32>FINISHED_MAX * 3);
   private readonly foundRoutes: StaticArray<i32> = new StaticArray<i32>(<i32>FINISHED_MAX);
   private count: i32 = 0;
-  /** Requests of which nothing is told, since they could not be followed. */
-  unsynced: f64 = 0;
 
   /** Connections and requests underway that are known at the same time; who is silent for longest goes. */
   constructor(isClient: bool, connections: u32, underway: u32) {
+    super();
     this.isClient = isClient;
     this.connections = new StateTable(KIND, connections, CONNECTION, hours(2), false);
     this.waiting = new StateTable(KIND, underway, REQUEST, hours(2), false);
     this.stashes = new StateTable(KIND, 128, 4 + STASH_MAX, hours(2), false);
   }
 
-  /** Bytes were read. Gives how many requests are finished by that. */
-  received(e: Event, data: Str): i32 {
+  protected accepted(e: Event): void {
+    if (!this.isClient) this.begun(e);
+  }
+
+  protected connected(e: Event): void {
+    if (this.isClient) this.begun(e);
+  }
+
+  protected received(e: Event, data: Str): i32 {
     return this.isClient ? this.answers(e, data.address, data.size) : this.requests(e, data.address, data.size);
   }
 
-  /** Bytes were written, of which `data` is the begin. Gives how many requests are finished by that. */
-  sent(e: Event, data: Str): i32 {
+  protected sent(e: Event, data: Str): i32 {
     return this.isClient ? this.requests(e, data.address, data.size) : this.answers(e, data.address, data.size);
   }
 
-  /** Bytes were written that nobody saw: sendfile. */
-  sentUnseen(e: Event): i32 {
+  protected sentUnseen(e: Event): i32 {
     return this.isClient ? this.requests(e, 0, 0) : this.answers(e, 0, 0);
   }
 
-  /** Messages were received or sent in one call that says how many, and not how many bytes. */
-  messages(e: Event): i32 {
+  protected messages(e: Event): i32 {
     this.count = 0;
     const c = e.res > 0 && this.isOurs(e) ? this.connections.find(socketOf(e), e.time) : 0;
     if (c != 0) this.lose(c);
     return 0;
   }
 
-  /** Nothing more is written, by whichever process and descriptor: shutdown with SHUT_WR or SHUT_RDWR. */
-  ended(e: Event): i32 {
-    return this.end(e, false);
+  /** To a client the server has said all. */
+  protected heardAll(e: Event): i32 {
+    return this.isClient ? this.end(e, false) : 0;
   }
 
-  /** A descriptor was closed. Others may go on, so only where this one wrote last is nothing more written. */
-  closed(e: Event): i32 {
+  /** A client that writes no more may still read. */
+  protected ended(e: Event): i32 {
+    return this.isClient ? 0 : this.end(e, false);
+  }
+
+  /** Only where this descriptor moved the answer's bytes last is nothing more moved. */
+  protected closed(e: Event): i32 {
     return this.end(e, true);
   }
 
@@ -179,7 +187,7 @@ abstract class Http {
   }
 
   /** A connection has begun: whatever had its inode before is over. */
-  protected begun(e: Event): void {
+  private begun(e: Event): void {
     const c = this.connections.take(socketOf(e), e.time);
     memory.fill(c, 0, CONNECTION);
     store<u64>(c, batchLost(), LOST);
@@ -472,22 +480,12 @@ export class HttpServer extends Http {
   constructor(connections: u32 = 4096, underway: u32 = 4096) {
     super(false, connections, underway);
   }
-
-  /** A connection was accepted. */
-  accepted(e: Event): void {
-    if (!e.failed) this.begun(e);
-  }
 }
 
 /** Clients. One is made at the top of a file. */
 export class HttpClient extends Http {
   constructor(connections: u32 = 4096, underway: u32 = 4096) {
     super(true, connections, underway);
-  }
-
-  /** A connection was made, or is being made. */
-  connected(e: Event): void {
-    if (isStream(e.fd) && (!e.failed || e.failedWith(Errno.EINPROGRESS))) this.begun(e);
   }
 }
 

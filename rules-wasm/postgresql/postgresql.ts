@@ -6,7 +6,7 @@
 // statements of several kinds.
 //
 //   const SQL = new PostgreSql();
-//   ... for (let i = 0, n = SQL.received(e, e.data); i < n; i++) DURATION.label(SQL.operation(i)) ... .record(SQL.seconds(i));
+//   ... for (let i = 0, n = SQL.saw(e); i < n; i++) DURATION.label(SQL.operation(i)) ... .record(SQL.seconds(i));
 import { at, seen, skip, total } from "../connection/cursor";
 import { OWN, PairedProtocol } from "../connection/paired";
 import { Words } from "../connection/words";

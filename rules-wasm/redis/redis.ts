@@ -3,7 +3,7 @@
 // connection's first request is an array of RESP and the first answer is RESP.
 //
 //   const REDIS = new Redis();
-//   ... for (let i = 0, n = REDIS.received(e, e.data); i < n; i++) DURATION.label(REDIS.command(i)) ... .record(REDIS.seconds(i));
+//   ... for (let i = 0, n = REDIS.saw(e); i < n; i++) DURATION.label(REDIS.command(i)) ... .record(REDIS.seconds(i));
 import { at, seen, total } from "../connection/cursor";
 import { OWN, PairedProtocol } from "../connection/paired";
 import {

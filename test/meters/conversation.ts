@@ -105,3 +105,22 @@ export function isPartOf(some: readonly string[], all: readonly string[]): boole
     return at >= 0;
   });
 }
+
+/** Each read and write in two, at this byte. */
+export const cutAt = (steps: readonly Step[], cut: number): Step[] =>
+  steps.flatMap(([way, text, at]): Step[] =>
+    text.length <= cut
+      ? [[way, text, at]]
+      : [
+          [way, text.slice(0, cut), at],
+          [way, text.slice(cut), at],
+        ],
+  );
+
+/** Every place in which a read or a write can be cut, and one behind all. */
+export const cutsOf = (steps: readonly Step[]): number[] =>
+  Array.from({ length: Math.max(...steps.map(([, text]) => text.length)) }, (_, i) => i + 1);
+
+/** Each byte alone. */
+export const bytewise = (steps: readonly Step[]): Step[] =>
+  steps.flatMap(([way, text]): Step[] => (text === "" ? [[way, text]] : [...text].map((one) => [way, one])));

@@ -5,7 +5,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp } from "../rules-wasm/shared.js";
-import { Meter as Conversation, isPartOf, meterNamed, type Step } from "./conversation.js";
+import { Meter as Conversation, cutAt, cutsOf, isPartOf, meterNamed } from "./conversation.js";
 import { CONVERSATION } from "./http-conversation.js";
 
 const POLICY = await meterNamed("http-client");
@@ -31,17 +31,8 @@ class Meter extends Conversation {
 const TOLD = ["GET 200", "GET 304", "GET 404", "HEAD 200", "POST 201", "PUT 200"].map((one) => `${one} 192.0.2.1 4711`);
 
 test("cut into reads and writes at every byte, all is told, with the server", () => {
-  const longest = Math.max(...CONVERSATION.map(([, text]) => text.length));
-  for (let cut = 1; cut <= longest; cut++) {
-    const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
-      text.length <= cut
-        ? [[way, text]]
-        : [
-            [way, text.slice(0, cut)],
-            [way, text.slice(cut)],
-          ],
-    );
-    const meter = new Meter().judge(steps, 7, 0, CLIENT);
+  for (const cut of cutsOf(CONVERSATION)) {
+    const meter = new Meter().judge(cutAt(CONVERSATION, cut), 7, 0, CLIENT);
     assert.equal([meter.told, meter.unsynced], [TOLD, 0], `cut at ${cut}`);
   }
 });

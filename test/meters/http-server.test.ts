@@ -5,7 +5,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp } from "../rules-wasm/shared.js";
-import { Meter as Conversation, isPartOf, meterNamed, type Step } from "./conversation.js";
+import { bytewise, Meter as Conversation, cutAt, cutsOf, isPartOf, meterNamed, type Step } from "./conversation.js";
 import { CHUNKED, CONVERSATION, ok } from "./http-conversation.js";
 
 const POLICY = await meterNamed("http-server");
@@ -63,26 +63,14 @@ test("a conversation with chunks, a pipeline, HEAD, 100, 304 and an end by closi
 });
 
 test("cut into reads and writes at every byte, the same is told", () => {
-  const longest = Math.max(...CONVERSATION.map(([, text]) => text.length));
-  for (let cut = 1; cut < longest; cut++) {
-    const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
-      text.length > cut
-        ? [
-            [way, text.slice(0, cut)],
-            [way, text.slice(cut)],
-          ]
-        : [[way, text]],
-    );
-    const meter = new Meter().judge(steps);
+  for (const cut of cutsOf(CONVERSATION)) {
+    const meter = new Meter().judge(cutAt(CONVERSATION, cut));
     assert.equal([meter.told, meter.unsynced], [TOLD, 0], `cut at ${cut}`);
   }
 });
 
 test("byte by byte, the same is told", () => {
-  const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
-    text === "" ? [[way, text]] : [...text].map((one) => [way, one]),
-  );
-  assert.equal(new Meter().judge(steps).told, TOLD);
+  assert.equal(new Meter().judge(bytewise(CONVERSATION)).told, TOLD);
 });
 
 /** Without the template, which a cut head may not have. */

@@ -5,39 +5,15 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp } from "../rules-wasm/shared.js";
-import { Meter as Conversation, isPartOf, meterNamed, type Step } from "./conversation.js";
+import { bytewise, cutAt, cutsOf, isPartOf, meterNamed, type Step } from "./conversation.js";
+import { DatabaseMeter } from "./database.js";
 
 const POLICY = await meterNamed("postgresql");
 
 /** The meter on PostgreSQL. */
-class Meter extends Conversation {
+class Meter extends DatabaseMeter {
   constructor(snaplen?: number) {
     super(POLICY, "/usr/lib/postgresql/17/bin/postgres", snaplen);
-  }
-
-  /** As `SELECT 22012`, once for each statement, sorted. */
-  get told(): string[] {
-    return this.#told("db.server.operation.duration");
-  }
-
-  /** Likewise, with the server's address and port, as clients tell of them. */
-  get asked(): string[] {
-    return this.#told("db.client.operation.duration");
-  }
-
-  #told(name: string): string[] {
-    return this.series(name)
-      .flatMap(({ labels, buckets }) => {
-        const [, , ...shown] = labels ?? [];
-        return new Array<string>(buckets.reduce((sum, one) => sum + one, 0)).fill(shown.slice(0, -1).join(" ").trim());
-      })
-      .sort();
-  }
-
-  /** Seconds of statements of this kind, all together. */
-  seconds(operation: string): number {
-    const all = ["server", "client"].flatMap((side) => this.series(`db.${side}.operation.duration`));
-    return all.filter(({ labels }) => labels?.[2] === operation).reduce((sum, { value }) => sum + value, 0);
   }
 }
 
@@ -108,41 +84,20 @@ test("a conversation with comments, several statements, prepared ones, a pipelin
 });
 
 test("cut into reads and writes at every byte, the same is told", () => {
-  const longest = Math.max(...CONVERSATION.map(([, text]) => text.length));
-  for (let cut = 1; cut < longest; cut++) {
-    const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
-      text.length <= cut
-        ? [[way, text]]
-        : [
-            [way, text.slice(0, cut)],
-            [way, text.slice(cut)],
-          ],
-    );
-    const meter = new Meter().judge(steps);
+  for (const cut of cutsOf(CONVERSATION)) {
+    const meter = new Meter().judge(cutAt(CONVERSATION, cut));
     assert.equal([meter.told, meter.unsynced], [TOLD, 0], `cut at ${cut}`);
   }
 });
 
 test("byte by byte, the same is told", () => {
-  const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
-    text === "" ? [[way, text]] : [...text].map((one) => [way, one]),
-  );
-  assert.equal(new Meter().judge(steps).told, TOLD);
+  assert.equal(new Meter().judge(bytewise(CONVERSATION)).told, TOLD);
 });
 
 test("a client's end of the connection is told alike, with its server, whole and cut at every byte", () => {
   const asked = TOLD.map((one) => one.replace(/^\S+/, "$& 192.0.2.1 4711"));
-  const longest = Math.max(...CONVERSATION.map(([, text]) => text.length));
-  for (let cut = 1; cut <= longest; cut++) {
-    const steps = CONVERSATION.flatMap(([way, text]): Step[] =>
-      text.length <= cut
-        ? [[way, text]]
-        : [
-            [way, text.slice(0, cut)],
-            [way, text.slice(cut)],
-          ],
-    );
-    const meter = new Meter().judge(steps, 7, 0, { isClient: true });
+  for (const cut of cutsOf(CONVERSATION)) {
+    const meter = new Meter().judge(cutAt(CONVERSATION, cut), 7, 0, { isClient: true });
     assert.equal([meter.asked, meter.told, meter.unsynced], [asked, [], 0], `cut at ${cut}`);
   }
 });

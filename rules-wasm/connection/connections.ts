@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which call does what to a connection. A protocol's class extends this, and says what comes of it.
+import { Event } from "../event";
+import { hasAny } from "../flag";
+import { AnyRead, AnyReceive, AnySend, AnyTransfer, AnyWrite, EventId, Shutdown } from "../generated/events";
+import { Errno, MsgFlag, ShutdownHow } from "../generated/flags";
+import { Str } from "../str";
+import { isStream } from "./key";
+
+/** Bytes that are not taken out of the socket, or that are no bytes of the other side. */
+const NOT_READ: u64 = MsgFlag.MSG_PEEK | MsgFlag.MSG_ERRQUEUE;
+
+/** Connections of one protocol that a policy sees. */
+export abstract class Connections {
+  /** Requests of which nothing is told, since they could not be followed. */
+  unsynced: f64 = 0;
+
+  /** Give it each call. Gives how many operations are finished by that. */
+  saw(e: AnyTransfer): i32 {
+    switch (e.evt_type) {
+      case EventId.accept:
+      case EventId.accept4:
+        if (!e.failed) this.accepted(e);
+        return 0;
+      case EventId.connect:
+        if (isStream(e.fd) && (!e.failed || e.failedWith(Errno.EINPROGRESS))) this.connected(e);
+        return 0;
+      case EventId.recvmmsg:
+      case EventId.sendmmsg:
+        return this.messages(e);
+      case EventId.recvfrom:
+      case EventId.recvmsg:
+        return this.readMessage(changetype<AnyReceive>(e));
+      case EventId.read:
+      case EventId.pread:
+      case EventId.readv:
+      case EventId.preadv:
+      case EventId.preadv2:
+        return this.readBytes(changetype<AnyRead>(e));
+      case EventId.sendto:
+      case EventId.sendmsg:
+        return this.sent(e, changetype<AnySend>(e).data);
+      case EventId.sendfile:
+        return this.sentUnseen(e);
+      case EventId.shutdown:
+        return e.res == 0 && changetype<Shutdown>(e).how != ShutdownHow.SHUT_RD ? this.ended(e) : 0;
+      case EventId.close:
+        return this.closed(e);
+      default:
+        return this.sent(e, changetype<AnyWrite>(e).data);
+    }
+  }
+
+  /** From the operation's begin to the end of its answer. */
+  abstract seconds(i: i32): f64;
+
+  /** A connection was accepted: whatever had its inode before is over. */
+  protected abstract accepted(e: Event): void;
+  /** A connection was made, or is being made: the same. */
+  protected abstract connected(e: Event): void;
+  /** Bytes were read, of which `data` is the begin. */
+  protected abstract received(e: Event, data: Str): i32;
+  /** Bytes were written, of which `data` is the begin. */
+  protected abstract sent(e: Event, data: Str): i32;
+  /** Bytes were written that nobody saw. */
+  protected abstract sentUnseen(e: Event): i32;
+  /** Messages were received or sent in one call that says how many, and not how many bytes. */
+  protected abstract messages(e: Event): i32;
+  /** Nothing more comes from the other side. */
+  protected abstract heardAll(e: Event): i32;
+  /** Nothing more is written, by whichever process and descriptor. */
+  protected abstract ended(e: Event): i32;
+  /** A descriptor was closed. Others may go on. */
+  protected abstract closed(e: Event): i32;
+
+  private readMessage(e: AnyReceive): i32 {
+    if (hasAny(e.flags, NOT_READ)) return 0;
+    return e.res == 0 && e.size > 0 ? this.heardAll(e) : this.received(e, e.data);
+  }
+
+  private readBytes(e: AnyRead): i32 {
+    return e.res == 0 && e.size > 0 ? this.heardAll(e) : this.received(e, e.data);
+  }
+}

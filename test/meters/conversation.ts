@@ -108,14 +108,10 @@ export function isPartOf(some: readonly string[], all: readonly string[]): boole
 
 /** Each read and write in two, at this byte. */
 export const cutAt = (steps: readonly Step[], cut: number): Step[] =>
-  steps.flatMap(([way, text, at]): Step[] =>
-    text.length <= cut
-      ? [[way, text, at]]
-      : [
-          [way, text.slice(0, cut), at],
-          [way, text.slice(cut), at],
-        ],
-  );
+  steps.flatMap((step): Step[] => {
+    const [way, text, ...at] = step;
+    return text.length <= cut ? [step] : [text.slice(0, cut), text.slice(cut)].map((part): Step => [way, part, ...at]);
+  });
 
 /** Every place in which a read or a write can be cut, and one behind all. */
 export const cutsOf = (steps: readonly Step[]): number[] =>

@@ -17,6 +17,7 @@ import { StateTable } from "../state/table";
 import { Str } from "../str";
 import { mix, textHash } from "../string-set";
 import { batchLost, batchSource, spanOf } from "../wire/frame";
+import { beginChunks, beginLength, BODY_STATE, DONE, skipChunks, skipLength, UNSEEN } from "./body";
 import {
   bodyLength, CONNECT, HEAD, headEnd, isChunked, isDoubtful, isRequest, isResponse, methodOf, METHODS, pathBegin, pathSize,
   readFields, statusOf,
@@ -34,33 +35,24 @@ const UNSURE: u32 = 4;
 /** It speaks something else, from now on; or what is read is looked at no more. */
 const OPAQUE: u32 = 5;
 
-/** Where in a chunk. */
-const SIZE: u32 = 0;
-const EXTENSION: u32 = 1;
-const DATA: u32 = 2;
-const AFTER_DATA: u32 = 3;
-const TRAILER: u32 = 4;
-const TRAILER_LINE: u32 = 5;
-
 const IN: u32 = 0;
 const OUT: u32 = 1;
 
 /** A connection: bytes from the entry's begin. `u8[2]` is for both directions. */
 const MODE: usize = 0; // u8[2]
-const CHUNK: usize = 2; // u8[2]
 const SINCE: usize = 4; // u8: what was seen since its requests became unsure, bits
 const PIPELINED: usize = 5; // u8: its client does not wait for answers
 const STASHED: usize = 6; // u8[2]: the begin of a head waits for the rest
 const FIRST: usize = 8; // u32: number of the request that is answered next
 const NEXT: usize = 12; // u32: number of the next request
-const WANT: usize = 16; // u64[2]: bytes of body or chunk that are to come
-const WRITTEN: usize = 32; // u64: end of the last write
-const STATUS: usize = 40; // u32: of the response that is underway, 0: none
-const COUNTED: usize = 44; // u32: requests without an answer that are in `unsynced` already
-const LOST: usize = 48; // u64: what its agent had lost
-const BEGUN: usize = 56; // u64: when the head that waits began
-const WRITER: usize = 64; // u64: process and descriptor of the last write
-const CONNECTION: usize = 72;
+const WRITTEN: usize = 16; // u64: end of the last write
+const STATUS: usize = 24; // u32: of the response that is underway, 0: none
+const COUNTED: usize = 28; // u32: requests without an answer that are in `unsynced` already
+const LOST: usize = 32; // u64: what its agent had lost
+const BEGUN: usize = 40; // u64: when the head that waits began
+const WRITER: usize = 48; // u64: process and descriptor of the last write
+const BODIES: usize = 56; // [2]: where in the bodies underway
+const CONNECTION: usize = BODIES + 2 * BODY_STATE;
 
 /** A read began as a request does, of which nothing is told. */
 const ASKED: u32 = 1;
@@ -224,7 +216,7 @@ abstract class Http extends Connections {
     for (let isFirst = true; total > 0; isFirst = false) {
       switch (modeOf(c, IN)) {
         case BODY:
-          if (body(c, IN)) setMode(c, IN, START);
+          if (skipLength(bodyOf(c, IN))) setMode(c, IN, START);
           break;
         case CHUNKS:
           if (chunks(c, IN)) setMode(c, IN, START);
@@ -293,7 +285,7 @@ abstract class Http extends Connections {
     readFields(from, size);
     if (isDoubtful) beUnsure(c, IN);
     else if (isChunked) startChunks(c, IN);
-    else if (bodyLength > 0) startBody(c, IN);
+    else if (bodyLength > 0) startLength(c, IN);
   }
 
   private answers(e: Event, address: usize, size: u32): i32 {
@@ -312,7 +304,7 @@ abstract class Http extends Connections {
     while (total > 0) {
       switch (modeOf(c, OUT)) {
         case BODY:
-          if (body(c, OUT)) this.finish(c, key, e.time, e);
+          if (skipLength(bodyOf(c, OUT))) this.finish(c, key, e.time, e);
           break;
         case CHUNKS:
           if (chunks(c, OUT)) this.finish(c, key, e.time, e);
@@ -376,7 +368,7 @@ abstract class Http extends Connections {
     if (isDoubtful) this.leaveOpen(c);
     else if (isChunked) startChunks(c, OUT);
     else if (bodyLength == 0) this.finish(c, key, e.time, e);
-    else if (bodyLength > 0) startBody(c, OUT);
+    else if (bodyLength > 0) startLength(c, OUT);
     else setMode(c, OUT, UNTIL_CLOSE);
   }
 
@@ -517,73 +509,22 @@ function beUnsure(c: usize, way: u32): void {
   if (way == IN) store<u8>(c, 0, SINCE);
 }
 
-function startBody(c: usize, way: u32): void {
+// @ts-ignore: decorator
+@inline function bodyOf(c: usize, way: u32): usize { return c + BODIES + way * BODY_STATE; }
+
+function startLength(c: usize, way: u32): void {
   setMode(c, way, BODY);
-  store<u64>(c + 8 * way, <u64>bodyLength, WANT);
+  beginLength(bodyOf(c, way), <u64>bodyLength);
 }
 
 function startChunks(c: usize, way: u32): void {
   setMode(c, way, CHUNKS);
-  store<u8>(c + CHUNK + way, SIZE);
-  store<u64>(c + 8 * way, 0, WANT);
-}
-
-/** Whether the body has come to its end. */
-function body(c: usize, way: u32): bool {
-  const want = load<u64>(c + 8 * way, WANT), more = min(want, total);
-  skip(more);
-  store<u64>(c + 8 * way, want - more, WANT);
-  return more == want;
+  beginChunks(bodyOf(c, way));
 }
 
 /** Whether the last chunk has come to its end. Becomes unsure where a chunk's size was not seen. */
 function chunks(c: usize, way: u32): bool {
-  let state: u32 = load<u8>(c + CHUNK + way), want = load<u64>(c + 8 * way, WANT);
-  while (total > 0) {
-    if (state == DATA) {
-      const more = min(want, total);
-      skip(more);
-      want -= more;
-      if (want != 0) continue;
-      const isUnseen = seen == 0 && total >= 2;
-      if (isUnseen) skip(2); // nothing but the line's end can stand there
-      state = isUnseen ? SIZE : AFTER_DATA;
-      continue;
-    }
-    if (seen == 0 || want >> 48 != 0) {
-      skip(total);
-      beUnsure(c, way);
-      return false;
-    }
-    const byte: u32 = load<u8>(at), isEnd = byte == 0x0a;
-    skip(1);
-    switch (state) {
-      case SIZE:
-      case EXTENSION: {
-        const digit = digitOf(byte);
-        if (isEnd) state = want == 0 ? TRAILER : DATA;
-        else if (state == SIZE && digit < 16) want = (want << 4) | digit;
-        else state = EXTENSION;
-        break;
-      }
-      case AFTER_DATA:
-        if (isEnd) state = SIZE;
-        break;
-      case TRAILER:
-        if (isEnd) return true;
-        if (byte != 0x0d) state = TRAILER_LINE;
-        break;
-      default:
-        if (isEnd) state = TRAILER;
-    }
-  }
-  store<u8>(c + CHUNK + way, state);
-  store<u64>(c + 8 * way, want, WANT);
-  return false;
-}
-
-function digitOf(byte: u32): u32 {
-  if (byte - 0x30 < 10) return byte - 0x30;
-  const letter = (byte | 0x20) - 0x61;
-  return letter < 6 ? letter + 10 : 16;
+  const came = skipChunks(bodyOf(c, way));
+  if (came == UNSEEN) beUnsure(c, way);
+  return came == DONE;
 }

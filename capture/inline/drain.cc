@@ -135,7 +135,9 @@ void InlineDrain::look_at_siblings(size_t from) {
 }
 
 size_t InlineDrain::one(RingSlot& slot) {
-  if (slot.ring().look() == 0) return 0;
+  const uint64_t found = slot.ring().look();
+  if (found == 0) return 0;
+  fill_.find(std::min<uint64_t>(found, slot.ring().data_bytes()));
   const uint64_t before = records_;
   begin_reading(Clock::read_tsc());
   context_->sink.on_burst();

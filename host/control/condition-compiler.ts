@@ -93,7 +93,9 @@ export class ConditionCompiler {
     clearTimeout(this.#timer);
     worker.ref(); // whoever waits for an answer is kept alive
     return new Promise<T>((resolve, reject) => {
+      let isOver = false;
       const stopWaiting = (): void => {
+        isOver = true;
         clearTimeout(timer);
         clearInterval(look);
         worker.off("exit", onExit);
@@ -103,6 +105,7 @@ export class ConditionCompiler {
         reject(notNow());
       };
       const giveUp = (): void => {
+        if (isOver) return; // it has answered while somebody looked
         stopWaiting();
         reject(late);
         this.#end(worker);

@@ -38,7 +38,7 @@ export function makeTransform(contract, head) {
       checkLabels(parser);
       if (parser.diagnostics.some((diagnostic) => diagnostic.category === 3)) return;
       parser.parseFile(dispatchSource(rules, contract, measures), ENTRY_FILE, true);
-      startLint();
+      startLint(parser);
     },
 
     // The region is of the initial memory, beside all else that is.

@@ -5,10 +5,12 @@
 //   (1 << n) & mask64   the shift is done in 32 bits: 0 for n >= 32
 //   small + 100         arithmetic of u8, i8, u16, i16 wraps at their width
 //   READS.label(e.proc.pid)  a label with ever new values: only told, as a warning
-//   LAST = e.proc...    what a rule makes is gone after the batch: a global must not keep it (runtime/stub.ts)
+//   LAST = e.proc...    what a rule makes is gone after the batch: a global must not keep it (runtime/stub.ts),
+//   SEEN.push(e.res)    nor grow by it
 // The compiler is one exact version (package.json), and a test compiles one example of each.
 import { Compiler, DiagnosticCode, ElementKind, NodeKind, ReportMode, Token, Type } from "assemblyscript";
 import { asEquals } from "./equals.js";
+import { callsOfRules, walk } from "./reached.js";
 import { fail, isAuthors, userSources } from "./rules.js";
 
 const COMPARISONS = new Set([
@@ -20,6 +22,12 @@ const ARITHMETIC = new Set([
   Token.Ampersand, Token.Bar, Token.Caret,
 ]);
 const WIDENING = new Set([Token.Plus, Token.Minus, Token.Asterisk, Token.LessThan_LessThan]);
+/** What makes an object of the standard library take memory that goes with the batch. */
+const GROWING = new Map([
+  ["~lib/array/Array", new Set(["push", "unshift"])],
+  ["~lib/map/Map", new Set(["set"])],
+  ["~lib/set/Set", new Set(["add"])],
+]);
 const MASKING = new Set([Token.Ampersand, Token.Bar, Token.Caret, Token.Plus, Token.Minus, ...COMPARISONS]);
 
 let isListening = false;
@@ -27,14 +35,17 @@ let isListening = false;
 let types = new WeakMap();
 /** What was said already: an inlined function is compiled several times. */
 let said = new Set();
+/** Names of functions that a rule may come to. */
+let judging = new Set();
 
 /** Begins a new compilation; the first time it also begins to listen. */
-export function startLint() {
+export function startLint(parser) {
   types = new WeakMap();
   said = new Set();
+  judging = callsOfRules(userSources(parser));
   if (isListening) return;
   isListening = true;
-  const { compileBinaryExpression, compileAssignment } = Compiler.prototype;
+  const { compileBinaryExpression, compileAssignment, compileCallExpression } = Compiler.prototype;
   Compiler.prototype.compileBinaryExpression = function (expression, contextualType, constraints) {
     const equals = asEquals(this, expression);
     if (equals !== null) return this.compileExpression(equals, contextualType, constraints);
@@ -44,8 +55,12 @@ export function startLint() {
     return result;
   };
   Compiler.prototype.compileAssignment = function (target, value, contextualType) {
-    if (isAuthors(target.range.source)) checkAssignment(this, target, contextualType);
+    if (isAuthors(target.range.source)) checkAssignment(this, target, value);
     return compileAssignment.call(this, target, value, contextualType);
+  };
+  Compiler.prototype.compileCallExpression = function (expression, contextualType, constraints) {
+    if (isAuthors(expression.range.source)) checkGrowth(this, expression);
+    return compileCallExpression.call(this, expression, contextualType, constraints);
   };
 }
 
@@ -109,11 +124,52 @@ function checkShift(compiler, operand, other) {
     say(compiler, shift, "This shift is done in 32 bits and is 0 from bit 32 on, but the mask beside it has 64: write `bit(n)`, or `<u64>1 << n`.");
 }
 
-function checkAssignment(compiler, target, contextualType) {
-  if (compiler.currentFlow.targetFunction.internalName === "start") return;
-  const element = compiler.resolver.lookupExpression(target, compiler.currentFlow, contextualType, ReportMode.Swallow);
-  if (element?.kind === ElementKind.Global && element.type.isManaged)
-    say(compiler, target, `"${element.name}" would outlive the batch, but what it is given does not: use the SDK's state, or a number.`);
+/** `LAST = ...`, and what is in a global: `LIST[0] = ...`, `BOX.name = ...`, `LIST.length = ...`. */
+function checkAssignment(compiler, target, value) {
+  if (!isJudging(compiler)) return;
+  const global = globalOf(compiler, target);
+  if (global === null) return;
+  const isWhole = target.kind !== NodeKind.ElementAccess && lookUp(compiler, target) === global;
+  if (isWhole || isLength(target)) return say(compiler, target, outlives(global));
+  const type = compiler.resolver.resolveExpression(value, compiler.currentFlow, Type.auto, ReportMode.Swallow);
+  const isNull = value.kind === NodeKind.Null;
+  if (type?.isManaged === true && !isNull) say(compiler, target, outlives(global));
+}
+
+function checkGrowth(compiler, { expression }) {
+  if (expression.kind !== NodeKind.PropertyAccess || !isJudging(compiler)) return;
+  const type = compiler.resolver.resolveExpression(expression.expression, compiler.currentFlow, Type.auto, ReportMode.Swallow);
+  const methods = GROWING.get(type?.getClass()?.prototype.internalName);
+  if (methods?.has(expression.property.text) !== true) return;
+  const global = globalOf(compiler, expression.expression);
+  if (global !== null) say(compiler, expression, outlives(global));
+}
+
+const outlives = ({ name }) =>
+  `"${name}" would outlive the batch, but what it is given does not: use the SDK's state, or a number.`;
+
+/** Code of the top level, and what only that calls, makes what is kept. */
+function isJudging({ currentFlow }) {
+  const { internalName, declaration } = currentFlow.targetFunction;
+  const name = declaration.name.text;
+  return !/^start([:~]|$)/.test(internalName) && (name === "" || judging.has(name));
+}
+
+/** The global whose object this is, or is a part of. */
+function globalOf(compiler, node) {
+  const expression = bare(node);
+  const element = lookUp(compiler, expression);
+  if (element?.kind === ElementKind.Global) return element.type.isManaged ? element : null;
+  const isPart = expression.kind === NodeKind.PropertyAccess || expression.kind === NodeKind.ElementAccess;
+  return isPart ? globalOf(compiler, expression.expression) : null;
+}
+
+function lookUp(compiler, expression) {
+  return compiler.resolver.lookupExpression(expression, compiler.currentFlow, Type.auto, ReportMode.Swallow);
+}
+
+function isLength(target) {
+  return target.kind === NodeKind.PropertyAccess && target.property.text === "length";
 }
 
 function isNarrow(type) {
@@ -136,14 +192,4 @@ function say(compiler, node, text) {
   if (said.has(key)) return;
   said.add(key);
   fail(compiler, node.range, text);
-}
-
-function walk(node, visit) {
-  if (Array.isArray(node)) {
-    for (const one of node) walk(one, visit);
-    return;
-  }
-  if (node === null || typeof node !== "object" || node.kind === undefined || node.range === undefined) return;
-  visit(node);
-  for (const [key, value] of Object.entries(node)) if (key !== "range" && typeof value === "object") walk(value, visit);
 }

@@ -52,6 +52,54 @@ const TRAPS: readonly (readonly [title: string, source: string, words: RegExp, e
     "last",
   ],
   [
+    "a map of the top that a rule fills",
+    policy("SEEN.set(e.evt_num, 1);\nreturn false;", "const SEEN = new Map<u64, i32>();"),
+    /"SEEN" would outlive the batch/,
+    "SEEN.set",
+  ],
+  [
+    "a set of the top that a rule fills",
+    policy("SEEN.add(e.evt_num);\nreturn false;", "const SEEN = new Set<u64>();"),
+    /would outlive the batch/,
+    "SEEN.add",
+  ],
+  [
+    "a list of the top that grows in what a rule calls",
+    policy(
+      "return noted(e);",
+      "const LAST: u64[] = [];\nfunction noted(e: Openat): bool {\nLAST.push(e.evt_num);\nreturn false;\n}",
+    ),
+    /"LAST" would outlive the batch/,
+    "LAST.push",
+  ],
+  [
+    "an object of the top whose list grows",
+    policy("BOX.all.push(1);\nreturn false;", "class Box { all: i32[] = []; }\nconst BOX = new Box();"),
+    /"BOX" would outlive the batch/,
+    "BOX.all.push",
+  ],
+  [
+    "an object of the top that keeps what a rule made",
+    policy(
+      "BOX.name = e.fd.name.toString();\nreturn false;",
+      'class Box { name: string = ""; }\nconst BOX = new Box();',
+    ),
+    /"BOX" would outlive the batch/,
+    "BOX.name",
+  ],
+  [
+    "an entry of a list of the top that keeps what a rule made",
+    policy("NAMES[0] = e.fd.name.toString();\nreturn false;", 'const NAMES: string[] = [""];'),
+    /"NAMES" would outlive the batch/,
+    "NAMES[0]",
+  ],
+  [
+    "a list of the top that a rule makes longer",
+    policy("LAST.length = 5;\nreturn false;", "const LAST: u64[] = [];"),
+    /would outlive the batch/,
+    "LAST.length",
+  ],
+  [
     "a parameter that is not declared",
     policy("return LIST.has(e.proc.name);", 'const LIST = new StringSet(param.strings("lsit"));'),
     /declares no parameter "lsit"/,
@@ -180,6 +228,24 @@ test("what only looks like a trap compiles", async () => {
     loaded.rules.map((rule) => rule.name),
     ["r"],
   );
+});
+
+test("what the top fills, and what lives for a batch, compiles", async () => {
+  const top = `const NAMES = new Map<string, i32>(), COUNTS: u32[] = [0, 0];
+class Box { n: i32 = 0; name: string | null = "x"; all: i32[] = []; }
+const BOX = new Box();
+function fill(name: string): void { NAMES.set(name, 1); BOX.all.push(1); BOX.name = name; }
+fill("a");
+["b", "c"].forEach((name: string): void => { NAMES.set(name, 2); });`;
+  const body = `const some: i32[] = [];
+  some.push(1);
+  const seen = new Map<u64, i32>();
+  seen.set(e.evt_num, 1);
+  COUNTS[1] += 1;
+  BOX.n = 3;
+  BOX.name = null;
+  return NAMES.has(e.fd.name.toString()) && COUNTS[1] > 5 && some.length > BOX.all.length;`;
+  await loadSource(policy(body, top));
 });
 
 test("rules may stand in several files, under imported names", async () => {

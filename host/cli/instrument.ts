@@ -50,7 +50,7 @@ const UNKNOWN = "https://secret.invalid/";
  * done; a definition that it refuses is a VEDETTE_DEFINITION_* error.
  */
 export async function instrumentFile(file: string, flags: InstrumentFlags): Promise<number> {
-  const told = await outputsTold(flags);
+  const told = await configTold(flags);
   for (const line of told) say(`vedette: ${line}`);
   if (isAssembly(file)) return instrumentFolder(file, flags);
   const given = readDocument(file);
@@ -69,10 +69,10 @@ export async function instrumentFile(file: string, flags: InstrumentFlags): Prom
 }
 
 /**
- * Looks at the outputs of `--config` as the sidecar will, so that what is wrong is said now. Gives what the
- * task's roles must be allowed for them.
+ * Looks at the outputs and the rows of `respond` of `--config` as the sidecar will, so that what is wrong is
+ * said now. Gives what the task's roles must be allowed for them.
  */
-async function outputsTold({ config, ...run }: InstrumentFlags): Promise<string[]> {
+async function configTold({ config, ...run }: InstrumentFlags): Promise<string[]> {
   if (config === undefined) return [];
   const set = givenOptions({ ...run, config }).set ?? [];
   const of = (list: string): [name: string, value: string][] =>
@@ -81,12 +81,13 @@ async function outputsTold({ config, ...run }: InstrumentFlags): Promise<string[
       return name === undefined || value === undefined ? [] : [[name, value]];
     });
   const secrets = of("secrets");
-  const { outputsIn } = await import("../config/config.js");
+  const { sidecarParts } = await import("../config/config.js");
   const unknown = secrets.map(([name]) => [name, UNKNOWN] as const);
-  const outputs = outputsIn(config, Object.fromEntries([...unknown, ...of("environment")]));
-  const { taskStatements, executionStatements } = await import("./task-role.js");
+  const environment = Object.fromEntries(of("environment"));
+  const { outputs, responses } = sidecarParts(config, { ...Object.fromEntries(unknown), ...environment });
+  const { taskStatements, stopStatements, executionStatements } = await import("./task-role.js");
   const roles = [
-    ["the task's role", taskStatements(outputs)],
+    ["the task's role", [...taskStatements(outputs), ...stopStatements(responses, environment.AWS_REGION)]],
     ["the task's execution role", executionStatements(secrets.map(([, arn]) => arn))],
   ] as const;
   return roles.flatMap(([role, all]) => (all.length === 0 ? [] : [`${role} needs ${JSON.stringify(all)}`]));

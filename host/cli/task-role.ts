@@ -3,6 +3,7 @@
 // the task role (what the sidecar itself asks of AWS) and of the execution role (what ECS asks of AWS to
 // start it). Each allows no more than is used.
 import type { NamedOutput } from "../output/registry.js";
+import type { ResponseRow } from "../response/response.js";
 
 /** One statement. */
 export interface Statement {
@@ -23,6 +24,15 @@ export function taskStatements(outputs: readonly NamedOutput[]): Statement[] {
     const { region, bucket, prefix } = one.settings;
     return [allow("s3:PutObject", `arn:${partitionOf(region)}:s3:::${bucket}/${prefix}*`)];
   });
+}
+
+/**
+ * Of the task role, for rows that have ECS stop the task. Nobody knows here which cluster it will run in, and
+ * every container of the task has this role: so the statement allows nothing until somebody names it.
+ */
+export function stopStatements(responses: readonly ResponseRow[], region = "*"): Statement[] {
+  const isUsed = responses.some(({ action, mode }) => action === "stop-task" && mode === "enforce");
+  return isUsed ? [allow("ecs:StopTask", `arn:${partitionOf(region)}:ecs:${region}:*:task/CLUSTER/*`)] : [];
 }
 
 /** Of the execution role, for what `container.secrets.NAME` names. */

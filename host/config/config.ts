@@ -10,6 +10,7 @@ import * as z from "zod";
 import { VedetteError } from "../errors.js";
 import type { NamedOutput } from "../output/registry.js";
 import { readPlainFile } from "../policy/plain-file.js";
+import type { ResponseRow } from "../policy/respond.js";
 import { firstIssue, plainYaml, YAML_BYTES_MAX } from "../policy/yaml.js";
 import { type Environment, readEnvironment } from "./environment.js";
 import { KEYS } from "./keys.js";
@@ -54,19 +55,28 @@ export function readConfiguration(path: string | null, environment: NodeJS.Proce
   throw wrong(at, reason, "VEDETTE_CONFIG_KEY", { hint: suggested(key, keysAt(at.slice(0, -1), file)) });
 }
 
+/** What `instrument` looks at of its settings. */
+export interface SidecarParts {
+  readonly outputs: readonly NamedOutput[];
+  readonly responses: readonly ResponseRow[];
+}
+
 /**
- * The outputs of a file that is not ours as a whole, such as the settings of `instrument`. Its rows of
- * `respond` are looked at, too, and its other keys left alone. `given`: the environment of whoever opens the
- * outputs. Throws as readConfiguration() does.
+ * The outputs and the rows of `respond` of a file that is not ours as a whole, such as the settings of
+ * `instrument`; its other keys are left alone. `given`: the environment of whoever opens the outputs.
+ * Throws as readConfiguration() does.
  */
-export function outputsIn(path: string, given: NodeJS.ProcessEnv): readonly NamedOutput[] {
+export function sidecarParts(path: string, given: NodeJS.ProcessEnv): SidecarParts {
   const read = () => readPlainFile(path, { most: YAML_BYTES_MAX });
   const { json, wrong } = plainYaml(path, read, "VEDETTE_CONFIG_UNREADABLE");
   const { outputs, respond } = mapping(json) ?? {};
   const file = { outputs, ...(Array.isArray(respond) ? { respond } : {}) };
   return withVariables(given, () => {
     const parsed = ConfigFile.safeParse(file);
-    if (parsed.success) return configurationOf(parsed.data).outputs;
+    if (parsed.success) {
+      const { outputs, options } = configurationOf(parsed.data);
+      return { outputs, responses: (options.get("respond") as ResponseRow[] | undefined) ?? [] };
+    }
     const { path: at, reason, key } = firstIssue(parsed.error.issues);
     if (key === undefined) throw wrong(at, reason, "VEDETTE_CONFIG_VALUE");
     throw wrong(at, reason, "VEDETTE_CONFIG_KEY", { hint: suggested(key, keysAt(at.slice(0, -1), file)) });

@@ -50,6 +50,12 @@ export interface ContainerClue {
   readonly name: string | null;
 }
 
+/** Which task it is. `cluster`: its name or its ARN; null: the endpoint does not say. */
+export interface TaskName {
+  readonly arn: string;
+  readonly cluster: string | null;
+}
+
 /** The task's containers, as the endpoint last said. It never throws: without an answer it knows nothing. */
 export class TaskMetadata {
   #containers: readonly ContainerFacts[] = [];
@@ -94,6 +100,11 @@ export class TaskMetadata {
     return null;
   }
 
+  /** Our own task; null: nobody says. */
+  async task(): Promise<TaskName | null> {
+    return this.#address === null ? null : readTaskName(await fetchJson(`${this.#address}/task`));
+  }
+
   /** What the task may use, in processors; null: it has no limit, or nobody says. */
   async processors(): Promise<number | null> {
     return this.#address === null ? null : readProcessors(await fetchJson(`${this.#address}/task`));
@@ -127,6 +138,13 @@ async function fetchJson(url: string): Promise<unknown> {
   } catch {
     return null; // not there (yet): events go on without it
   }
+}
+
+/** The task's name in an answer; null: it has none. */
+export function readTaskName(answer: unknown): TaskName | null {
+  const task = TaskAnswer.safeParse(answer);
+  const { TaskARN: arn = null, Cluster: cluster = null } = task.success ? task.data : {};
+  return arn === null ? null : { arn, cluster };
 }
 
 /** The task's limit of an answer. */

@@ -261,10 +261,13 @@ function invalid(setting: string, reason: string): VedetteError {
   return new VedetteError("VEDETTE_SETTING_INVALID", { setting, reason });
 }
 
+/** What the host does by itself after an alert. */
+const OF_HOST = new Set<unknown>(["capture", "stop-task"]);
+
 /** Whether rows of `respond:` have one that the host does not do by itself. What is no JSON is a path. */
 function asksAgents(rows: string): boolean {
   try {
-    return (JSON.parse(rows) as { action?: unknown }[]).some(({ action }) => action !== "capture");
+    return (JSON.parse(rows) as { action?: unknown }[]).some(({ action }) => !OF_HOST.has(action));
   } catch {
     return true;
   }

@@ -42,7 +42,9 @@ export const SaidFinding = z.strictObject({
       first: z.strictObject({ pid: number, started: wide.nullable() }),
     })
     .nullable(),
-  executable: z.strictObject({ path: text, ino: wide.nullable(), dev: wide.nullable() }).nullable(),
+  executable: z
+    .strictObject({ path: text, ino: wide.nullable(), dev: wide.nullable(), isOfImage: z.boolean() })
+    .nullable(),
   file: z
     .strictObject({ path: text, realPath: text, ino: wide.nullable(), dev: wide.nullable(), type: text })
     .nullable(),

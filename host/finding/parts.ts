@@ -84,6 +84,8 @@ export interface FindingExecutable {
   readonly path: string | null;
   readonly ino: bigint | null;
   readonly dev: bigint | null;
+  /** Nothing has changed it since its agent began, and its path leads to it (`vedette.exe_of_image`). */
+  readonly isOfImage: boolean;
 }
 
 /** The file or directory that the call worked on. */

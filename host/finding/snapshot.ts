@@ -158,7 +158,12 @@ function subjectOf(batch: Batch, at: number, process: number): SubjectPart {
       commandLine: cut(COMMAND_LINE(batch, at), LINE_MAX),
       cwd: text("cwd", FOLDER_MAX),
     },
-    executable: { path: text("exepath", FOLDER_MAX), ino: int("exe_ino"), dev: int("exe_dev") },
+    executable: {
+      path: text("exepath", FOLDER_MAX),
+      ino: int("exe_ino"),
+      dev: int("exe_dev"),
+      isOfImage: short("exe_of_image") === 1,
+    },
     ancestors: ancestors.slice(0, ANCESTORS_MAX).map(
       (one): FindingAncestor => ({
         pid: number(processInt(batch, one, offset("pid"))),

@@ -39,10 +39,22 @@ const CODE = /<Code>([A-Za-z.]+)<\/Code>|"__type"\s*:\s*"(?:[^"#]*#)?([A-Za-z.]+
 /** Who has no right, a wrong place, or comes at a bad time, whatever else is said. */
 const ALWAYS_AGAIN = new Set([401, 403, 404, 408, 429]);
 
-/** What became of a request: its answer, or that it failed, and whether asking again may help. */
+/** Of those, what time alone mends. */
+const PASSING = new Set([408, 429]);
+const THROTTLES = /Throttl|SlowDown|RequestLimitExceeded|Unavailable|Timeout/;
+
+/** What became of a request: its answer, or that it failed, and what may help. */
 export type AwsAnswer =
   | { readonly kind: "ok"; readonly body: string }
-  | { readonly kind: "failed"; readonly isMendable: boolean; readonly reason: string; readonly afterMs?: number };
+  | {
+      readonly kind: "failed";
+      /** Asking again may help, once somebody has mended something. */
+      readonly isMendable: boolean;
+      /** Asking again in a moment may help. */
+      readonly isPassing: boolean;
+      readonly reason: string;
+      readonly afterMs?: number;
+    };
 
 /** AWS's own address of a service. China's regions are a partition of their own. */
 export function awsHost(service: string, region: string): string {
@@ -85,18 +97,19 @@ export class AwsClient {
       return judged(await this.#http.send({ ...question, headers }, signal));
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
-      return { kind: "failed", isMendable: true, reason: error.message.replace(/\.$/, "") };
+      return { kind: "failed", isMendable: true, isPassing: true, reason: error.message.replace(/\.$/, "") };
     }
   }
 }
 
 function judged(answer: Answer | string): AwsAnswer {
-  if (typeof answer === "string") return { kind: "failed", isMendable: true, reason: answer };
+  if (typeof answer === "string") return { kind: "failed", isMendable: true, isPassing: true, reason: answer };
   const { status, body, afterMs } = answer;
   if (status < REFUSED) return { kind: "ok", body };
   const [, ofXml, ofJson] = CODE.exec(body) ?? [];
   const code = ofXml ?? ofJson ?? "";
   const isMendable = status >= SERVER_FAILS || status < 400 || ALWAYS_AGAIN.has(status) || MENDABLE.test(code);
+  const isPassing = status >= SERVER_FAILS || PASSING.has(status) || THROTTLES.test(code);
   const reason = `it answers ${status}${code === "" ? "" : ` ${code}`}`;
-  return { kind: "failed", isMendable, reason, ...(afterMs === undefined ? {} : { afterMs }) };
+  return { kind: "failed", isMendable, isPassing, reason, ...(afterMs === undefined ? {} : { afterMs }) };
 }

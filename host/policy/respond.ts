@@ -8,16 +8,19 @@
 //     - {rules: [Reverse shell], action: kill-tree, mode: enforce, limit: {per_minute: 5, then: off}}
 //     - {rules: [Reverse shell], action: deny, calls: [{deny: connect, to: [0.0.0.0/0, "::/0"]}, {deny: exec}], for: 1h}
 //     - {rules: [Reverse shell], action: isolate, except: {addresses: [10.0.0.53]}}
+//     - {rules: [Crypto miner], action: stop-task, mode: enforce}
 import * as z from "zod";
 import { RESPONSE_ACTIONS } from "../capture/agent.js";
+import { globMatches } from "../engine/glob.js";
 import type { DenyRow } from "../engine/prevent-row.js";
 import { nameOfTenants, type WireRow, wireRow } from "../engine/prevention.js";
+import type { Finding } from "../finding/finding.js";
 import type { YamlPath } from "./issue.js";
 import { checkAddress, DeniedCalls, deniedRowsOf } from "./prevent.js";
 import { readYaml } from "./yaml.js";
 
 /** What a row may ask for: of an agent, where `isolate` is a ready-made `deny`; and of the host itself. */
-export const ROW_ACTIONS = [...RESPONSE_ACTIONS, "isolate", "capture"] as const;
+export const ROW_ACTIONS = [...RESPONSE_ACTIONS, "isolate", "capture", "stop-task"] as const;
 /** One of them. */
 export type RowAction = (typeof ROW_ACTIONS)[number];
 
@@ -94,6 +97,15 @@ export const ResponseRows = z
 /** What agents are to deny, in the name of the policy whose alert it was. */
 export function deniedOf({ calls }: ResponseRow, tenant: string | null, policy: string): WireRow[] {
   return calls.map((row) => wireRow(nameOfTenants(tenant, policy), row));
+}
+
+/**
+ * Whether a row leaves this program alone, where the host decides it. As for an agent, a program that was
+ * written since the container started is on no list.
+ */
+export function excepts({ except: { programs } }: ResponseRow, executable: Finding["executable"]): boolean {
+  if (executable === null || !executable.isOfImage) return false;
+  return programs.some((glob) => globMatches(glob, executable.path ?? ""));
 }
 
 /** Reads a file of rows. Throws VEDETTE_RESPOND_FILE. */

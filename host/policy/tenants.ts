@@ -107,6 +107,8 @@ function obstacleTo({ action }: ResponseRow, scope: z.infer<typeof Scope>): stri
   const namesProcesses = scope.uids.length > 0 || scope.executables.length > 0;
   if (!namesContainers) return "its scope names no containers, images or task families, so it would act in all";
   if (action === "capture") return "evidence holds what a whole container does, which is more than a tenant may see";
+  if (action === "stop-task" && (namesProcesses || [scope.containers, scope.images].some((globs) => globs.length > 0)))
+    return "stop-task ends all containers of a task, so its scope must name task families and nothing else";
   if (namesProcesses && action !== "kill") return `its scope names processes, and ${action} reaches others; use kill`;
   return null;
 }

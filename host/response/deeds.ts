@@ -7,9 +7,12 @@ import type { ResponseRow, RowAction } from "../policy/respond.js";
 export interface Deed {
   /** Who does it. */
   readonly by: "agent" | "host";
-  /** It means all that descends from the process, too. */
-  readonly isOfTrees: boolean;
-  /** Who it was done to does nothing any more. */
+  /**
+   * To whom: the alert's process, all that descends from it, too, the container, or all containers of the
+   * task.
+   */
+  readonly to: "process" | "tree" | "container" | "task";
+  /** Who it was done to does nothing any more, says its agent. */
   readonly kills: boolean;
   /** When it ends: it is over at once, holds for the row's `for`, or holds for good. */
   readonly holds: "not" | "for" | "for good";
@@ -19,19 +22,28 @@ export interface Deed {
   readonly meanwhile?: string;
 }
 
+/** Actions of the host. */
+export type HostAction = "capture" | "stop-task";
+
 /** All of them. */
 export const DEEDS: Readonly<Record<RowAction, Deed>> = {
-  kill: { by: "agent", isOfTrees: false, kills: true, holds: "not" },
-  "kill-tree": { by: "agent", isOfTrees: true, kills: true, holds: "not" },
-  freeze: { by: "agent", isOfTrees: true, kills: false, holds: "for", meanwhile: "the tree stands still" },
-  deny: { by: "agent", isOfTrees: true, kills: false, holds: "for", meanwhile: "the tree's calls are denied" },
+  kill: { by: "agent", to: "process", kills: true, holds: "not" },
+  "kill-tree": { by: "agent", to: "tree", kills: true, holds: "not" },
+  freeze: { by: "agent", to: "tree", kills: false, holds: "for", meanwhile: "the tree stands still" },
+  deny: { by: "agent", to: "tree", kills: false, holds: "for", meanwhile: "the tree's calls are denied" },
   isolate: {
-    ...{ by: "agent", isOfTrees: true, kills: false, holds: "for", asks: "deny" },
+    ...{ by: "agent", to: "tree", kills: false, holds: "for", asks: "deny" },
     meanwhile: "the tree is isolated",
   },
-  tighten: { by: "agent", isOfTrees: true, kills: false, holds: "for good" },
-  capture: { by: "host", isOfTrees: false, kills: false, holds: "not" },
+  tighten: { by: "agent", to: "tree", kills: false, holds: "for good" },
+  capture: { by: "host", to: "container", kills: false, holds: "not" },
+  "stop-task": { by: "host", to: "task", kills: false, holds: "for good" },
 };
+
+/** Whether the host does it itself. */
+export function isOfHost(action: RowAction): action is HostAction {
+  return DEEDS[action].by === "host";
+}
 
 /** When what a row asks for ends: without a time, what is denied is denied until the tree ends. */
 export function holdOf({ action, for: seconds }: ResponseRow): Deed["holds"] {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers alerts by the operator's rows: asks the agent that an alert came from to kill, freeze or tighten
-// its process, or to deny it calls, or keeps evidence, and says what came of it. Three things it never does:
-// it never answers an alert of a tenant's policy by another row than one that tenants.yaml has for that
-// tenant, it never asks another agent than the alert's own, and it believes no agent about what it was not
-// asked.
+// its process, or to deny it calls, or does itself what is the host's to do (host-deeds.ts), and says what
+// came of it. Three things it never does: it never answers an alert of a tenant's policy by another row
+// than one that tenants.yaml has for that tenant, it never asks another agent than the alert's own, and it
+// believes no agent about what it was not asked.
 //
-//   alert - row - limit - "requested" - agent - "done", "partial", "gone", "refused" or "failed"
+//   alert - row - limit - "requested" - agent or host - "done", "partial", "gone", "refused" or "failed"
 //
 // A response to a tree covers what descends from its process, as far as an alert names its makers (the 16
 // nearest parents): such an alert asks for nothing while the agent has not answered. About another descendant
@@ -13,12 +13,15 @@
 import type { ResponseAction, ResponseAnswer, ResponseRequest } from "../capture/agent.js";
 import type { Finding } from "../finding/finding.js";
 import type { Alert } from "../output/alert.js";
-import { deniedOf, type ResponseRow } from "../policy/respond.js";
-import { DEEDS, holdOf } from "./deeds.js";
+import { deniedOf, excepts, type ResponseRow } from "../policy/respond.js";
+import { DEEDS, type HostAction, holdOf, isOfHost } from "./deeds.js";
+import { type HostAnswer, type HostDeed, HostDeeds } from "./host-deeds.js";
 import { ResponseLimit } from "./limit.js";
 import type { ResponseStatus, ResponseStepNews } from "./steps.js";
 
 export type { ResponseRow } from "../policy/respond.js";
+export { capturing } from "./capture.js";
+export type { HostAnswer, HostOrder } from "./host-deeds.js";
 export { type ResponseStepNews, responseAlert, timelineStep } from "./steps.js";
 
 /** An agent that can be asked. */
@@ -34,10 +37,8 @@ export interface ResponderHandlers<P extends Responding> {
   readonly send: (peer: P, request: ResponseRequest) => boolean;
   /** The rows of a tenant that hold for what this peer watches; none, unless tenants.yaml has some. */
   readonly rowsOf: (tenant: string, peer: P) => readonly ResponseRow[];
-  /** Keeps evidence of what this alert is about; gives the file's name, or null: none can be had. */
-  readonly capture: (alert: Alert, peer: P) => string | null;
-  /** Whether it would do so now. */
-  readonly canCapture: (alert: Alert, peer: P) => boolean;
+  /** How the host does what is its own. */
+  readonly deeds: Readonly<Record<HostAction, HostDeed<P>>>;
   readonly onStep: (news: ResponseStepNews) => void;
   /** ns since the epoch. */
   readonly now: () => bigint;
@@ -70,7 +71,7 @@ interface Waiting<P> {
 }
 
 const SECOND_NS = 1_000_000_000n;
-const NO_EVIDENCE = "no evidence is kept here: see --evidence, and its limits";
+const SPARED = "its program is one of `except`";
 /** An agent that has not answered by then does not. */
 const PATIENCE_NS = 10n * SECOND_NS;
 /** What happened so long after the agent's answer at the latest was on its way; later, it was no dead one. */
@@ -90,6 +91,7 @@ export class Responder<P extends Responding> {
   /** What is being done to whom: an alert that comes meanwhile asks for nothing new. */
   readonly #busy = new Map<string, Asked<P>>();
   readonly #waiting = new Map<string, Waiting<P>[]>();
+  readonly #ofHost: HostDeeds<P>;
   readonly #killed = new Map<string, bigint>();
   /** What holds for good there, so that no further alert asks for it again. */
   readonly #lasting = new Map<string, bigint>();
@@ -98,6 +100,7 @@ export class Responder<P extends Responding> {
   constructor(rows: readonly ResponseRow[], handlers: ResponderHandlers<P>) {
     this.#rows = rows;
     this.#handlers = handlers;
+    this.#ofHost = new HostDeeds(handlers.deeds);
   }
 
   /** Whether any alert is answered. */
@@ -113,7 +116,8 @@ export class Responder<P extends Responding> {
     for (const row of rows) {
       if (!row.rules.includes(rule)) continue;
       const place = `${peer.number}/${tenant ?? ""}/${rowKey(row)}`;
-      if (DEEDS[row.action].by === "host") this.#capture(row, place, alert, finding, peer);
+      const { action } = row;
+      if (isOfHost(action)) this.#do(action, row, place, alert, finding, peer);
       else this.#answer(row, place, rule, finding, peer);
     }
   }
@@ -168,6 +172,7 @@ export class Responder<P extends Responding> {
     const unasked = this.#takeWaiting(() => true);
     for (const [id, asked] of this.#asked)
       this.#give(id, asked, "gone", "the workload ended before the agent answered");
+    this.#ofHost.end();
     for (const asked of unasked)
       this.#tell(asked, 0, "gone", "host", "the workload ended before the limit let the agent be asked", null);
   }
@@ -180,7 +185,7 @@ export class Responder<P extends Responding> {
     const nameOf = (one: { pid: number | null; started: bigint | null }): string =>
       `${place}/${one.pid}@${one.started}`;
     const key = nameOf({ pid, started });
-    const makers = DEEDS[row.action].isOfTrees ? finding.ancestors.map(nameOf) : [];
+    const makers = DEEDS[row.action].to === "tree" ? finding.ancestors.map(nameOf) : [];
     const asked: Asked<P> = {
       ...{ peer, row, place, rule, finding, limit: this.#limitOf(place, row), actedAt: null, isDoubted: false },
       ...{ key, covers: [key, ...makers], since: this.#handlers.now() },
@@ -286,26 +291,28 @@ export class Responder<P extends Responding> {
     if (those.size > KEPT_MAX) those.delete(those.keys().next().value as string);
   }
 
-  /** Nobody is asked: the host keeps the evidence. */
-  #capture(row: ResponseRow, place: string, alert: Alert, finding: Finding, peer: P): void {
+  /** Nobody is asked: the host does it, once for all that a deed means, whoever's alert it is. */
+  #do(action: HostAction, row: ResponseRow, place: string, alert: Alert, finding: Finding, peer: P): void {
+    const isOfTask = DEEDS[action].to === "task";
+    const key = isOfTask ? `task/${action}/${row.mode}` : "";
     const asked: Asked<P> = {
-      ...{ peer, row, place, rule: alert.rule, finding, actedAt: null, isDoubted: false, key: "", covers: [] },
+      ...{ peer, row, place, rule: alert.rule, finding, actedAt: null, isDoubted: false, key, covers: [] },
       ...{ limit: this.#limitOf(place, row), since: this.#handlers.now() },
     };
-    const allowance = asked.limit.take(asked.since);
+    if (this.#ofHost.isUnderWay(key) || this.#lasting.has(key)) return;
+    const isSpared = excepts(row, finding.executable);
+    if (isSpared) this.#tell(asked, 0, "refused", "host", SPARED, null);
+    const allowance = isSpared ? "off" : asked.limit.take(asked.since);
     if (allowance === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(row), null);
     if (allowance !== "ready") return;
-    asked.limit.settle(asked.since, false);
     const id = ++this.#ids;
-    if (row.mode === "dry-run") {
-      if (this.#handlers.canCapture(alert, peer))
-        this.#tell(asked, id, "done", "host", "a dry run: it would have kept evidence", null);
-      else this.#tell(asked, id, "failed", "host", `a dry run: ${NO_EVIDENCE}`, null);
-      return;
-    }
-    const file = this.#handlers.capture(alert, peer);
-    if (file !== null) this.#tell(asked, id, "done", "host", `what the container does goes into ${file}`, null);
-    else this.#tell(asked, id, "failed", "host", NO_EVIDENCE, null);
+    const onAnswer = ({ status, why }: HostAnswer): void => {
+      asked.limit.settle(asked.since, false);
+      if (status === "done" && row.mode === "enforce" && holdOf(row) === "for good") this.#keep(this.#lasting, key);
+      this.#tell(asked, id, status, "host", why, null);
+    };
+    if (isOfTask) this.#tell(asked, id, "requested", "host", "", null);
+    this.#ofHost.begin(action, key, { alert, finding, peer, isDry: row.mode === "dry-run" }, onAnswer);
   }
 
   #give(id: number, asked: Asked<P>, status: ResponseStatus, why: string): void {

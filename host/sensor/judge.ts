@@ -18,6 +18,7 @@ import type { Outputs } from "../output/outputs.js";
 import { Prevention } from "../policy/prevention.js";
 import type { PolicyService } from "../policy/service.js";
 import {
+  capturing,
   Responder,
   type ResponseRow,
   type ResponseStepNews,
@@ -107,8 +108,14 @@ export class Judge {
     this.#responder = new Responder<Peer>(intake.isRecorded ? [] : (options.responses ?? []), {
       send: (peer, request) => intake.respond(peer, request),
       rowsOf: (tenant, peer) => (intake.isRecorded ? [] : (options.service?.responsesOf(tenant, peer.facts) ?? [])),
-      capture: (alert, peer) => this.#capture(alert, peer),
-      canCapture: (alert, peer) => options.evidence?.canMark(alert, peer) ?? false,
+      deeds: {
+        capture: capturing({
+          capture: (alert, peer) => this.#capture(alert, peer),
+          canCapture: (alert, peer) => options.evidence?.canMark(alert, peer) ?? false,
+        }),
+        "stop-task": async ({ finding, isDry }, over) =>
+          (await import("../response/stop-task.js")).stopTask(finding, isDry, over),
+      },
       onStep: (news) => this.#onResponseStep(news),
       now: () => BigInt(Date.now()) * MS_NS,
     });

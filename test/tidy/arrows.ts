@@ -103,9 +103,9 @@ export const ARROWS: Record<string, string[]> = {
     "host/falco",
     "host/policy",
   ],
-  "host/response": [...HOST, "host/capture", "host/finding", "host/output", "host/incident", "host/policy"],
-  "host/config": [...HOST, "host/finding", "host/output", "host/policy", "host/response"],
   "host/ecs": [...HOST, "host/wire"],
+  "host/response": [...HOST, "host/capture", "host/finding", "host/output", "host/incident", "host/policy", "host/ecs"],
+  "host/config": [...HOST, "host/finding", "host/output", "host/policy", "host/response"],
   "host/image": [...HOST, "host/wasm", "host/output", "host/policy", "host/ecs"],
   "host/intake": [...HOST, "host/wire", "host/capture", "host/recording", "host/output", "host/engine", "host/ecs"],
   "host/sensor": [

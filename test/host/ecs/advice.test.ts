@@ -352,6 +352,7 @@ test("P12: where rows of respond ask the agents for something, they get --respon
   assert.is(given(first.text, {}).text, first.text, "kept by the journal");
   // The host keeps evidence by itself; and nobody asks for anything any more.
   assert.is(made("", `respond: [{rules: ['"action":"kill"'], action: capture}]\n`).asks, 0);
+  assert.is(made("", "respond: [{rules: [R], action: stop-task}, {rules: [R], action: capture}]\n").asks, 0);
   const none = made(first.text, "respond: []\n");
   assert.equal([none.asks, none.variables.VEDETTE_RESPOND], [0, undefined]);
   // Rows that are set by hand, as text or as a secret.

@@ -7,7 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { outputsIn, readConfiguration } from "../../../host/config/config.js";
+import { stopStatements } from "../../../host/cli/task-role.js";
+import { readConfiguration, sidecarParts } from "../../../host/config/config.js";
+import { rowOf } from "../response/stage.js";
 import { FOLDER } from "./definitions-folder.js";
 
 const folder = mkdtempSync(join(tmpdir(), "instrument-command-"));
@@ -75,7 +77,7 @@ test("outputs of --config become variables that the sidecar reads as the file sa
     ["SIEM_TOKEN"],
   );
   process.env.SIEM_TOKEN = "t";
-  assert.equal(readConfiguration(null, variables).outputs, outputsIn(config, { SIEM_TOKEN: "t" }));
+  assert.equal(readConfiguration(null, variables).outputs, sidecarParts(config, { SIEM_TOKEN: "t" }).outputs);
   delete process.env.SIEM_TOKEN;
   const statements = (role: string): string =>
     stderr.split("\n").find((line) => line.startsWith(`vedette: ${role} needs `)) ?? "";
@@ -88,6 +90,19 @@ test("outputs of --config become variables that the sidecar reads as the file sa
     statements("the task's execution role"),
     'secretsmanager:GetSecretValue","Resource":"arn:aws:secretsmanager:eu-west-1:111122223333:secret:siem-AbCdEf"',
   );
+  rmSync(config);
+});
+
+test("a row that has ECS stop the task needs a statement that allows nothing until its cluster is named", () => {
+  const config = join(folder, "settings.yaml");
+  writeFileSync(config, "respond:\n  - {rules: [Crypto miner], action: stop-task, mode: enforce}\n");
+  const { stderr, status } = vedette([TASK, ...IMAGE, "--config", config]);
+  assert.is(status, 0, stderr);
+  const said = '{"Effect":"Allow","Action":"ecs:StopTask","Resource":"arn:aws:ecs:*:*:task/CLUSTER/*"}';
+  assert.match(stderr, `vedette: the task's role needs [${said}]\n`);
+  const row = rowOf({ action: "stop-task" });
+  assert.is(stopStatements([row], "cn-north-1")[0]!.Resource, "arn:aws-cn:ecs:cn-north-1:*:task/CLUSTER/*");
+  assert.equal(stopStatements([{ ...row, mode: "dry-run" }, rowOf({ action: "kill-tree" })]), []);
   rmSync(config);
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server that speaks as Firehose, S3 and a container's credentials do. It enforces signatures: aws4fetch, a
-// signer of its own, has to come to the same `authorization` from what was received, and headers and digests
-// have to be as AWS wants them. What it answers is said beforehand.
+// A server that speaks as Firehose, S3, ECS and a container's credentials and metadata do. It enforces
+// signatures: aws4fetch, a signer of its own, has to come to the same `authorization` from what was
+// received, and headers and digests have to be as AWS wants them. What it answers is said beforehand.
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,6 +11,10 @@ import { AwsV4Signer } from "aws4fetch";
 /** Whose keys it knows: the secret of each. */
 export const SECRETS: Readonly<Record<string, string>> = { AKIDONE: "one/secret+key", AKIDTWO: "two/secret+key" };
 export const REGION = "eu-west-1";
+const TARGETS = {
+  firehose: "Firehose_20150804.PutRecordBatch",
+  ecs: "AmazonEC2ContainerServiceV20141113.StopTask",
+} as const;
 
 /** One request that was signed as it is to be. */
 export interface Put {
@@ -30,7 +34,7 @@ export interface AwsReceiver {
   readonly complaints: string[];
   /** How often keys were asked for. */
   asked(): number;
-  /** The environment of a task that has a role. */
+  /** The environment of a task that has a role, and whose metadata this server has. */
   readonly environment: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
@@ -41,10 +45,12 @@ export interface AwsReceiverOptions {
   readonly fails?: (nth: number, count: number) => readonly number[];
   /** What the `nth` question for keys gets; by default the keys of AKIDONE, for an hour. */
   readonly keys?: (nth: number) => object | string;
+  /** What ECS's metadata says of the task; by default nobody answers. */
+  readonly task?: object;
 }
 
 export async function awsReceiver(options: AwsReceiverOptions = {}): Promise<AwsReceiver> {
-  const { replies = () => null, fails = () => [], keys = () => keysOf("AKIDONE") } = options;
+  const { replies = () => null, fails = () => [], keys = () => keysOf("AKIDONE"), task } = options;
   const puts: Put[] = [];
   const complaints: string[] = [];
   let asked = 0;
@@ -55,6 +61,11 @@ export async function awsReceiver(options: AwsReceiverOptions = {}): Promise<Aws
       const answer = keys(asked++);
       if (request.headers.authorization !== "pod token") response.writeHead(401).end();
       else response.end(typeof answer === "string" ? answer : JSON.stringify(answer));
+      return;
+    }
+    if (request.url === "/metadata/task") {
+      if (task === undefined) response.writeHead(404).end();
+      else response.end(JSON.stringify(task));
       return;
     }
     const complaint = await complaintOf(request, body);
@@ -70,13 +81,19 @@ export async function awsReceiver(options: AwsReceiverOptions = {}): Promise<Aws
     take(request, response, body, number, reply === null);
   });
   const take = (request: IncomingMessage, response: ServerResponse, body: Buffer, number: number, isTold: boolean) => {
-    const whole = request.method === "PUT" ? gunzipSync(body).toString().split("\n").slice(0, -1) : recordsOf(body);
+    const isOfTask = request.headers["x-amz-target"] === TARGETS.ecs;
+    const whole = isOfTask
+      ? [body.toString()]
+      : request.method === "PUT"
+        ? gunzipSync(body).toString().split("\n").slice(0, -1)
+        : recordsOf(body);
     const failed = new Set(request.method === "PUT" ? [] : fails(number, whole.length));
     const lines = whole.filter((_, i) => !failed.has(i));
     const [, keyId = ""] = /Credential=(\w+)/.exec(request.headers.authorization ?? "") ?? [];
     const token = request.headers["x-amz-security-token"] as string | undefined;
     puts.push({ path: request.url ?? "", keyId, token, lines });
     if (!isTold) return void request.socket.resetAndDestroy();
+    if (isOfTask) return void response.end(JSON.stringify({ task: { desiredStatus: "STOPPED" } }));
     const RequestResponses = whole.map((_, i) =>
       failed.has(i)
         ? { ErrorCode: "ServiceUnavailableException", ErrorMessage: "Slow down." }
@@ -94,6 +111,8 @@ export async function awsReceiver(options: AwsReceiverOptions = {}): Promise<Aws
     environment: {
       AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/keys`,
       AWS_CONTAINER_AUTHORIZATION_TOKEN: "pod token",
+      ECS_CONTAINER_METADATA_URI_V4: `${url}/metadata`,
+      AWS_ENDPOINT_URL_ECS: `${url}/`,
     },
     close: () =>
       new Promise((done) => {
@@ -124,10 +143,12 @@ async function complaintOf(request: IncomingMessage, body: Buffer): Promise<stri
   const digest = createHash("sha256").update(body);
   const hex = digest.copy().digest("hex");
   if (header("x-amz-content-sha256") !== hex) return "the digest is of another body";
-  const wanted = request.method === "PUT" ? "s3" : "firehose";
+  const isOfTask = header("x-amz-target").startsWith("AmazonEC2ContainerService");
+  const wanted = request.method === "PUT" ? "s3" : isOfTask ? "ecs" : "firehose";
   if (service !== wanted) return `it is signed for ${service}`;
   if (wanted === "s3" && header("x-amz-checksum-sha256") !== digest.digest("base64")) return "its checksum is wrong";
-  if (wanted === "firehose" && header("x-amz-target") !== "Firehose_20150804.PutRecordBatch") return "no such target";
+  if (wanted !== "s3" && header("x-amz-target") !== TARGETS[wanted]) return "no such target";
+  if (wanted !== "s3" && header("content-type") !== "application/x-amz-json-1.1") return "it is no JSON";
   const signed = names.split(";");
   const left = ["content-type", "x-amz-target", "x-amz-checksum-sha256", "x-amz-security-token"].find(
     (name) => request.headers[name] !== undefined && !signed.includes(name),

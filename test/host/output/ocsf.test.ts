@@ -133,7 +133,7 @@ test("whatever a program chose for its names, the schema allows it", () => {
       (priority, name, path, version) => {
         const finding = {
           ...TASK,
-          executable: { path, ino: null, dev: null },
+          executable: { path, ino: null, dev: null, isOfImage: true },
           user: { uid: null, name, loginUid: null },
         };
         const line = ocsfAlert({ ...CONNECT, priority, rule: name, tags: [path], output: name, finding }, version, "0");

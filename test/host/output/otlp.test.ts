@@ -91,7 +91,7 @@ test("whatever a program chose for its names, OTLP's messages allow it", () => {
   const text = fc.string({ unit: "binary" });
   fc.assert(
     fc.property(fc.constantFrom(...PRIORITIES), text, text, text, (priority, name, path, output) => {
-      const finding = { ...FINDING, tags: [name], executable: { path, ino: null, dev: null } };
+      const finding = { ...FINDING, tags: [name], executable: { path, ino: null, dev: null, isOfImage: true } };
       const line = otlpAlert({ ...CONNECT, priority, rule: name, tags: [path], output, hostname: name, finding });
       assert.is(line.split(PART).length, 2);
       assert.not.match(line, "\n");

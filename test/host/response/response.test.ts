@@ -9,9 +9,11 @@ import { stringify } from "yaml";
 import type { DenyRow } from "../../../host/engine/prevent-row.js";
 import { VedetteError } from "../../../host/errors.js";
 import { readResponseRows } from "../../../host/policy/respond.js";
+import { HostDeeds } from "../../../host/response/host-deeds.js";
 import type { ResponseRow } from "../../../host/response/response.js";
 import { scratch } from "../../e2e/programs.js";
-import { alertOf } from "../incident/shared.js";
+import { until } from "../../until.js";
+import { alertOf, START } from "../incident/shared.js";
 import { answer, rowOf, stage } from "./stage.js";
 
 test("an alert of a rule is answered once, and each step is told", () => {
@@ -280,6 +282,95 @@ test("evidence is kept by the host, which asks no agent; where none can be had, 
   dry.responder.onAlert(alertOf({ pid: 7 }), dry.db);
   assert.equal(dry.told(), ["done by host", "failed by host"]);
   assert.match(dry.news[1]!.why, "a dry run: no evidence is kept here");
+});
+
+const stopRow = rowOf({ action: "stop-task" });
+
+test("the host has the task stopped: it is asked for, answered later, and then asked for no more", async () => {
+  const { responder, sent, told, news, stops, web, db } = stage([stopRow]);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  responder.onAlert(alertOf({ pid: 8 }), web);
+  responder.onAlert(alertOf({ pid: 9 }), db); // of another container of the same task
+  assert.equal([sent.length, stops.length, told()], [0, 1, ["requested by host"]]);
+  assert.is(stops[0]!.order.isDry, false);
+  stops[0]!.answer({ status: "done", why: "ECS stops it" });
+  await until("answered", () => told().length === 2);
+  responder.onAlert(alertOf({ pid: 10, at: 60 }), db);
+  assert.equal([stops.length, told()], [1, ["requested by host", "done by host"]]);
+  assert.equal(
+    news.map(({ id, why, finding }) => [id, why, finding.process!.pid]),
+    [
+      [1, "", 7],
+      [1, "ECS stops it", 7],
+    ],
+  );
+});
+
+test("a stop that failed is asked for again by the next alert, within the row's limit", async () => {
+  const { responder, told, stops, web } = stage([
+    rowOf({ action: "stop-task", limit: { perMinute: 2, after: "off" } }),
+  ]);
+  for (let i = 0; i < 4; i++) {
+    responder.onAlert(alertOf({ pid: i }), web);
+    stops[i]?.answer({ status: "failed", why: "AccessDeniedException" });
+    await until("answered", () => told().filter((one) => one.startsWith("failed")).length === Math.min(i + 1, 2));
+  }
+  assert.is(stops.length, 2);
+  assert.equal(told(), [
+    ...["requested by host", "failed by host"],
+    ...["requested by host", "failed by host"],
+    "limited by host",
+  ]);
+});
+
+test("a dry run of a stop stands in the way of no other row", async () => {
+  const { responder, told, stops, web } = stage([{ ...stopRow, mode: "dry-run" }, stopRow]);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  assert.equal(
+    stops.map(({ order }) => order.isDry),
+    [true, false],
+  );
+  for (const { answer } of stops) answer({ status: "done", why: "" });
+  await until("answered", () => told().length === 4);
+  responder.onAlert(alertOf({ pid: 8 }), web);
+  assert.equal(
+    stops.map(({ order }) => order.isDry),
+    [true, false, true],
+  );
+});
+
+test("an alert about a program of `except` has no task stopped, unless the program is not the image's", () => {
+  const { responder, told, stops, web } = stage([
+    { ...stopRow, except: { programs: ["/bin/p*"], addresses: [] }, limit: { perMinute: 1, after: "off" } },
+  ]);
+  const alert = alertOf({ pid: 7 });
+  for (let i = 0; i < 3; i++) responder.onAlert(alert, web); // which uses up no limit
+  const written = { ...alert.finding!.executable!, isOfImage: false };
+  responder.onAlert({ ...alert, finding: { ...alert.finding!, executable: written } }, web);
+  assert.equal([stops.length, told()], [1, [...new Array<string>(3).fill("refused by host"), "requested by host"]]);
+});
+
+test("a host that ends tells of a stop that nobody has answered, and hears no answer any more", async () => {
+  const { responder, told, stops, web } = stage([stopRow]);
+  responder.onAlert(alertOf({ pid: 7 }), web);
+  responder.onLeft(web);
+  responder.tick(START + 3_600_000_000_000n);
+  assert.is(stops[0]!.over.aborted, false, "it is no agent's");
+  responder.end();
+  assert.ok(stops[0]!.over.aborted);
+  stops[0]!.answer({ status: "done", why: "too late" });
+  await new Promise(setImmediate);
+  assert.equal(told(), ["requested by host", "gone by host"]);
+});
+
+test("a deed of the host that breaks is told of", async () => {
+  const deed = async (): Promise<never> => {
+    throw new Error("it broke");
+  };
+  const deeds = new HostDeeds<null>({ capture: deed, "stop-task": deed });
+  const order = { alert: alertOf(), finding: alertOf().finding!, peer: null, isDry: false };
+  const said = await new Promise((onAnswer) => deeds.begin("stop-task", "task", order, onAnswer));
+  assert.equal([said, deeds.isUnderWay("task")], [{ status: "failed", why: "it broke" }, false]);
 });
 
 function rowsIn(respond: unknown): readonly ResponseRow[] {

@@ -3,6 +3,9 @@
 // A responder with two agents, a clock that stands, and a log of what it asks and tells.
 import type { ResponseAnswer, ResponseRequest } from "../../../host/capture/agent.js";
 import {
+  capturing,
+  type HostAnswer,
+  type HostOrder,
   Responder,
   type Responding,
   type ResponseRow,
@@ -28,6 +31,13 @@ export const answer = (
   more: Partial<ResponseAnswer> = {},
 ): ResponseAnswer => ({ id, step: "acted", status, processes: 1, why: "", ...more });
 
+/** What the host was asked to do, and how a test answers. */
+export interface Stop {
+  readonly order: HostOrder<Responding>;
+  readonly over: AbortSignal;
+  readonly answer: (answer: HostAnswer) => void;
+}
+
 /** `tenants`: the rows of each, in the container of this name. */
 export function stage(
   rows: readonly ResponseRow[],
@@ -36,11 +46,17 @@ export function stage(
   const clock = { now: START };
   const news: ResponseStepNews[] = [];
   const sent: { peer: Responding; request: ResponseRequest }[] = [];
+  const stops: Stop[] = [];
   const responder = new Responder<Responding>(rows, {
     send: (peer, request) => sent.push({ peer, request }) > 0,
     rowsOf: (tenant, peer) => tenants[tenant]?.(peer.name) ?? [],
-    capture: (_alert, peer) => (peer.name === "web" ? "web.vedette" : null),
-    canCapture: (_alert, peer) => peer.name === "web",
+    deeds: {
+      capture: capturing({
+        capture: (_alert, peer) => (peer.name === "web" ? "web.vedette" : null),
+        canCapture: (_alert, peer) => peer.name === "web",
+      }),
+      "stop-task": (order, over) => new Promise((answer) => stops.push({ order, over, answer })),
+    },
     onStep: (one) => news.push(one),
     now: () => clock.now,
   });
@@ -49,5 +65,5 @@ export function stage(
     Responding,
   ];
   const told = (): string[] => news.map(({ status, by }) => `${status} by ${by}`);
-  return { responder, clock, news, sent, told, web, db };
+  return { responder, clock, news, sent, stops, told, web, db };
 }

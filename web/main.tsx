@@ -16,7 +16,7 @@ import { Policies } from "./screens/policies.js";
 import { Processes } from "./screens/processes.js";
 import { Sensors } from "./screens/sensors.js";
 import { Tenants } from "./screens/tenants.js";
-import { access, enter, leave, tenant } from "./session.js";
+import { access, enter, leave, mayAct, tenant } from "./session.js";
 
 const SCREENS = [
   { path: "/", title: "Overview", Screen: Overview },
@@ -51,7 +51,7 @@ function Console() {
             ),
           )}
         </nav>
-        <span class="quiet">{tenant.value === null ? "operator" : `tenant ${tenant.value}`}</span>
+        <span class="quiet">{whoLooks()}</span>
         <button type="button" onClick={() => void leave()}>
           Leave
         </button>
@@ -69,6 +69,11 @@ function Shown() {
   const found = SCREENS.find(({ path: to }) => to === path.value);
   if (found === undefined) return <p class="problem">There is no such screen.</p>;
   return <found.Screen key={String(query.value)} />; // another query is another look
+}
+
+function whoLooks(): string {
+  if (tenant.value !== null) return `tenant ${tenant.value}`;
+  return mayAct.value ? "operator" : "viewer: may look, and change nothing";
 }
 
 function isAt(to: string): boolean {

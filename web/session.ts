@@ -15,6 +15,9 @@ export const refusal = signal<string | null>(null);
 /** Null: the operator, or nobody is in. */
 export const tenant = signal<string | null>(null);
 
+/** False: may look, and change nothing. */
+export const mayAct = signal(true);
+
 /** `store`: nothing runs here; what is shown was stored. */
 export const from = signal<Self["from"]>("sensor");
 
@@ -69,6 +72,7 @@ async function look(): Promise<void> {
   if (!answer.ok) return shutOut(((await answer.json()) as { title: string }).title);
   const self = (await answer.json()) as Self;
   tenant.value = self.tenant;
+  mayAct.value = self.mayAct;
   from.value = self.from;
   refusal.value = null;
   access.value = "in";

@@ -30,8 +30,11 @@ export interface Act {
   readonly summary: string;
   /** `socket`: a Unix socket alone; `tcp`: TCP alone. */
   readonly door: "socket" | "tcp" | "any";
-  /** Whether it must be known who acts. */
-  readonly needsViewer: boolean;
+  /**
+   * Who may do it. `strangers`: the act itself finds out who they are. `anybody`: also who may only look.
+   * `actors`: who may change something of what is his.
+   */
+  readonly for: "strangers" | "anybody" | "actors";
   /** Null: it takes no body. */
   readonly body: z.ZodObject | null;
   /** Null: an empty answer. */
@@ -54,7 +57,7 @@ export const ACTS: readonly Act[] = [
     path: "/api/v1/tickets",
     summary: "A ticket for the console: it lets a browser in once, as whoever this socket speaks for.",
     door: "socket",
-    needsViewer: true,
+    for: "actors",
     body: null,
     answer: z.strictObject({ ticket: secret, seconds, console: z.string().nullable().describe("null: it is off") }),
     of: ({ sessions, consoleAt, viewer }) => {
@@ -67,7 +70,7 @@ export const ACTS: readonly Act[] = [
     path: "/api/v1/session",
     summary: "A key for a ticket. The key is a bearer token, and the ticket is used up.",
     door: "tcp",
-    needsViewer: false,
+    for: "strangers",
     body: z.strictObject({ ticket: secret }),
     answer: z.strictObject({ key: secret, seconds, tenant: z.string().nullable() }),
     of: ({ sessions, body }) => {
@@ -82,7 +85,7 @@ export const ACTS: readonly Act[] = [
     path: "/api/v1/session",
     summary: "Ends the session of the key that asks.",
     door: "tcp",
-    needsViewer: true,
+    for: "anybody",
     body: null,
     answer: null,
     of: ({ sessions, token }) => {
@@ -95,7 +98,7 @@ export const ACTS: readonly Act[] = [
     path: "/api/v1/incidents/{id}",
     summary: "What a person decides about an incident. Who did so is written down.",
     door: "any",
-    needsViewer: true,
+    for: "actors",
     body: z
       .strictObject({
         state: z.enum(["open", "closed"]).optional(),
@@ -120,4 +123,9 @@ function noteOf(text: string): string {
   const note = Buffer.from(text.replace(UNSEEN, "")); // half a character becomes U+FFFD
   if (note.length > NOTE_BYTES_MAX) throw new Problem(400, `A note has at most ${NOTE_BYTES_MAX} bytes.`);
   return note.toString();
+}
+
+/** Whether who is known may do it. */
+export function mayDo(act: Act, viewer: Viewer): boolean {
+  return act.for === "anybody" || viewer.mayAct;
 }

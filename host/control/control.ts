@@ -32,8 +32,8 @@ import type { Shown } from "./routes.js";
 import { makeDoor } from "./server.js";
 import { Sessions } from "./sessions.js";
 import { tenantRow } from "./tenants.js";
-import { Tokens, tokenOf } from "./tokens.js";
-import { OPERATOR, type Viewer } from "./viewer.js";
+import { type Holder, Tokens, tokenOf } from "./tokens.js";
+import { ONLOOKER, OPERATOR, type Viewer } from "./viewer.js";
 
 export { askControl } from "./client.js";
 
@@ -248,9 +248,9 @@ export class Control {
           : "who may ask there is not said (--control-tokens)",
       );
     const tokens = controlTokens === undefined ? null : Tokens.read(controlTokens);
-    const holder = (token: string): string | null | undefined => {
+    const holder = (token: string): Holder | undefined => {
       const own = this.#sessions.holder(token);
-      return own === undefined ? tokens?.holder(token) : own; // null is the operator
+      return own === undefined ? tokens?.holder(token) : { tenant: own, mayAct: true };
     };
     const viewer = ({ headers }: IncomingMessage): Viewer => this.#viewerBy(tokenOf(headers.authorization), holder);
     const pages = hasPages ? readPages() : NO_PAGES;
@@ -285,17 +285,17 @@ export class Control {
     };
   }
 
-  #viewerBy(token: string | undefined, holderOf: (token: string) => string | null | undefined): Viewer {
+  #viewerBy(token: string | undefined, holderOf: (token: string) => Holder | undefined): Viewer {
     const holder = token === undefined ? undefined : holderOf(token);
-    if (holder === null) return OPERATOR;
-    const tenant = holder === undefined ? undefined : this.#tenants.get(holder);
+    if (holder?.tenant === null) return holder.mayAct ? OPERATOR : ONLOOKER;
+    const tenant = holder === undefined ? undefined : this.#tenants.get(holder.tenant);
     if (tenant === undefined) throw new Problem(401, "A token is needed, and none that holds was given.");
     return viewerOf(tenant);
   }
 }
 
 function viewerOf({ name, tenancy }: Tenant): Viewer {
-  return { kind: "tenant", name, scope: tenancy.scope };
+  return { kind: "tenant", name, mayAct: true, scope: tenancy.scope };
 }
 
 function listening(server: Server, listen: () => void): Promise<void> {

@@ -49,7 +49,7 @@ function pathsOf(): Record<string, object> {
   return paths;
 }
 
-function operationOfAct({ method, path, summary, door, body, answer }: Act): object {
+function operationOfAct({ method, path, summary, door, for: whom, body, answer }: Act): object {
   const json = (schema: z.ZodType, io: "input" | "output") => ({
     "application/json": { schema: schemaOf(schema, io) },
   });
@@ -57,6 +57,7 @@ function operationOfAct({ method, path, summary, door, body, answer }: Act): obj
     summary,
     operationId: `${method.toLowerCase()}_${nameOf(path)}`,
     "x-door": door,
+    "x-for": whom,
     ...(path.includes("{")
       ? { parameters: [{ name: "id", in: "path", required: true, schema: { type: "string" } }] }
       : {}),

@@ -3,25 +3,25 @@
 // it. It knows the tables of routes and acts, and none of their rows. No framework: some ten rows are a
 // table, node:http parses, zod checks.
 //
-// Whoever opens a Unix socket is known by that. Over TCP a token says who it is, and the name under which we
-// are asked must be this machine's: a page of the web could otherwise have its own name lead here (DNS
-// rebinding). We send no CORS headers at all, and an act takes JSON alone: another page's script may not send
-// that here without asking us first, and its form cannot.
+// Whoever opens a Unix socket is known by that. Over TCP a token says who it is, and what other pages of the
+// operator's browser send is refused (own-page.ts). We send no CORS headers at all, and an act takes JSON
+// alone: another page's script may not send that here without asking us first, and its form cannot.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type * as z from "zod";
 import { ContainerBuckets } from "../engine/limiter.js";
 import { VedetteError } from "../errors.js";
 import { StoreSilent } from "../store/store.js";
 import { boundVisitors, type Visitors } from "../visitors.js";
-import { ACTS, type Act } from "./acts.js";
+import { ACTS, type Act, mayDo } from "./acts.js";
 import type { EventStreams } from "./events.js";
+import { refuseOtherNames, refuseOtherPages } from "./own-page.js";
 import { PAGE_HEADERS, type Page } from "./pages.js";
 import { Problem } from "./problem.js";
 import { ACTIVITY_PATH, type Answer, EVIDENCE_PATH, found, mayAsk, ROUTES, type Route, type Shown } from "./routes.js";
 import type { Sessions } from "./sessions.js";
 import type { TablesAsked } from "./tables.js";
 import { tokenOf } from "./tokens.js";
-import type { Viewer } from "./viewer.js";
+import { shareOf, type Viewer } from "./viewer.js";
 
 /** Of one door. An answer takes milliseconds; streams are counted apart. */
 const VISITORS = { most: 32, ms: 5_000 };
@@ -81,17 +81,18 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const { shown, streams, viewerOf, names, pages } = options;
-  if (names !== null && !names.has(hostOf(request))) throw new Problem(421, "This is not asked for by that name.");
+  if (names !== null) refuseOtherNames(request, names);
   const url = urlOf(request);
   const page = request.method === "GET" ? pages.get(url.pathname) : undefined;
   if (page !== undefined) {
     response.writeHead(200, { ...PAGE_HEADERS, "content-type": page.type }).end(page.body);
     return;
   }
+  if (names !== null) refuseOtherPages(request);
   const act = actOf(request, url, names === null ? "socket" : "tcp");
-  const viewer = act?.act.needsViewer === false ? null : viewerOf(request);
+  const viewer = act?.act.for === "strangers" ? null : viewerOf(request);
   // Whoever is nobody yet takes nothing of the operator's share: to look at a ticket costs next to nothing.
-  if (viewer !== null && !rest.take(performance.now() * NS_PER_MS, viewer.kind === "tenant" ? viewer.name : ""))
+  if (viewer !== null && !rest.take(performance.now() * NS_PER_MS, shareOf(viewer)))
     throw new Problem(429, "That is asked too often. Wait a second.");
   if (act !== null) return send(response, await carryOut(act, viewer, options, request));
   const { route, query } = routeOf(request, url);
@@ -151,6 +152,7 @@ async function carryOut(
   { sessions, consoleAt, shown }: DoorOptions,
   request: IncomingMessage,
 ): Promise<Answer> {
+  if (viewer !== null && !mayDo(act, viewer)) throw new Problem(403, "Who asks may not do this.");
   const token = tokenOf(request.headers.authorization) ?? null;
   const body = act.body === null ? {} : checked(act.body, await bodyOf(request));
   return act.of({ sessions, consoleAt: consoleAt(), viewer, token, body, parts, store: shown.store });
@@ -199,11 +201,6 @@ function urlOf({ url = "" }: IncomingMessage): URL {
   } catch {
     throw new Problem(400, "What is asked is no address.");
   }
-}
-
-/** `Host` without its port, in small letters. */
-function hostOf({ headers }: IncomingMessage): string {
-  return (headers.host ?? "").replace(/:\d+$/, "").toLowerCase();
 }
 
 function refuse(response: ServerResponse, error: unknown): void {

@@ -267,6 +267,7 @@ export const Health = z.looseObject({ status: z.enum(["ok", "red"]), judging: z.
 /** For whom answers are made. */
 export const Self = z.strictObject({
   tenant: z.string().nullable().describe("null: the operator"),
+  mayAct: z.boolean().describe("false: a token of `viewer`, who sees what the operator sees and changes nothing"),
   from: z.enum(["sensor", "store"]).describe("store: nothing runs here; what is shown was stored"),
 });
 

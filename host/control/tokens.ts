@@ -5,6 +5,7 @@
 //   # SHA-256 of the token                                            whom it speaks for   until (may be left out)
 //   9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08  operator
 //   60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752  tenant:payments      2026-12-31T00:00:00Z
+//   fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13  viewer
 import { createHash, timingSafeEqual } from "node:crypto";
 import { VedetteError } from "../errors.js";
 import { readPlainFile } from "../policy/plain-file.js";
@@ -12,10 +13,16 @@ import { reasonOf } from "../reason.js";
 
 const BYTES_MAX = 1 << 20;
 
-interface Token {
-  readonly digest: Buffer;
-  /** Null: the operator. */
+/** Whom a token or a key speaks for. */
+export interface Holder {
+  /** Null: the operator, or who may only look. */
   readonly tenant: string | null;
+  /** False: may look, and change nothing. */
+  readonly mayAct: boolean;
+}
+
+interface Token extends Holder {
+  readonly digest: Buffer;
   /** ms since the epoch. */
   readonly until: number;
 }
@@ -41,18 +48,19 @@ export class Tokens {
       const words = line.replace(/#.*/, "").trim();
       if (words === "") return [];
       const token = tokenIn(words);
-      if (token === null) throw wrong(`line ${index + 1} is not SHA-256, then operator or tenant:NAME, then a date`);
+      if (token === null)
+        throw wrong(`line ${index + 1} is not SHA-256, then operator, viewer or tenant:NAME, then a date`);
       return [token];
     });
     if (tokens.length === 0) throw wrong("it names no token");
     return new Tokens(tokens);
   }
 
-  /** Whom a token speaks for: a tenant's name, null for the operator; undefined: nobody. */
-  holder(token: string): string | null | undefined {
+  /** Whom a token speaks for; undefined: nobody. */
+  holder(token: string): Holder | undefined {
     const digest = createHash("sha256").update(token).digest();
     const found = this.#tokens.filter((one) => timingSafeEqual(one.digest, digest) && Date.now() < one.until);
-    return found[0]?.tenant;
+    return found[0];
   }
 }
 
@@ -66,6 +74,6 @@ function tokenIn(line: string): Token | null {
   const [, tenant = null] = /^tenant:([a-z0-9._-]{1,100})$/.exec(whom) ?? [];
   const end = until === undefined ? Number.POSITIVE_INFINITY : Date.parse(until);
   if (!/^[0-9a-f]{64}$/.test(digest) || Number.isNaN(end) || rest.length > 0) return null;
-  if (tenant === null && whom !== "operator") return null;
-  return { digest: Buffer.from(digest, "hex"), tenant, until: end };
+  if (tenant === null && whom !== "operator" && whom !== "viewer") return null;
+  return { digest: Buffer.from(digest, "hex"), tenant, mayAct: whom !== "viewer", until: end };
 }

@@ -59,7 +59,7 @@ async function operatorComesIn(): Promise<void> {
   assert.is(status, 200);
   const { key } = JSON.parse(text) as { key: string };
   const self = await ask("/api/v1/self", { headers: { authorization: `Bearer ${key}` } });
-  assert.is(self.text, '{"tenant":null,"from":"sensor"}\n');
+  assert.is(self.text, '{"tenant":null,"mayAct":true,"from":"sensor"}\n');
 }
 
 test("H24: who shares 127.0.0.1 and guesses gets the empty page and nothing of what it shows", async () => {
@@ -83,11 +83,13 @@ test("H24: a page of the web can neither ask nor enter: not by a name of its own
   const { ticket } = await ticketOf();
   assert.is((await enter(ticket, { host: `evil.example:${port}` })).status, 421);
   assert.is((await ask("/", { headers: { host: "evil.example" } })).status, 421);
-  const form = { "content-type": "text/plain", origin: "https://evil.example" };
+  const form = { "content-type": "text/plain" };
   assert.is(
     (await ask("/api/v1/session", { method: "POST", headers: form, body: JSON.stringify({ ticket }) })).status,
     415,
   );
+  for (const from of [{ origin: "https://evil.example" }, { "sec-fetch-site": "same-site" }])
+    assert.is((await enter(ticket, from)).status, 403, JSON.stringify(from));
   const preflight = { origin: "https://evil.example", "access-control-request-method": "POST" };
   const asked = await ask("/api/v1/session", { method: "OPTIONS", headers: preflight });
   assert.ok(asked.status >= 400);

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { IncidentRow } from "../../host/control/shapes.js";
 import { Refused, tell, useAsked } from "../api.js";
 import { Answer, Choice, Facts, Named, Severity, Table, Time } from "../parts.js";
-import { tenant } from "../session.js";
+import { mayAct, tenant } from "../session.js";
 import { count, moment, some, tacticOf, visible } from "../words.js";
 import { Evidence } from "./evidence.js";
 import { stateOf, VERDICTS, whereOf } from "./incidents.js";
@@ -108,21 +108,23 @@ function Case({ one }: { one: IncidentRow }) {
   return (
     <section aria-label="Case">
       <h2>Case</h2>
-      <form class="filter" onSubmit={(event) => void decide(event)}>
-        {isOpen && <Choice name="verdict" label="Verdict" of={verdict} options={CHOICES} />}
-        <label for="note">Note</label>
-        <textarea
-          id="note"
-          class="wide"
-          rows={2}
-          maxLength={2_000}
-          value={note.value}
-          onInput={(event) => {
-            note.value = event.currentTarget.value;
-          }}
-        />
-        <button type="submit">{isOpen ? "Close the case" : "Open the case again"}</button>
-      </form>
+      {mayAct.value && (
+        <form class="filter" onSubmit={(event) => void decide(event)}>
+          {isOpen && <Choice name="verdict" label="Verdict" of={verdict} options={CHOICES} />}
+          <label for="note">Note</label>
+          <textarea
+            id="note"
+            class="wide"
+            rows={2}
+            maxLength={2_000}
+            value={note.value}
+            onInput={(event) => {
+              note.value = event.currentTarget.value;
+            }}
+          />
+          <button type="submit">{isOpen ? "Close the case" : "Open the case again"}</button>
+        </form>
+      )}
       {problem.value !== null && (
         <p class="problem" role="alert">
           {problem.value}

@@ -109,7 +109,7 @@ test("a ticket from the Unix socket is given for a key, once; the key asks, unti
   const { key, tenant } = JSON.parse(entered.text) as { key: string; tenant: string | null };
   assert.is(tenant, null);
   const self = { port, path: "/api/v1/self", headers: bearer(key) };
-  assert.is((await ask(self)).text, '{"tenant":null,"from":"sensor"}\n');
+  assert.is((await ask(self)).text, '{"tenant":null,"mayAct":true,"from":"sensor"}\n');
   assert.is((await enter(port, ticket)).status, 401);
   assert.is((await ask({ port, path: "/api/v1/session", method: "DELETE", headers: bearer(key) })).status, 204);
   assert.is((await ask(self)).status, 401);
@@ -121,7 +121,7 @@ test("a tenant's socket gives tickets of the tenant, and they end with it", asyn
   const { control, socket, port } = await shown(readTenants(file).values());
   const { key } = JSON.parse((await enter(port, await ticketFrom(`${socket}.a`))).text) as { key: string };
   const asked = (path: string) => ask({ port, path, headers: bearer(key) });
-  assert.is((await asked("/api/v1/self")).text, '{"tenant":"a","from":"sensor"}\n');
+  assert.is((await asked("/api/v1/self")).text, '{"tenant":"a","mayAct":true,"from":"sensor"}\n');
   assert.is((await asked("/api/v1/metrics")).status, 403);
   await control.setTenants([]);
   assert.is((await asked("/api/v1/self")).status, 401);
@@ -160,6 +160,38 @@ test("what is not ours, not JSON, too large or without a ticket does not come in
     200,
     "none of it used the ticket",
   );
+});
+
+test("a browser that says another page asks is refused, and a program that says nothing is not", async () => {
+  const { socket, port } = await shown();
+  const body = JSON.stringify({ ticket: await ticketFrom(socket) });
+  const entry = { port, path: "/api/v1/session", method: "POST", body };
+  const own = { "sec-fetch-site": "same-origin", origin: `http://127.0.0.1:${port}` };
+  const refused: readonly Record<string, string>[] = [
+    { "sec-fetch-site": "cross-site" },
+    { "sec-fetch-site": "same-site" },
+    { "sec-fetch-site": "none" },
+    { "sec-fetch-site": "" },
+    { origin: "https://evil.example" },
+    { origin: "null" },
+    { origin: `http://127.0.0.1:${port + 1}` },
+    { origin: `http://localhost:${port}` },
+    { ...own, origin: "http://127.0.0.1" },
+    { ...own, "sec-fetch-site": "same-site" },
+  ];
+  for (const headers of refused) {
+    const { status, text } = await ask({ ...entry, headers: { ...JSON_HEADERS, ...headers } });
+    assert.equal([status, text.includes("Another page")], [403, true], JSON.stringify(headers));
+  }
+  const { key } = JSON.parse((await ask({ ...entry, headers: { ...JSON_HEADERS, ...own } })).text) as { key: string };
+  const look = (headers: Record<string, string>) =>
+    ask({ port, path: "/api/v1/incidents", headers: { ...bearer(key), ...headers } });
+  for (const headers of [{}, own, { "sec-fetch-site": "none" }, { host: `localhost:${port}` }])
+    assert.is((await look(headers)).status, 200, JSON.stringify(headers));
+  for (const headers of refused.filter(({ "sec-fetch-site": site }) => site !== "none"))
+    assert.is((await look(headers)).status, 403, JSON.stringify(headers));
+  const linked = await ask({ port, path: "/", headers: { "sec-fetch-site": "cross-site" } });
+  assert.is(linked.status, 200, "a link from elsewhere leads to the empty page");
 });
 
 test("a console that nobody could come into is refused, and one that is off says so", async () => {

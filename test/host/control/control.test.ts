@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { ACTS } from "../../../host/control/acts.js";
 import { askControl, type ControlFlags } from "../../../host/control/control.js";
 import { openapi } from "../../../host/control/openapi.js";
 import { ROUTES } from "../../../host/control/routes.js";
@@ -178,8 +179,32 @@ test("over TCP a token says who asks, and no page of the web can", async () => {
   }
   assert.is((await get("all", { host: `evil.example:${control.port}` })).status, 421);
   assert.is((await get("all", { host: `localhost:${control.port}` })).status, 200);
-  const { headers } = await get("all", { origin: "http://evil.example" });
+  const { status, headers } = await get("all", { origin: "http://evil.example" });
+  assert.is(status, 403);
   assert.not.ok(Object.keys(headers).some((name) => name.startsWith("access-control")));
+});
+
+test("a viewer's token sees what the operator sees, and changes nothing", async () => {
+  const file = join(scratch, "viewers");
+  const digest = createHash("sha256").update("looks").digest("hex");
+  writeFileSync(file, `${digest} viewer\n`);
+  const control = await opened({ controlTcp: "127.0.0.1:0", controlTokens: file }, tenantsOf(TENANTS));
+  control.onAlert(alert("R", "a"));
+  await stored(control);
+  const at = { host: "127.0.0.1", port: control.port };
+  const headers = { authorization: "Bearer looks", "content-type": "application/json" };
+  const asked = (path: string, method = "GET", body = "") =>
+    ask(undefined as never, `/api/v1/${path}`, { ...at, method, headers }, body);
+  assert.equal((await asked("self")).json, { tenant: null, mayAct: false, from: "sensor" });
+  for (const path of ["metrics", "outputs", "sensors"]) assert.is((await asked(path)).status, 200, path);
+  assert.is((await asked("findings")).json.items.length, 1);
+  const [{ id }] = (await asked("incidents")).json.items;
+  for (const act of ACTS.filter((one) => one.for === "actors" && one.door !== "socket")) {
+    const { status, json } = await asked(act.path.replace("/api/v1/", "").replace("{id}", id), act.method, "{}");
+    assert.equal([status, json.title], [403, "Who asks may not do this."], act.path);
+  }
+  assert.equal((await asked(`incidents/${id}`)).json.history, []);
+  assert.is((await asked("session", "DELETE")).status, 204, "who may only look may leave");
 });
 
 test("tokens and addresses that cannot be used are told", async () => {

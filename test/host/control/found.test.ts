@@ -9,6 +9,7 @@ import { alertOf } from "../incident/shared.js";
 
 const viewerOf = (name: string): Viewer => ({
   kind: "tenant",
+  mayAct: true,
   name,
   scope: { containers: [], images: [], families: [], uids: [], executables: [] },
 });

@@ -18,6 +18,20 @@ export function moment(ns: string): string {
   return new Date(Number(BigInt(ns) / 1_000_000n)).toISOString();
 }
 
+/** `12 s`, `3 min`, `5 h`, `2 d` since then; nothing where it is not known. */
+export function ago(ns: string): string {
+  const seconds = Math.floor(Date.now() / 1_000 - Number(BigInt(ns) / 1_000_000_000n));
+  if (ns === "0" || seconds < 0) return "";
+  for (const [unit, of] of AGES) if (seconds >= of) return `${count(Math.floor(seconds / of))} ${unit}`;
+  return `${seconds} s`;
+}
+
+const AGES = [
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+] as const;
+
 /** A tactic's name; its id where it is not known. */
 export const tacticOf = (id: string): string => TACTICS.get(id) ?? visible(id);
 

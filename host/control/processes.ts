@@ -3,6 +3,7 @@
 // containers. The list is made from the batches' process tables. It is bounded: it first forgets the
 // processes that no event has mentioned for longest.
 import { EVENTS } from "../../build/generated/events.js";
+import { OpenFiles } from "../activity/activity.js";
 import { isInScope } from "../engine/scope.js";
 import type { Batch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -15,6 +16,11 @@ import type { Viewer } from "./viewer.js";
 
 const MOST = 10_000;
 const COMMAND_MAX = 1_000;
+/** So many processes of an answer have their descriptors counted: each is asked of the kernel. */
+const COUNTED_MAX = 200;
+/** Of one process; a circle of parents ends here, too. */
+const ANCESTORS_MAX = 64;
+const CHILDREN_MAX = 100;
 const EXIT = EVENTS.find(({ name }) => name === "procexit")!.id;
 const EXECS = new Set(EVENTS.filter(({ name }) => name.startsWith("execve")).map(({ id }) => id));
 
@@ -29,6 +35,7 @@ export interface ProcessItem {
   readonly exepath: string | null;
   /** At most 1,000 characters. */
   readonly cmdline: string | null;
+  readonly cwd: string | null;
   readonly uid: number | null;
   readonly user: string | null;
   readonly container: { readonly id: string; readonly name: string | null } | null;
@@ -40,6 +47,10 @@ export interface ProcessItem {
 
 /** With what was found of it. */
 export interface ShownProcess extends ProcessItem {
+  /** Key of the parent, where it lives and the viewer may know of it. */
+  readonly parent: string | null;
+  /** Open descriptors; null: the host cannot see the process, or too many were asked for. */
+  readonly fds: number | null;
   /** Since Vedette began; null: it is not known, since too much was found. */
   readonly findings: number | null;
   /** Of the newest of them; null: there is none. */
@@ -53,6 +64,13 @@ interface Known {
   readonly source: string;
 }
 
+/** What one viewer sees of them. */
+interface Seen {
+  readonly all: readonly Known[];
+  readonly parentOf: (one: Known) => Known | null;
+  readonly has: (source: string, pid: number | null) => boolean;
+}
+
 /** One page in the order of keys; null as `next`: it is the last. */
 export interface ProcessPage {
   readonly items: readonly ShownProcess[];
@@ -64,6 +82,7 @@ export class Processes {
   /** By key; who was heard of last stands last. */
   readonly #known = new Map<string, Known>();
   readonly #found: Pick<Found, "ofProcess">;
+  readonly #files = new OpenFiles();
 
   constructor(found: Pick<Found, "ofProcess">) {
     this.#found = found;
@@ -92,18 +111,50 @@ export class Processes {
 
   /** By key, from behind `after` on; with `only` the process of that key alone. */
   page(viewer: Viewer, limit: number, after: string, only?: string): ProcessPage {
-    const shown = [...this.#known.values()].filter((one) => isSeen(viewer, one));
-    const pids = new Set(shown.map(({ source, item }) => `${source}/${item.pid}`));
-    const items = shown
+    const seen = this.#seen(viewer);
+    const items = seen.all
       .filter(({ item }) => (only === undefined ? item.key > after : item.key === only))
       .sort((a, b) => (a.item.key < b.item.key ? -1 : 1))
-      .slice(0, limit + 1)
-      .map(({ item, source }) => {
-        const knowsParent = viewer.kind === "operator" || pids.has(`${source}/${item.ppid}`);
-        const ppid = knowsParent ? item.ppid : null;
-        return { ...item, ppid, ...this.#found.ofProcess(viewer, item.key) };
-      });
-    return items.length > limit ? { items: items.slice(0, limit), next: items[limit - 1]!.key } : { items, next: null };
+      .slice(0, limit + 1);
+    const next = items.length > limit ? items[limit - 1]!.item.key : null;
+    return { items: this.#shown(viewer, items.slice(0, limit), seen), next };
+  }
+
+  /** The process of that key: its ancestors before it, the furthest first, and its children behind it. */
+  family(viewer: Viewer, key: string): ProcessPage {
+    const seen = this.#seen(viewer);
+    const own = seen.all.find(({ item }) => item.key === key);
+    if (own === undefined) return { items: [], next: null };
+    const line = [own];
+    for (let at = seen.parentOf(own); at !== null && line.length < ANCESTORS_MAX; at = seen.parentOf(at)) line.push(at);
+    const children = seen.all.filter((one) => seen.parentOf(one) === own).slice(0, CHILDREN_MAX);
+    return { items: this.#shown(viewer, [...line.reverse(), ...children], seen), next: null };
+  }
+
+  #seen(viewer: Viewer): Seen {
+    const all = [...this.#known.values()].filter((one) => isSeen(viewer, one));
+    const byPid = new Map(all.map((one) => [`${one.source}/${one.item.pid}`, one]));
+    const parentOf = (one: Known): Known | null => {
+      const parent = byPid.get(`${one.source}/${one.item.ppid}`);
+      // Another one may have the number by now.
+      if (parent === undefined || parent === one) return null;
+      return BigInt(parent.item.start) > BigInt(one.item.start) ? null : parent;
+    };
+    return { all, parentOf, has: (source, pid) => byPid.has(`${source}/${pid}`) };
+  }
+
+  #shown(viewer: Viewer, items: readonly Known[], seen: Seen): ShownProcess[] {
+    return items.map((one, index) => {
+      const { item, source } = one;
+      const knowsParent = viewer.kind === "operator" || seen.has(source, item.ppid);
+      return {
+        ...item,
+        ppid: knowsParent ? item.ppid : null,
+        parent: seen.parentOf(one)?.item.key ?? null,
+        fds: index < COUNTED_MAX ? this.#files.of(String(item.pid), item.start) : null,
+        ...this.#found.ofProcess(viewer, item.key),
+      };
+    });
   }
 
   #keep(key: string, batch: Batch, source: string, process: number): void {
@@ -119,6 +170,7 @@ export class Processes {
       name: text("name"),
       exepath: text("exepath"),
       cmdline: commandLine(batch, process)?.slice(0, COMMAND_MAX) ?? null,
+      cwd: text("cwd"),
       uid: number("uid"),
       user: text("user"),
       container: container === null ? null : { id: container.id, name: container.name },

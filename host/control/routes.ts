@@ -301,11 +301,14 @@ export const ROUTES: readonly Route[] = [
       limit,
       after: z.string().max(100).default(""),
       key: z.string().max(100).optional().describe("of one process, which is then the only one"),
+      around: z.string().max(100).optional().describe("of one process: its ancestors, itself, and its children"),
     }),
     answer: z.strictObject({ items: z.array(ProcessRow), next: z.string().nullable() }),
     type: JSON_TYPE,
-    of: ({ processes }, viewer, { limit, after, key }) =>
-      found(JSON.stringify(processes.page(viewer, limit as number, after as string, key as string | undefined))),
+    of: ({ processes }, viewer, { limit, after, key, around }) => {
+      if (around !== undefined) return found(JSON.stringify(processes.family(viewer, around as string)));
+      return found(JSON.stringify(processes.page(viewer, limit as number, after as string, key as string | undefined)));
+    },
   },
   {
     path: "/api/v1/connections",

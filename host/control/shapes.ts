@@ -176,11 +176,17 @@ export const ProcessRow = z.strictObject({
   name: z.string().nullable(),
   exepath: z.string().nullable(),
   cmdline: z.string().nullable(),
+  cwd: z.string().nullable(),
   uid: z.int().nullable(),
   user: z.string().nullable(),
   container: z.strictObject({ id: z.string(), name: z.string().nullable() }).nullable(),
   start: time,
   session: z.int(),
+  parent: z.string().nullable().describe("its key, where it lives and who asks may know of it"),
+  fds: z
+    .int()
+    .nullable()
+    .describe("open descriptors; null: the host cannot see the process, or it is not among an answer's first 200"),
   findings: z
     .int()
     .nullable()

@@ -196,22 +196,6 @@ test("what the host left out of the events, and counts that it has forgotten, ar
   await page.close();
 });
 
-test("who may only look is told so, and is offered nothing that changes something", async () => {
-  const page = await newPage(browser, offences, LOOKS[0]);
-  await page.route("**/api/v1/self", (route) =>
-    route.fulfill({ json: { tenant: null, mayAct: false, from: "sensor" } }),
-  );
-  const { entry, incident } = consoles.get("one")!;
-  await page.goto(entry());
-  await page.getByText("viewer: may look, and change nothing").waitFor();
-  await show(page, `incidents/${incident}`);
-  await page.getByRole("heading", { name: "Case" }).waitFor();
-  assert.is(await page.getByRole("button", { name: "Close the case" }).count(), 0);
-  assert.is(await page.getByLabel("Note").count(), 0);
-  await audit(page, "an incident");
-  await page.close();
-});
-
 test("no page failed, complained, or asked anybody but its host", () => assert.equal([...new Set(offences)], []));
 
 if (existsSync(CHROMIUM)) test.run();

@@ -5,12 +5,12 @@ import type { IncidentRow } from "../../host/control/shapes.js";
 import { Refused, tell, useAsked } from "../api.js";
 import { Answer, Choice, Facts, Named, Severity, Table, Time } from "../parts.js";
 import { mayAct, tenant } from "../session.js";
+import { Tree } from "../tree.js";
 import { count, moment, some, tacticOf, visible } from "../words.js";
 import { Evidence } from "./evidence.js";
 import { stateOf, VERDICTS, whereOf } from "./incidents.js";
 
 type TimelineRow = IncidentRow["rows"][number];
-type TreeRow = IncidentRow["processes"][number];
 
 export function Incident({ id }: { id: string }) {
   const asked = useAsked<IncidentRow>(`/api/v1/incidents/${id}`);
@@ -28,6 +28,8 @@ function Whole({ one }: { one: IncidentRow }) {
       one.rows.findIndex(({ kind }) => kind === "finding"),
     ),
   );
+  const process = useSignal<string | null>(null);
+  const pid = one.processes.find(({ key }) => key === process.value)?.pid ?? null;
   const row = one.rows[Math.min(chosen.value, one.rows.length - 1)];
   const { findings, steps, processes } = one.left_out;
   return (
@@ -45,34 +47,45 @@ function Whole({ one }: { one: IncidentRow }) {
       <div class="panes">
         <section aria-label="Processes">
           <h2>Processes</h2>
-          <Tree all={one.processes} />
+          <Tree name="Processes of the incident" all={one.processes} chosen={process} />
+          {pid !== null && (
+            <p>
+              Rows of process {pid} alone.{" "}
+              <button type="button" onClick={() => (process.value = null)}>
+                All rows
+              </button>
+            </p>
+          )}
         </section>
         <section aria-label="Timeline">
           <h2>Timeline</h2>
           <Table name="Timeline" head={["Time", "What", "Of", "#Times"]}>
-            {one.rows.map((each, index) => (
-              <tr key={`${each.first} ${index}`} class={each === row ? "chosen" : ""}>
-                <td>
-                  <Time ns={each.first} />
-                </td>
-                <td>
-                  <button
-                    type="button"
-                    class="plain"
-                    aria-pressed={each === row}
-                    onClick={() => {
-                      chosen.value = index;
-                    }}
-                  >
-                    {each.priority !== null && <Severity of={each.priority} />} {visible(each.text)}
-                  </button>
-                </td>
-                <td>
-                  <Named of={each.subject ?? ""} />
-                </td>
-                <td class="number">{each.count > 1 ? `×${count(each.count)}` : ""}</td>
-              </tr>
-            ))}
+            {one.rows.map(
+              (each, index) =>
+                (pid === null || each.pid === pid) && (
+                  <tr key={`${each.first} ${index}`} class={each === row ? "chosen" : ""}>
+                    <td>
+                      <Time ns={each.first} />
+                    </td>
+                    <td>
+                      <button
+                        type="button"
+                        class="plain"
+                        aria-pressed={each === row}
+                        onClick={() => {
+                          chosen.value = index;
+                        }}
+                      >
+                        {each.priority !== null && <Severity of={each.priority} />} {visible(each.text)}
+                      </button>
+                    </td>
+                    <td>
+                      <Named of={each.subject ?? ""} />
+                    </td>
+                    <td class="number">{each.count > 1 ? `×${count(each.count)}` : ""}</td>
+                  </tr>
+                ),
+            )}
           </Table>
         </section>
         {row !== undefined && (
@@ -148,32 +161,6 @@ function sentenceOf(detail: Readonly<Record<string, unknown>>): string {
   const did = state === "closed" ? "closed it" : state === "open" ? "opened it again" : "wrote";
   const judged = typeof verdict === "string" && verdict in VERDICTS ? VERDICTS[verdict as keyof typeof VERDICTS] : "";
   return [did, judged, typeof note === "string" ? visible(note) : ""].filter((part) => part !== "").join(": ");
-}
-
-/** The parents' rows first, each child behind its parent, further in. */
-function Tree({ all }: { all: readonly TreeRow[] }) {
-  const known = new Set(all.map(({ key }) => key));
-  const under = (parent: string | null): TreeRow[] =>
-    all.filter((one) => (parent === null ? one.parent === null || !known.has(one.parent) : one.parent === parent));
-  const list = (rows: TreeRow[]) => (
-    <ul class="tree">
-      {rows.map((one) => (
-        <li key={one.key}>
-          <span class={one.isFound ? "found" : ""}>
-            {visible(one.name ?? "?")} <span class="quiet">{one.pid}</span>
-            {one.isFound && <span class="quiet"> finding</span>}
-          </span>
-          {one.command !== null && (
-            <code>
-              <Named of={one.command} />
-            </code>
-          )}
-          {under(one.key).length > 0 && list(under(one.key))}
-        </li>
-      ))}
-    </ul>
-  );
-  return list(under(null));
 }
 
 function FactsOf({ row }: { row: TimelineRow }) {

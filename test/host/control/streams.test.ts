@@ -131,6 +131,36 @@ test("a view that is not there, and an interval that is too short, are refused",
     assert.is((await ask(path, `/api/v1/activity?${query}`)).status, 400, query);
 });
 
+test("around a process are its ancestors and its children, as far as who asks may know of them", async () => {
+  const path = newPath();
+  const control = await opened({ control: path }, tenantsOf(TENANTS));
+  const events = new ShortEvents();
+  for (const [pid, ppid, exepath] of [
+    [8, 1, "/bin/sh"],
+    [9, 8, "/srv/app"],
+    [10, 9, "/srv/child"],
+    [11, 9, "/bin/cat"],
+    [12, 12, "/srv/own-parent"],
+    [13, 14, "/srv/circle"],
+    [14, 13, "/srv/circle"],
+  ] as const)
+    events.add("openat", { proc: { name: "x", exepath, pid, ppid, cwd: `/home/${pid}`, start_time: 1n }, name: "/x" });
+  control.onBatch(openBatch(events.bytes()));
+  type Row = { key: string; pid: number; parent: string | null; cwd: string; fds: number | null };
+  const asked = async (socket: string, query: string): Promise<Row[]> =>
+    (await ask(socket, `/api/v1/processes?${query}`)).json.items;
+  const keys = new Map((await asked(path, "limit=100")).map(({ pid, key }) => [pid, key]));
+  const around = async (socket: string, pid: number): Promise<number[]> =>
+    (await asked(socket, `around=${encodeURIComponent(keys.get(pid)!)}`)).map((one) => one.pid);
+  assert.equal(await around(path, 9), [8, 9, 10, 11]);
+  assert.equal(await around(`${path}.a`, 9), [9, 10], "a tenant is told of those in its scope");
+  assert.equal(await around(`${path}.a`, 8), []);
+  assert.equal(await around(path, 12), [12]);
+  assert.is((await around(path, 13)).at(-1), 14, "a circle of parents ends");
+  const [own] = await asked(path, `key=${encodeURIComponent(keys.get(10)!)}`);
+  assert.equal([own!.parent, own!.cwd, own!.fds], [keys.get(9), "/home/10", null]);
+});
+
 test("processes are those that live, and a tenant's are those of its scope", async () => {
   const path = newPath();
   const control = await opened({ control: path }, tenantsOf(TENANTS));

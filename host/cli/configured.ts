@@ -9,28 +9,31 @@ import { beQuiet, say } from "./failure.js";
 export const CONFIG_VARIABLE = "VEDETTE_CONFIG";
 
 /**
- * The command's options, complete, and `outputs`. What reads files and the environment is loaded only where
- * there is something to read.
+ * The command's options, complete, with `outputs` and `configFile`, the file's path. Each call reads anew.
+ * What reads files and the environment is loaded only where there is something to read.
  */
 export async function configured<Flags>(command: Command): Promise<Flags> {
-  const { config: said } = command.opts<{ config?: string }>();
+  const { config: said, ...flags } = command.opts<{ config?: string; quiet?: boolean }>();
   const path = said ?? process.env[CONFIG_VARIABLE] ?? null;
-  if (path === null && !Object.keys(process.env).some((name) => name.startsWith("VEDETTE_"))) return command.opts();
+  if (path === null && !Object.keys(process.env).some((name) => name.startsWith("VEDETTE_"))) return flags as Flags;
   const { readConfiguration } = await import("../config/config.js");
   const configuration = readConfiguration(path, process.env);
-  apply(command, configuration);
-  if (command.opts().quiet === true) beQuiet();
-  return { ...command.opts(), outputs: configuration.outputs } as Flags;
+  const all = { ...flags, ...configuredIn(command, configuration) };
+  if (all.quiet === true) beQuiet();
+  const { outputs } = configuration;
+  return { ...all, ...(path === null ? {} : { configFile: path }), outputs } as Flags;
 }
 
-function apply(command: Command, { options }: Configuration): void {
+/** What the command line leaves to the others. */
+function configuredIn(command: Command, { options }: Configuration): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
   for (const option of command.options) {
     const value = options.get(option.name());
     if (value === undefined || option.negate) continue;
     const attribute = option.attributeName();
-    if (command.getOptionValueSource(attribute) === "cli") continue;
-    command.setOptionValueWithSource(attribute, value, "config");
+    if (command.getOptionValueSource(attribute) !== "cli") values[attribute] = value;
   }
+  return values;
 }
 
 /** Variables that may hold the secret of an output or a store: a workload under `run` is not to have them. */

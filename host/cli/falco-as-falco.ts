@@ -14,6 +14,7 @@ import { printIgnored, printList, printListEvents, printRules } from "./falco-li
 import { printConfigSchema, printRuleSchema } from "./falco-schema.js";
 import { printSupport, printVersion } from "./falco-support.js";
 import { print } from "./print.js";
+import type { Again } from "./reread.js";
 import type { RunOptions } from "./run.js";
 import type { ServeFlags } from "./serve.js";
 
@@ -57,33 +58,54 @@ const MS_PER_S = 1000;
  * are given.
  */
 export async function falco(command: readonly string[], flags: FalcoCommandFlags): Promise<number> {
-  const file = configFile(flags);
+  let file = configFile(flags);
   const judging = judgingFlags(flags, file);
   const answer = await answered(flags, file, judging);
   if (answer !== null) return answer;
   checkSources(flags);
-  if (judging.falcoRules.length === 0) throw usage("No rules were given: neither by -r nor by the configuration");
+  checkRules(judging);
+  const again = <F>(told: (judging: JudgingFlags) => F): Again<F> => ({
+    flags: () => {
+      file = configFile(flags);
+      const now = judgingFlags(flags, file);
+      checkRules(now);
+      return told(now);
+    },
+    files: () => file?.files ?? [],
+    watches: optionsIn(judging).isWatched ?? command.length === 0,
+  });
   if (flags.dryRun) return dryRun(judging);
   const ends = [writePid(flags.pidfile), stopAfter(flags.duration)];
   try {
-    const { replayed, web, snaplen, isQuiet, http } = optionsIn(judging);
+    const { replayed, web, isQuiet, http } = optionsIn(judging);
     if (isQuiet) beQuiet();
     if (judging.alerts === NOWHERE && http === null)
       say("vedette: alerts go nowhere: stdout_output is off, and no other output is on that is here");
     if (replayed !== null) return await (await import("./replay.js")).replay(replayed, judging);
     if (command.length > 0 && web !== null) say("vedette: without meaning for a command: webserver");
-    if (command.length > 0)
-      return await (await import("./run.js")).run(command, {
-        ...flags.run(judging),
-        ...(snaplen === null ? {} : { snaplen }),
-      });
-    return await (await import("./serve.js")).serve({
-      ...flags.serve(judging),
-      ...(web === null ? {} : { http: web.address, pages: web.pages }),
-    });
+    if (command.length > 0) {
+      const told = (now: JudgingFlags): RunOptions => ({ ...flags.run(now), ...snaplenOf(now) });
+      return await (await import("./run.js")).run(command, told(judging), again(told));
+    }
+    const told = (now: JudgingFlags): ServeFlags => ({ ...flags.serve(now), ...webOf(now) });
+    return await (await import("./serve.js")).serve(told(judging), again(told));
   } finally {
     for (const end of ends) end();
   }
+}
+
+function snaplenOf(judging: JudgingFlags): Partial<Pick<RunOptions, "snaplen">> {
+  const { snaplen } = optionsIn(judging);
+  return snaplen === null ? {} : { snaplen };
+}
+
+function webOf(judging: JudgingFlags): Partial<Pick<ServeFlags, "http" | "pages">> {
+  const { web } = optionsIn(judging);
+  return web === null ? {} : { http: web.address, pages: web.pages };
+}
+
+function checkRules({ falcoRules }: JudgingFlags): void {
+  if (falcoRules.length === 0) throw usage("No rules were given: neither by -r nor by the configuration");
 }
 
 /** What Falco only prints. */

@@ -53,6 +53,13 @@ export function alertOptions(command: Command, target: string): Command {
 export const respondOption = (): Option =>
   new Option("--respond <file>", "a YAML file that says which rules' alerts are answered, and how (default: none)");
 
+/** Adds to a command that runs for long how it is told anew. */
+export const watchOption = (): Option =>
+  new Option(
+    "--watch-config",
+    "take rules, policies and outputs from their files whenever these change, without a start anew",
+  );
+
 /** Where the same options, and more outputs, may stand. */
 export const configOption = (): Option =>
   new Option(

@@ -3,7 +3,7 @@
 import { explain, VedetteError } from "../errors.js";
 import type { CaptureOptions, FalcoFlags, FalcoOptions } from "../falco/falco.js";
 import type { AlertStyle } from "../output/alert.js";
-import { Outputs } from "../output/outputs.js";
+import { Outputs, type OutputsOptions } from "../output/outputs.js";
 import type { NamedOutput, Repeats } from "../output/registry.js";
 import type { SyslogSettings } from "../output/syslog-url.js";
 import type { ResponseRow } from "../response/response.js";
@@ -26,15 +26,31 @@ export interface JudgingFlags extends FalcoFlags {
   readonly evidenceCapture?: CaptureForm;
   /** Those of vedette.yaml. */
   readonly outputs?: readonly NamedOutput[];
+  /** Where vedette.yaml is. */
+  readonly configFile?: string;
+  /** Files are taken whenever they change. */
+  readonly watchConfig?: boolean;
+}
+
+/** How a command judges; by default as one that guards, and from its start. */
+export interface JudgingManner {
+  readonly isPatient?: boolean;
+  readonly showsIncidents?: boolean;
+  /** The outputs that there are already: they change, when all is well. Null: they are opened. */
+  readonly running?: Outputs | null;
 }
 
 /**
  * Policies of Falco's rules, of the folders that were named, or of the pack. Falco's part is loaded only
  * where it is asked for. `isPatient`: nothing is guarded meanwhile, so rules that were compiled before are
  * taken, and alerts wait for whoever reads them.
- * `showsIncidents`: the command ends with its incidents.
+ * `showsIncidents`: the command ends with its incidents. Throws what is wrong; then the outputs that run
+ * are as they were.
  */
-export async function judging(flags: JudgingFlags, isPatient = false, showsIncidents = false): Promise<Judging> {
+export async function judging(
+  flags: JudgingFlags,
+  { isPatient = false, showsIncidents = false, running = null }: JudgingManner = {},
+): Promise<Judging & { readonly outputs: Outputs }> {
   const { respond } = flags;
   const responses =
     typeof respond === "string" ? (await import("../policy/respond.js")).readResponseRows(respond) : respond;
@@ -44,7 +60,8 @@ export async function judging(flags: JudgingFlags, isPatient = false, showsIncid
       ? await (isPatient ? import("../falco/kept-policy.js") : import("../falco/falco.js"))
       : null;
   const options = falco?.optionsIn(flags) ?? null;
-  const outputs = await outputsOf(flags, options, { isPatient, showsIncidents });
+  const settings = outputSettings(flags, options, { isPatient, showsIncidents });
+  const outputs = running ?? (await Outputs.open(settings));
   const policies =
     flags.policy.length > 0 || !isFalco ? await (await import("../policy/load.js")).loadPolicies(flags.policy) : [];
   let asking: ReadonlyMap<string, number | null> = new Map();
@@ -59,6 +76,7 @@ export async function judging(flags: JudgingFlags, isPatient = false, showsIncid
   return {
     policies,
     outputs,
+    ...(running === null ? {} : { change: await running.prepare(settings) }),
     host: process.env.FALCO_HOSTNAME,
     ...(responses === undefined ? {} : { responses }),
     ...(keeps === null ? {} : { keeps }),
@@ -105,11 +123,11 @@ export function sayOptions({ ignored, unknown, idle }: FalcoOptions, { usesShort
   if (unknown.length > 0) warn(`vedette: warning: Falco has no option ${unknown.join(", ")}`);
 }
 
-function outputsOf(
+function outputSettings(
   flags: JudgingFlags,
   options: FalcoOptions | null,
   manner: { readonly isPatient: boolean; readonly showsIncidents: boolean },
-): Promise<Outputs> {
+): OutputsOptions {
   const { alerts, repeats } = flags;
   const detail = { isDetailed: flags.alertsDetail ?? false, saysRepeats: repeats === "first" };
   const onFault = (error: VedetteError): void => warn(`vedette: ${explain(error)}`);
@@ -119,10 +137,10 @@ function outputsOf(
       : { ...flags.syslog, ...(flags.syslogCa === undefined ? {} : { ca: flags.syslogCa }) };
   const named = flags.outputs ?? [];
   const common = { syslog, named, ...(repeats === undefined ? {} : { repeats }), ...manner, onFault };
-  if (options === null) return Outputs.open({ targets: [alerts], style: detail, ...common });
+  if (options === null) return { targets: [alerts], style: detail, ...common };
   const { isToStdout, file, http, json, isIso8601, members } = options;
   const style: AlertStyle = { iso8601: isIso8601, members, ...detail };
   const targets = new Set([alerts, ...(isToStdout ? ["stdout"] : []), ...(file === null ? [] : [file])]);
   const form = json === null ? {} : { form: json ? ("json" as const) : ("text" as const) };
-  return Outputs.open({ targets: [...targets], http, style, ...form, ...common });
+  return { targets: [...targets], http, style, ...form, ...common };
 }

@@ -13,7 +13,7 @@ import { defineConfig } from "./config-command.js";
 import { configured } from "./configured.js";
 import { beQuiet, report } from "./failure.js";
 import { defineFalco } from "./falco-command.js";
-import { alertOptions, collect, configOption, falcoOptions, respondOption } from "./falco-flags.js";
+import { alertOptions, collect, configOption, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
 import { defineInstrument } from "./instrument-command.js";
 import { defineOutputs } from "./outputs-command.js";
 import { definePolicy } from "./policy-command.js";
@@ -91,10 +91,12 @@ export function defineProgram(
     .option("--no-incidents", "do not, and show every alert as it comes")
     .addOption(respondOption())
     .addOption(configOption())
+    .addOption(watchOption())
     .action(async (_, asked: Command) => {
       const { run } = await import("./run.js");
       const words = needCommand("run", command);
-      done(await run(words, { ...(await configured<Omit<RunOptions, "inherited">>(asked)), inherited }));
+      const flags = async (): Promise<RunOptions> => ({ ...(await configured<RunOptions>(asked)), inherited });
+      done(await run(words, await flags(), { flags }));
     });
   workload("trace", "run COMMAND and print every call it makes")
     .option("--json", "one object a line, flat Falco names")

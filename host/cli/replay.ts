@@ -64,7 +64,7 @@ function judgeAll(file: RecordedFile, flags: JudgingFlags, progress: Progress): 
   const entries = counting(file.entries, progress);
   const options = {
     judging: async () => {
-      const made = await judging(flags, true);
+      const made = await judging(flags, { isPatient: true });
       policies = policiesText(made);
       // Policies may look at what they like in a batch; Falco's rules only read the events that they name.
       if (flags.policy.length === 0 && flags.falcoRules.length > 0) file.tellOnly(eventsOf(made));

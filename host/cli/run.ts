@@ -15,6 +15,7 @@ import { isChatty, neverWait, report, say, sayEnding, speaking } from "./failure
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { isTerminal, sayIncidents } from "./incidents.js";
 import { EventCount, eventsText, policiesText } from "./judged.js";
+import { type Again, NEVER, Reread } from "./reread.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
 
 /** The policy of the pack that judges where programs are from. */
@@ -28,21 +29,30 @@ export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags 
   readonly incidents?: boolean;
 }
 
-/** Gives the workload's status, or the error's where judging failed. */
-export async function run(command: readonly string[], options: RunOptions): Promise<number> {
+/**
+ * `again`: how it is told anew. Without --watch-config it is not: who is watched may have our user, and could
+ * have rules read anew that it wrote.
+ * Gives the workload's status, or the error's where judging failed. */
+export async function run(
+  command: readonly string[],
+  options: RunOptions,
+  again: Again<RunOptions> | null = null,
+): Promise<number> {
   neverWait();
   const workers = options.workers ?? workersFor(processors());
   const { record, incidents: showsIncidents = isTerminal() } = options;
   let count: EventCount | null = null;
   let policies: readonly string[] = [];
+  const reread = new Reread(options, again ?? NEVER, (flags, running) => judging(flags, { showsIncidents, running }));
   const { ending, failure, incidents } = await Sensor.use(
     {
       judging: async () => {
-        const made = await whileShowing("loading policies", () => judging(options, false, showsIncidents));
+        const made = await whileShowing("loading policies", () => reread.open());
         if (isChatty()) say(`vedette: judging by ${policiesText(made)}`);
         policies = made.policies.map(({ name }) => name);
         return made;
       },
+      ...(reread.isWatching ? { again: reread } : {}),
       service: options,
       intake: (handlers, counts) => {
         if (isChatty()) count = new EventCount(counts);

@@ -17,6 +17,7 @@ import { reasonOf } from "../reason.js";
 import { type Health, placeOf, type Running, Sensor, type SensorHandlers, VERSION } from "../sensor/sensor.js";
 import { logAs, neverWait, say, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
+import { type Again, NEVER, Reread } from "./reread.js";
 
 /** The command's flags, as they were typed. `drain` is in seconds. */
 export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
@@ -34,18 +35,22 @@ export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
 
 const CHECK_MS_MAX = 4_000;
 
-/** Runs until SIGTERM or SIGINT. Throws where judging cannot go on. */
-export async function serve(flags: ServeFlags): Promise<number> {
+/** `again`: how it is told anew. Runs until SIGTERM or SIGINT. Throws where judging cannot go on. */
+export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER): Promise<number> {
   if (flags.check) return check(flags.http);
   logAs(flags.logFormat);
   const address = addressOf(flags.listen);
   const stopped = untilStopped();
   neverWait();
+  const reread = new Reread(flags, again, ({ policy = [], ...rest }, running) =>
+    judging({ ...rest, policy }, { running }),
+  );
   await Sensor.use(
     {
       http: flags.http,
       pages: flags.pages ?? null,
-      judging: () => judging({ ...flags, policy: flags.policy ?? [] }),
+      judging: () => reread.open(),
+      again: reread,
       service: flags,
       intake: (handlers, counts) => agents(flags, handlers, counts),
       metrics: metricsOf(flags.outputs),

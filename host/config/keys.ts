@@ -60,6 +60,7 @@ export const KEYS: Readonly<Record<string, Key>> = {
   syslog: { option: "syslog", schema: syslogUrl, optionValue: parseSyslogUrl },
   syslog_ca: { option: "syslog-ca", schema: text },
   respond: { option: "respond", schema: ResponseRows },
+  watch_config: { option: "watch-config", schema: yes },
   listen: { option: "listen", schema: text },
   secret_file: { option: "secret-file", schema: text },
   container_secrets: {

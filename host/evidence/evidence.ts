@@ -81,6 +81,7 @@ export class Evidence {
   readonly #open = new Map<number, OpenFile>();
   readonly #refused = { limit: 0, full: 0, unwritable: 0 };
   readonly #capturer: Capturer | null;
+  #asked: EvidenceOptions["asked"];
   #kept = 0;
   #bytes = 0;
   #captures = 0;
@@ -106,6 +107,7 @@ export class Evidence {
     const bounds = boundsOf(options);
     this.#options = options;
     this.#bounds = bounds;
+    this.#asked = options.asked;
     this.#capturer =
       capture === null
         ? null
@@ -138,7 +140,7 @@ export class Evidence {
     const { finding, tenant, priority, incident } = alert;
     // A tenant's rule may match everything: it must not use up what the operator's findings need.
     if (this.#state === "ended" || finding === undefined || tenant !== undefined || peer === null) return alert;
-    const asked = this.#options.asked.get(alert.rule);
+    const asked = this.#asked.get(alert.rule);
     if (!isAsked && asked === undefined && !this.#isMeant(priority)) return alert;
     if (this.#state === "failed") {
       this.#refused.unwritable++;
@@ -154,6 +156,11 @@ export class Evidence {
     const order: KeepOrder = { kind: "keep", name, stream, hostname, facts, afterMs: afterMs + MARGIN_MS, ...ids };
     this.#order(order);
     return { ...alert, evidence: fileOf(name) };
+  }
+
+  /** From here on these rules ask for evidence. */
+  ask(asked: EvidenceOptions["asked"]): void {
+    this.#asked = asked;
   }
 
   /** Whether mark() would name a file now, if somebody asked for it. Keeps nothing. */

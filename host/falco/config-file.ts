@@ -22,6 +22,8 @@ export interface ConfigFile {
   readonly text: string;
   /** Files and folders of rules that it names and that are there. */
   readonly rules: string[];
+  /** What it was read from, and what it names: files and folders, also those that are not there yet. */
+  readonly files: string[];
 }
 
 type Merge = (config: Config, more: Config) => void;
@@ -33,8 +35,12 @@ type Merge = (config: Config, more: Config) => void;
 export function readConfigFile(path: string): ConfigFile {
   const text = contentOf(path);
   const config = configIn(path, text);
-  for (const { path: more, merge } of addedFiles(config, dirname(path))) merge(config, configIn(more, contentOf(more)));
-  return { config, text, rules: rulesOf(config) };
+  const places = addedPlaces(config, dirname(path));
+  for (const { place, merge } of places)
+    for (const more of filesAt(place)) merge(config, configIn(more, contentOf(more)));
+  const rules = rulesNamed(config);
+  const files = [path, ...places.map(({ place }) => place), ...rules];
+  return { config, text, rules: rules.filter((one) => existsSync(one)), files };
 }
 
 function contentOf(path: string): string {
@@ -76,21 +82,22 @@ function expandedIn(node: ConfigNode): ConfigNode {
 }
 
 // An entry of config_files is a path, or {path, strategy}.
-function addedFiles(config: Config, folder: string): { path: string; merge: Merge }[] {
+function addedPlaces(config: Config, folder: string): { place: string; merge: Merge }[] {
   const entries = Array.isArray(config.config_files) ? config.config_files : [];
-  return entries.flatMap((entry) => {
+  return entries.map((entry) => {
     const { path, strategy } =
       typeof entry === "string" ? { path: entry, strategy: "append" } : (entry as Record<string, string>);
     const merge = MERGES[strategy ?? "append"];
     if (path === undefined || merge === undefined)
       throw unreadable("config_files", `an entry names no path, or the strategy ${strategy}`, undefined);
-    const file = resolve(folder, path);
-    return existsSync(file) ? filesAt(file).map((one) => ({ path: one, merge })) : [];
+    return { place: resolve(folder, path), merge };
   });
 }
 
 function filesAt(path: string): string[] {
-  if (!statSync(path).isDirectory()) return [path];
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return [];
+  if (!found.isDirectory()) return [path];
   const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name));
   return names.sort().map((name) => join(path, name));
 }
@@ -108,8 +115,8 @@ const MERGES: Readonly<Record<string, Merge>> = {
   },
 };
 
-function rulesOf({ rules_files: several, rules_file: one }: Config): string[] {
+function rulesNamed({ rules_files: several, rules_file: one }: Config): string[] {
   const named = several ?? one ?? [];
   const paths = typeof named === "string" ? [named] : Array.isArray(named) ? named : [];
-  return paths.filter((path): path is string => typeof path === "string" && existsSync(path));
+  return paths.filter((path): path is string => typeof path === "string");
 }

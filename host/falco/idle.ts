@@ -40,7 +40,6 @@ const notUsual =
 
 /** In the order of Falco's file. */
 const ROWS: readonly Row[] = [
-  { key: "watch_config_files", asks: on("watch_config_files"), instead: "start Vedette again after a change" },
   {
     key: "engine",
     asks: (textAt) => !["", "replay"].includes(textAt("engine.kind")),

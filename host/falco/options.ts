@@ -39,6 +39,8 @@ export interface FalcoOptions {
   readonly web: WebPlace | null;
   /** Bytes kept of what is read and written; null: as many as is usual. */
   readonly snaplen: number | null;
+  /** Files are taken whenever they change; null: nothing is said of it. */
+  readonly isWatched: boolean | null;
   /** Only warnings and errors are to be said. */
   readonly isQuiet: boolean;
 }
@@ -114,6 +116,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     idle: [],
     web: null,
     snaplen: null,
+    isWatched: null,
     isQuiet: false,
     webSettings: { isOn: false, isTls: false, hasNumbers: false, address: "127.0.0.1", port: 8765 },
     isReplay: false,
@@ -347,6 +350,7 @@ const SETTERS: Record<string, Setter> = {
   "webserver.listen_address": web((v) => ({ address: v.address })),
   "webserver.ssl_enabled": web((v) => ({ isTls: v.bool })),
   "webserver.prometheus_metrics_enabled": web((v) => ({ hasNumbers: v.bool })),
+  watch_config_files: (v) => ({ isWatched: v.bool }),
   "falco_libs.snaplen": (v) => ({ snaplen: Math.min(v.count(0), SNAPLEN_MAX) }),
   log_stderr: (v, d) => ({ isQuiet: d.isQuiet || !v.bool }),
   log_level: (v, d) => ({ isQuiet: d.isQuiet || !["notice", "info", "debug"].includes(v.of(LOG_LEVELS)) }),
@@ -377,7 +381,7 @@ export const SETTINGS: readonly string[] = Object.keys(SETTERS);
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other
 // outputs.
 const MEANINGLESS =
-  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|watch_config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
+  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
@@ -393,7 +397,7 @@ function placeOf({ isOn, isTls, hasNumbers, address, port }: WebSettings): WebPl
   return { address: isSix ? `[${address}]:${port}` : `${address}:${port}`, pages };
 }
 
-const OF_FALCO = /^(webserver|falco_libs\.snaplen|log_stderr|log_level)\b/;
+const OF_FALCO = /^(watch_config_files|webserver|falco_libs\.snaplen|log_stderr|log_level)\b/;
 
 function checkedHttp({ httpSettings: http }: Draft): HttpSettings {
   if (http.url === "") fail("http_output.enabled", "http_output.url names no receiver");

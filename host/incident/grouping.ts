@@ -38,7 +38,7 @@ export class Grouping {
   readonly #repeats: Repeats;
   readonly #incidents: Incidents;
   readonly #kept = new KeptIncidents();
-  readonly #tellsEnds: boolean;
+  #tellsEnds: boolean;
   readonly #closed: Record<string, number> = { silence: 0, age: 0, room: 0, end: 0 };
   #withheld = 0;
   #now = 0n;
@@ -53,6 +53,12 @@ export class Grouping {
       this.#kept.add(view, seq);
     };
     this.#incidents = new Incidents(sees, onClosed, bounds, options.tellsIncidents);
+  }
+
+  /** Other outputs are told now: what GroupingOptions says of two of its members. */
+  setTold({ tellsEnds, tellsIncidents }: { readonly tellsEnds: boolean; readonly tellsIncidents: boolean }): void {
+    this.#tellsEnds = tellsEnds;
+    this.#incidents.setTold(tellsIncidents);
   }
 
   /**

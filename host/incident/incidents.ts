@@ -69,7 +69,7 @@ export class Incidents {
   readonly #steps: Step[] = [];
   /** Those that more is to be told of, and what was told of each. */
   readonly #changed = new Map<Group, { told: bigint | null; count: number }>();
-  readonly #told: boolean;
+  #told: boolean;
   readonly #news: IncidentNews<IncidentView>[] = [];
   #open = 0;
   #seq = 0;
@@ -87,6 +87,11 @@ export class Incidents {
     this.#bounds = bounds;
     const { rows, processes, joints } = bounds;
     this.#budgets = { rows: new Budget(rows), processes: new Budget(processes), joints: new Budget(joints) };
+  }
+
+  /** From here on news are kept for whoever is told of incidents, or not. */
+  setTold(tells: boolean): void {
+    this.#told = tells;
   }
 
   /** How many are open, were opened, and became part of another. */

@@ -72,7 +72,7 @@ interface Waiting {
 
 /** The one class that is an Output. */
 export class OutputQueue implements Output {
-  readonly #options: QueueOptions;
+  #options: QueueOptions;
   /** In memory: all that wait, or the first of those on the disk. */
   readonly #waiting: Waiting[] = [];
   #disk: DiskQueue | null = null;
@@ -90,6 +90,8 @@ export class OutputQueue implements Output {
   #isClosing = false;
   #isClosed = false;
   #sending: Promise<void> | null = null;
+  /** A carrier has a batch just now. */
+  #isUnderway = false;
   #watch: NodeJS.Timeout | null = null;
   /** Until the oldest alert has waited for others for long enough. */
   #linger: NodeJS.Timeout | null = null;
@@ -153,6 +155,20 @@ export class OutputQueue implements Output {
     if (this.#watch === null) this.#beginWatch();
     this.#schedule();
     return true;
+  }
+
+  /**
+   * Goes on as another one, with what waits and its numbers: of the same name, and the same place on a disk.
+   * The carrier of `options` is started. The one before is closed when it has no batch any more.
+   */
+  become(options: QueueOptions): void {
+    const { carrier } = this.#options;
+    this.#options = options;
+    if (this.#state === "gone") this.#state = "ok";
+    this.#told.clear();
+    if (!this.#isUnderway) void carrier.close();
+    if (this.#watch !== null) this.#beginWatch();
+    this.flush();
   }
 
   /** A batch that is whole is sent at once, and another when its oldest alert has waited for long enough. */
@@ -302,15 +318,19 @@ export class OutputQueue implements Output {
   }
 
   async #sendAll(): Promise<void> {
-    const { carrier, limits } = this.#options;
-    let delay = limits.retryMs;
+    let delay = this.#options.limits.retryMs;
     let failed = 0; // what may have got there is sent again as the same batch
     while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
+      const { carrier, limits } = this.#options;
       const lines = failed > 0 ? this.#waiting.slice(0, failed).map(({ line }) => line) : this.#batch();
+      this.#isUnderway = true;
       const sent = await carrier.send(lines, this.#stop.signal);
+      this.#isUnderway = false;
+      const isOurs = carrier === this.#options.carrier;
+      if (!isOurs) void carrier.close();
       const refused = sent.outcome === "done" ? (sent.refused?.count ?? 0) : 0;
       this.#take(sent.outcome === "done" ? lines.length : sent.taken, refused);
-      if (sent.outcome === "gone") return this.#leave();
+      if (sent.outcome === "gone" && isOurs) return this.#leave();
       failed = sent.outcome === "again" && sent.taken === 0 ? lines.length : 0;
       if (sent.outcome === "done" || sent.outcome === "refused" || sent.taken > 0) delay = limits.retryMs;
       const wait = this.#settle(sent, delay);

@@ -2,6 +2,7 @@
 // The outputs that there are, a row each: who is asked for, and what opens it. A new output is a file with
 // its carrier and a row here (docs/add-an-output.md). Nobody else knows them one by one.
 import type { VedetteError } from "../errors.js";
+import { fileStamp } from "../file-stamp.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import { VERSION } from "../version.js";
 import { type Alert, type AlertStyle, alertJson } from "./alert.js";
@@ -213,25 +214,59 @@ export function metricsOf(named: readonly NamedOutput[] = []): MetricsSettings[]
 /** In the order in which they are opened. */
 const ROWS = [bound(RECEIVER), bound(SYSLOG), bound(TERMINAL), bound(FILE)];
 
+/** An output that is asked for, before there is one. */
+export interface OutputPlan {
+  /** Of two plans with one place, the later output goes on with the queue of the earlier one. */
+  readonly place: string;
+  /** Another text where the output would be another one, or would read other files of keys. */
+  readonly print: string;
+  /** Makes what its queue needs. Throws where a file of it cannot be read. */
+  readonly make: () => Promise<QueueOptions>;
+}
+
+/** All outputs that are asked for. */
+export function plannedOutputs(asked: Asked, manner: Manner): Promise<OutputPlan[]> {
+  const named = (asked.named ?? []).map((one) => namedPlan(one, manner));
+  return Promise.all([...ROWS.flatMap((row) => row(asked, manner)), ...named]);
+}
+
 /** All outputs that were asked for, not yet started. */
 export async function outputsOf(asked: Asked, manner: Manner): Promise<OutputQueue[]> {
   const outputs: OutputQueue[] = [];
-  for (const row of ROWS) outputs.push(...(await row(asked, manner)));
-  for (const named of asked.named ?? []) outputs.push(await namedQueue(named, manner));
+  for (const { make } of await plannedOutputs(asked, manner)) outputs.push(new OutputQueue(await make()));
   return outputs;
 }
 
 /** The row's types are known one by one, and not as one. */
-async function opened<Settings>(
+async function planOf<Settings>(
   row: OutputRow<Settings>,
   settings: Settings,
   manner: Manner,
-  { name, least, disk: place }: Pick<Partial<NamedOutput>, "name" | "least" | "disk"> = {},
-): Promise<OutputQueue> {
-  const [texts, carrier] = [await row.texts(settings, manner), await row.carrier(settings)];
-  const disk = place === undefined ? undefined : await diskAt(place);
-  const how = { ...(name === undefined ? {} : { name }), ...(least === undefined ? {} : { least }) };
-  return queueOf(row, settings, manner, { texts, carrier, ...how, ...(disk === undefined ? {} : { disk }) });
+  named: Partial<NamedOutput> = {},
+): Promise<OutputPlan> {
+  const { name, least, disk: place } = named;
+  const { onFault: _, ...how } = manner;
+  const stamps = await Promise.all(keyFilesOf(settings).map(fileStamp));
+  return {
+    place: JSON.stringify([row.kind, name ?? row.name(settings), place]),
+    print: JSON.stringify([settings, named, how, stamps]),
+    make: async () => {
+      const [texts, carrier] = [await row.texts(settings, manner), await row.carrier(settings)];
+      const disk = place === undefined ? undefined : await diskAt(place);
+      const called = { ...(name === undefined ? {} : { name }), ...(least === undefined ? {} : { least }) };
+      return queueOf(row, settings, manner, { texts, carrier, ...called, ...(disk === undefined ? {} : { disk }) });
+    },
+  };
+}
+
+/** Files that outputs read when they are opened: of authorities, of certificates, of keys. */
+export function keyFilesIn({ http, syslog, named = [] }: Partial<Asked>): string[] {
+  return [http, syslog, ...named.map(({ settings }) => settings)].flatMap(keyFilesOf);
+}
+
+function keyFilesOf(settings: unknown): string[] {
+  const { ca, certificate, key } = (settings ?? {}) as Record<string, unknown>;
+  return [ca, certificate, key].filter((path) => typeof path === "string");
 }
 
 async function diskAt({ folder, bytes }: NonNullable<NamedOutput["disk"]>): Promise<() => DiskQueue> {
@@ -239,7 +274,7 @@ async function diskAt({ folder, bytes }: NonNullable<NamedOutput["disk"]>): Prom
   return () => new DiskQueue(folder, bytes);
 }
 
-function namedQueue(named: NamedOutput, { form: _, ...common }: Manner): Promise<OutputQueue> {
+function namedPlan(named: NamedOutput, { form: _, ...common }: Manner): Promise<OutputPlan> {
   const { repeats = common.repeats, form } = named;
   const style = { ...common.style, saysRepeats: repeats === "first" };
   const manner: Manner = {
@@ -251,18 +286,18 @@ function namedQueue(named: NamedOutput, { form: _, ...common }: Manner): Promise
   switch (named.kind) {
     case "file": {
       const row = isStandard(named.settings) ? TERMINAL : FILE;
-      return opened(inForm(row, named.lines), named.settings, manner, named);
+      return planOf(inForm(row, named.lines), named.settings, manner, named);
     }
     case "http":
-      return opened(RECEIVER, named.settings, manner, named);
+      return planOf(RECEIVER, named.settings, manner, named);
     case "syslog":
-      return opened(SYSLOG, named.settings, manner, named);
+      return planOf(SYSLOG, named.settings, manner, named);
     case "otlp":
-      return opened(OTLP, named.settings, manner, named);
+      return planOf(OTLP, named.settings, manner, named);
     case "firehose":
-      return opened(inForm(FIREHOSE, named.lines), named.settings, manner, named);
+      return planOf(inForm(FIREHOSE, named.lines), named.settings, manner, named);
     case "s3":
-      return opened(inForm(S3, named.lines), named.settings, manner, named);
+      return planOf(inForm(S3, named.lines), named.settings, manner, named);
   }
 }
 
@@ -274,11 +309,12 @@ function inForm<Settings>(row: OutputRow<Settings>, lines: SchemaLines | undefin
 /** One of lines, under a name of its own: a tenant's. */
 export function linesOutput(name: string, target: string, manner: Manner): OutputQueue {
   const row = isStandard(target) ? TERMINAL : FILE;
-  return queueOf(row, target, manner, { texts: lineTexts(target, manner), carrier: new LineCarrier(target), name });
+  const behind = { texts: lineTexts(target, manner), carrier: new LineCarrier(target), name };
+  return new OutputQueue(queueOf(row, target, manner, behind));
 }
 
-function bound<Settings>(row: OutputRow<Settings>): (asked: Asked, manner: Manner) => Promise<OutputQueue[]> {
-  return (asked, manner) => Promise.all(row.asked(asked).map((settings) => opened(row, settings, manner)));
+function bound<Settings>(row: OutputRow<Settings>): (asked: Asked, manner: Manner) => Promise<OutputPlan>[] {
+  return (asked, manner) => row.asked(asked).map((settings) => planOf(row, settings, manner));
 }
 
 /** What is behind a queue, and what it is called. */
@@ -290,7 +326,7 @@ interface Behind {
   readonly disk?: () => DiskQueue;
 }
 
-function queueOf<Settings>(row: OutputRow<Settings>, settings: Settings, manner: Manner, behind: Behind): OutputQueue {
+function queueOf<Settings>(row: OutputRow<Settings>, settings: Settings, manner: Manner, behind: Behind): QueueOptions {
   const { texts, carrier, name = row.name(settings), least = "Debug", disk } = behind;
   const isWanted = wantedBy(manner, typeof settings === "string" && isForPerson(manner.form, settings));
   const lowest = PRIORITIES.indexOf(least);
@@ -299,7 +335,7 @@ function queueOf<Settings>(row: OutputRow<Settings>, settings: Settings, manner:
   const { onFault } = manner;
   const limits = row.limits(settings, manner);
   const queue = { name, kind, carrier, limits, wants, onFault, ...texts };
-  return new OutputQueue(disk === undefined ? queue : { ...queue, disk });
+  return disk === undefined ? queue : { ...queue, disk };
 }
 
 async function schemaTexts(lines: SchemaLines): Promise<Texts> {

@@ -12,9 +12,10 @@ import type { Grouping, IncidentView } from "../incident/incident.js";
 import type { Intake, IntakeHandlers, Peer } from "../intake/intake.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
+import { configAlert } from "../output/config-alert.js";
 import { type GuardNews, guardAlert } from "../output/guard-alert.js";
 import type { IncidentNews } from "../output/incident-news.js";
-import type { Outputs } from "../output/outputs.js";
+import type { Outputs, OutputsChange } from "../output/outputs.js";
 import { Prevention } from "../policy/prevention.js";
 import type { PolicyService } from "../policy/service.js";
 import {
@@ -26,6 +27,7 @@ import {
   timelineStep,
 } from "../response/response.js";
 import { withFacts } from "./alert-facts.js";
+import { exchange } from "./exchange.js";
 import type { PolicyState, Running, WorkerHealth } from "./health.js";
 import type { Monitor } from "./monitor.js";
 import type { Opened } from "./opened.js";
@@ -34,6 +36,8 @@ import type { Opened } from "./opened.js";
 export interface Judging {
   readonly policies: readonly LoadedPolicy[];
   readonly outputs: Pick<Outputs, "write" | "tell" | "tellsIncidents" | "reopen" | "stats" | "room" | "close">;
+  /** Where it was read again: what has yet to become of `outputs`; undefined: they are as they are to be. */
+  readonly change?: OutputsChange;
   /**
    * The hostname that alerts are to have, as Falco takes it from FALCO_HOSTNAME; undefined: that of the
    * events.
@@ -75,6 +79,9 @@ export class Judge {
   readonly #prevention: Prevention<Peer>;
   readonly #responder: Responder<Peer>;
   #engine!: Engine;
+  /** The operator's own, and those of the watched folder. */
+  #policies: readonly LoadedPolicy[];
+  #watched: readonly LoadedPolicy[] = [];
 
   /** Starts workers and the service; resolves when policies are ready. What it opens is added to `opened`. */
   static async open(options: JudgeOptions, intake: Intake, opened: Opened): Promise<Judge> {
@@ -99,6 +106,7 @@ export class Judge {
 
   private constructor(options: JudgeOptions, intake: Intake) {
     this.#options = options;
+    this.#policies = options.policies;
     this.#intake = intake;
     this.#prevention = new Prevention<Peer>(options.policies, {
       send: (peer, version, rows) => intake.prevent(peer, version, rows),
@@ -152,12 +160,22 @@ export class Judge {
 
   /** The operator's own policies; tenants ask the control API for theirs. */
   runs(): Running[] {
-    return this.#options.policies.map(({ name, version, place, rules }) => ({
+    return this.#policies.map(({ name, version, place, rules }) => ({
       policy: name,
       version,
       from: place,
       rules: rules.length,
     }));
+  }
+
+  /**
+   * Goes on with other policies of the operator's: each batch is judged by the old ones or by these. Throws
+   * VEDETTE_POLICY_INIT where one cannot start; then the old ones judge.
+   */
+  async take(policies: readonly LoadedPolicy[]): Promise<void> {
+    this.#policies = await exchange(this.#engine, this.#policies, policies);
+    this.#options.monitor?.onPolicies(policies);
+    this.#onPolicies();
   }
 
   /** Ends its workers now. */
@@ -205,6 +223,11 @@ export class Judge {
     this.#engine.setContainer(number, null);
   }
 
+  /** Tells what became of files that changed. `error`: why they were not taken; null: they were. */
+  onConfig(paths: readonly string[], error: VedetteError | null): void {
+    this.tell(configAlert({ paths, error, hostname: this.#options.host ?? hostname() }));
+  }
+
   /** Tells the operator what happened to the guard itself. */
   readonly onNews: IntakeHandlers["onNews"] = (news: GuardNews, peer: Peer | null): void => {
     const { outputs, host, monitor, service } = this.#options;
@@ -241,11 +264,17 @@ export class Judge {
     onMeasured: (policy, measured) => this.#options.monitor?.onMeasured(policy, measured),
     onUnmeasured: (policy) => this.#options.monitor?.onUnmeasured(policy),
     onPolicies: (watched: readonly LoadedPolicy[]): void => {
+      this.#watched = watched;
       this.#options.monitor?.onPolicies(watched);
-      this.#options.monitor?.keepMeasured([...this.#options.policies, ...watched]);
-      this.#prevention.setPolicies([...this.#options.policies, ...watched]);
+      this.#onPolicies();
     },
   } satisfies EngineHandlers & { onPolicies: unknown };
+
+  #onPolicies(): void {
+    const all = [...this.#policies, ...this.#watched];
+    this.#options.monitor?.keepMeasured(all);
+    this.#prevention.setPolicies(all);
+  }
 
   /** Also of what makes no evidence by itself: the operator's row asks for it. */
   #capture(alert: Alert, peer: Peer): string | null {

@@ -26,6 +26,7 @@ import { reasonOf } from "../reason.js";
 import { VERSION } from "../version.js";
 import { type Batch, openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
+import { Changes } from "./changes.js";
 import { Health } from "./health.js";
 import { Judge, type Judging } from "./judge.js";
 import type { Monitor } from "./monitor.js";
@@ -46,6 +47,8 @@ export interface SensorOptions<I extends Intake> {
   readonly intake: (handlers: SensorHandlers, counts: IntakeCounts | null) => I | Promise<I>;
   /** Loads policies and opens outputs; undefined: nothing is judged. */
   readonly judging?: () => Promise<Judging>;
+  /** Undefined: what it judges with stays as it is. */
+  readonly again?: Rereading;
   /** Tenants' policies, status and alerts; undefined: there are no tenants. */
   readonly service?: ServiceFlags;
   /** Where the monitor answers. */
@@ -62,6 +65,16 @@ export interface SensorOptions<I extends Intake> {
   readonly say: Say;
   /** Something failed, and we go on without it. */
   readonly onFault: (error: unknown) => void;
+}
+
+/** How what is judged with is read again. */
+export interface Rereading {
+  /** Files and folders that it is read from, as of now. */
+  files(): readonly string[];
+  /** They are looked at all the time, and not at SIGHUP alone. */
+  readonly isWatching: boolean;
+  /** Throws a VedetteError where it is wrong. */
+  read(): Promise<Judging>;
 }
 
 /** What a sensor gives to the function that opens its intake. */
@@ -107,6 +120,7 @@ export class Sensor<I extends Intake = Intake> {
   #control: Control | null = null;
   #roster: Roster | null = null;
   #steps: { finish(): void } | null = null;
+  #changes: Changes | null = null;
   #recorded: "whole" | "broken" = "whole";
   #port = 0;
   #turn: NodeJS.Timeout | null = null;
@@ -228,6 +242,7 @@ export class Sensor<I extends Intake = Intake> {
     const onHangup = (): void => {
       this.#judging?.outputs.reopen();
       this.#service?.hangUp();
+      void this.#changes?.hangUp();
     };
     process.on("SIGHUP", onHangup);
     this.#opened.add(onHangup, () => process.off("SIGHUP", onHangup));
@@ -257,6 +272,8 @@ export class Sensor<I extends Intake = Intake> {
   }
 
   async #openOutputs(judging: () => Promise<Judging>, monitor: Monitor | null): Promise<void> {
+    const { again } = this.#options;
+    const changes = again === undefined ? null : await this.#watchFiles(again);
     this.#judging = await judging();
     const { outputs, leavesRepeats: tellsEnds = false } = this.#judging;
     const sees: GroupingOptions["sees"] = (tenant, { facts, own, uid, exepath }) => {
@@ -273,9 +290,43 @@ export class Sensor<I extends Intake = Intake> {
       const undelivered = await outputs.close();
       if (undelivered > 0) this.#options.say(`${counted(undelivered, "alert")} could not be sent`, "warning");
     });
+    if (changes !== null) this.#opened.add(changes, (one) => one.close());
     this.health.watch({
       outputs: () => [...outputs.stats(), ...(this.#service?.outputs() ?? []), ...(this.#control?.outputs() ?? [])],
     });
+  }
+
+  /** From before they are read. */
+  async #watchFiles(again: Rereading): Promise<Changes> {
+    const onChange = async (paths: readonly string[]): Promise<void> => {
+      if (this.#judge !== null && this.#judging !== null) await this.#reread(again, this.#judge, this.#judging, paths);
+    };
+    const { isWatching } = again;
+    this.#changes = await Changes.open({ files: () => again.files(), isWatching, onChange });
+    return this.#changes;
+  }
+
+  /** All of it is taken, or nothing. The outputs of before are told. */
+  async #reread(again: Rereading, judge: Judge, running: Judging, paths: readonly string[]): Promise<void> {
+    let next: Judging | null = null;
+    try {
+      next = await again.read();
+      await judge.take(next.policies);
+    } catch (error) {
+      await next?.change?.cancel();
+      this.#options.say(`${paths.join(", ")} changed and was not taken: what was before holds`, "warning");
+      this.#options.onFault(error);
+      if (error instanceof VedetteError) judge.onConfig(paths, error);
+      return;
+    }
+    judge.onConfig(paths, null);
+    const committed = next.change?.commit();
+    const { outputs, leavesRepeats: tellsEnds = false } = { ...running, ...next };
+    const tellsIncidents = outputs.tellsIncidents || hasControlIn(this.#options.service);
+    this.#grouping?.setTold({ tellsEnds, tellsIncidents });
+    this.#evidence?.ask(next.keeps?.asked ?? new Map());
+    this.#options.say(`read again: ${paths.join(", ")} (${counted(next.policies.length, "policy", "policies")})`);
+    await committed;
   }
 
   async #openService(flags: ServiceFlags, monitor: Monitor | null): Promise<void> {

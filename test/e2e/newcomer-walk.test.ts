@@ -145,7 +145,7 @@ const ROWS = [bound(PIGEON), `,
     "const { alerts, repeats } = flags;",
     "  const birds = flags.pigeon === undefined ? {} : { pigeon: flags.pigeon };",
   );
-  copy.write(judging, copy.read(judging).replaceAll("Outputs.open({ ", "Outputs.open({ ...birds, "));
+  copy.write(judging, copy.read(judging).replace("const common = { ", "const common = { ...birds, "));
   await copy.build();
   copy.write("rules.yaml", NONESUCH);
   const words = ["run", "--falco-rules", "rules.yaml", "--alerts", "alerts", "--pigeon", "loft", "--"];

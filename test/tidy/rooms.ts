@@ -49,6 +49,7 @@ export const DOORS: Record<string, string[]> = {
     "alert-text",
     "aws-client",
     "aws-credentials",
+    "config-alert",
     "counted",
     "diagnosis",
     "event-json",

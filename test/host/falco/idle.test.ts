@@ -19,7 +19,7 @@ test("Falco's own file asks for little in vain, and what is missed by it is told
   const idle = idleIn(config);
   assert.equal(
     idle.map(({ key }) => key),
-    ["watch_config_files", "engine", "syslog_output", "log_syslog", "libs_logger"],
+    ["engine", "syslog_output", "log_syslog", "libs_logger"],
   );
   assert.equal(
     idle.filter(({ isMissed }) => isMissed).map(({ key }) => key),
@@ -30,7 +30,7 @@ test("Falco's own file asks for little in vain, and what is missed by it is told
 
 test("each part that is switched on is named, and none that is off", () => {
   const all = `
-    {watch_config_files: true, engine: {kind: gvisor}, load_plugins: [json], buffered_outputs: true,
+    {engine: {kind: gvisor}, load_plugins: [json], buffered_outputs: true,
      buffer_format_base64: yes, syslog_output: {enabled: true}, program_output: {enabled: true},
      grpc_output: {enabled: true}, grpc: {enabled: true},
      http_output: {enabled: true, echo: true, ca_path: /mine, url: "http://a"},
@@ -46,7 +46,7 @@ test("each part that is switched on is named, and none that is off", () => {
   assert.equal(keysOf("plugins: [{name: json}]"), ["plugins"]);
   assert.equal(keysOf("{plugins: [{name: json}], load_plugins: []}"), []);
   assert.equal(keysOf(all.replaceAll("enabled: true", "enabled: false").replace("[log, exit]", "[log]")), [
-    ...["watch_config_files", "engine", "load_plugins", "buffered_outputs", "buffer_format_base64", "log_syslog"],
+    ...["engine", "load_plugins", "buffered_outputs", "buffer_format_base64", "log_syslog"],
     ...["output_timeout", "syscall_event_timeouts", "base_syscalls", "falco_libs.thread_table_size"],
     "container_engines",
   ]);

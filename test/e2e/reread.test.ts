@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Files that change while the built product runs: rules, outputs and Falco's configuration are taken without
+// a start anew, a wrong file changes nothing, and each change is an alert.
+// Time limit: 300 s.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { until } from "../until.js";
+import { freePort } from "./free-port.js";
+import { AGENT, run, scratch, start, VEDETTE } from "./programs.js";
+
+const LIMIT_MS = 200_000;
+const rule = (name: string): string =>
+  `- {rule: ${name} opened, desc: d, condition: evt.type = openat and fd.name = /${name}, output: "%fd.name", priority: WARNING}\n`;
+
+interface Alert {
+  rule: string;
+  output: string;
+  priority: string;
+  output_fields: Record<string, unknown>;
+}
+
+const alertsIn = (path: string): Alert[] =>
+  (existsSync(path) ? readFileSync(path, "utf8") : "")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Alert);
+const rulesIn = (path: string): string[] => alertsIn(path).map((alert) => alert.rule);
+
+/** `words`: from the command on. */
+function host(folder: string, words: readonly string[]) {
+  const socket = `unix:${folder}/host.sock`;
+  const started = start([...VEDETTE, ...words], { cwd: folder, limitMs: LIMIT_MS });
+  let said = "";
+  started.child.stderr!.on("data", (bytes: Buffer) => (said += bytes));
+  const says = (what: string, times = 1): Promise<unknown> =>
+    until(what, () => said.split(what).length > times, { tell: () => said });
+  return {
+    says,
+    socket,
+    said: () => said,
+    hangUp: () => started.child.kill("SIGHUP"),
+    /** A workload that opens these. */
+    open: async (...names: string[]): Promise<void> => {
+      const script = names.map((name) => `cat /${name}`).join("; ");
+      const ended = await run([AGENT, "--host", socket, "--", "sh", "-c", `{ ${script}; } 2>/dev/null; true`]);
+      assert.is(ended.status, 0, ended.stderr);
+    },
+    ended: async (status: number): Promise<void> => assert.is((await started.ended).status, status, said),
+    end: async (): Promise<void> => {
+      started.child.kill("SIGTERM");
+      assert.is((await started.ended).status, 0, said);
+    },
+  };
+}
+
+test("serve --watch-config: rules and outputs change while it runs, a wrong file holds nothing up, and nothing is lost", async () => {
+  const folder = scratch();
+  const at = (name: string): string => join(folder, name);
+  const config = (...lines: string[]): void =>
+    writeFileSync(at("v.yaml"), ["falco_rules: [rules.yaml]", "watch_config: true", ...lines, ""].join("\n"));
+  const http = `127.0.0.1:${await freePort()}`;
+  writeFileSync(at("rules.yaml"), rule("one"));
+  config(`http: ${http}`, "alerts: alerts", "outputs: {siem: {type: file, path: siem}}");
+  const serving = host(folder, ["serve", "--config", "v.yaml", "--listen", `unix:${folder}/host.sock`]);
+  await serving.says("listening at");
+  await serving.open("one", "two");
+
+  writeFileSync(at("rules.yaml"), rule("two"));
+  await serving.says("read again: rules.yaml (1 policy)");
+  await serving.open("one", "two");
+
+  writeFileSync(at("rules.yaml"), "- rule: [\n");
+  await serving.says("rules.yaml changed and was not taken: what was before holds");
+  await serving.says("VEDETTE_FALCO_RULES");
+  config("outputs: {siem: {type: fax}}");
+  await serving.says("VEDETTE_CONFIG_VALUE");
+  await serving.open("two");
+
+  writeFileSync(at("rules.yaml"), rule("two") + rule("three"));
+  config(`http: ${http}`, "alerts: alerts", "outputs: {second: {type: file, path: second}}", "drain: 7");
+  await serving.says("taken at the next start: drain");
+  await until("the other output is there", async () =>
+    (await (await fetch(`http://${http}/api/v1/health`)).text()).includes('"name":"second"'),
+  );
+  await serving.open("two", "three");
+  await serving.end();
+
+  const [taken, refused] = ["taken", "refused"].map((what) => `Vedette internal: configuration ${what}`);
+  const rules = rulesIn(at("alerts"));
+  const raised = rules.filter((name) => name.endsWith("opened"));
+  assert.equal(
+    raised,
+    ["one", "two", "two", "two", "three"].map((name) => `${name} opened`),
+  );
+  assert.ok(rules.filter((name) => name === refused).length >= 2, rules.join());
+  assert.ok(rules.filter((name) => name === taken).length >= 2, rules.join());
+  const [first] = alertsIn(at("alerts")).filter((alert) => alert.rule === taken);
+  assert.equal([first?.priority, first?.output_fields.files], ["Notice", "rules.yaml"]);
+  assert.is(rulesIn(at("siem")).at(-1), taken, "the output that went is told why");
+  assert.equal(
+    rulesIn(at("second"))
+      .filter((name) => name.endsWith("opened"))
+      .slice(-2),
+    ["two opened", "three opened"],
+  );
+});
+
+test("serve takes changed files at SIGHUP, too, and reads none without one", async () => {
+  const folder = scratch();
+  const at = (name: string): string => join(folder, name);
+  writeFileSync(at("rules.yaml"), rule("one"));
+  const words = ["--http", `127.0.0.1:${await freePort()}`, "--alerts", "alerts", "--falco-rules", "rules.yaml"];
+  const serving = host(folder, ["serve", "--listen", `unix:${folder}/host.sock`, ...words]);
+  await serving.says("listening at");
+  writeFileSync(at("rules.yaml"), rule("two"));
+  await serving.open("one", "two");
+  await until("by the old rules", () => rulesIn(at("alerts")).length === 1);
+  serving.hangUp();
+  await serving.says("read again: rules.yaml");
+  await serving.open("one", "two");
+  await serving.end();
+  assert.equal(
+    rulesIn(at("alerts")).filter((name) => name.endsWith("opened")),
+    ["one opened", "two opened"],
+  );
+});
+
+test("falco: watch_config_files takes falco.yaml, its config_files and its rules_files; switched off it does not", async () => {
+  for (const isOn of [true, false]) {
+    const folder = scratch();
+    const at = (name: string): string => join(folder, name);
+    mkdirSync(at("config.d"));
+    writeFileSync(at("rules.yaml"), rule("one"));
+    const own = [
+      `watch_config_files: ${isOn}`,
+      "config_files: [config.d]",
+      `rules_files: [${at("rules.yaml")}, ${at("local.yaml")}]`,
+      `file_output: {enabled: true, filename: ${at("alerts")}}`,
+      "json_output: true",
+    ];
+    writeFileSync(at("falco.yaml"), `${own.join("\n")}\n`);
+    const loop = `until [ -e ${at("end")} ]; do cat /one /two 2>/dev/null; sleep 0.1; done`;
+    const watching = host(folder, ["falco", "-c", at("falco.yaml"), "--", "sh", "-c", loop]);
+    const seen = (name: string, times = 1): Promise<unknown> =>
+      until(`${name} in ${times}`, () => rulesIn(at("alerts")).filter((one) => one === name).length >= times, {
+        tell: watching.said,
+      });
+    await seen("one opened");
+    writeFileSync(at("local.yaml"), rule("two"));
+    if (isOn) await seen("two opened");
+    writeFileSync(at("config.d/more.yaml"), "priority: critical\n");
+    if (isOn) await watching.says(`read again: ${at("config.d")}`);
+    writeFileSync(at("config.d/more.yaml"), "priority: loud\n");
+    if (isOn) await watching.says("VEDETTE_FALCO_OPTION");
+    else await seen("one opened", rulesIn(at("alerts")).length + 20);
+    writeFileSync(at("end"), "");
+    await watching.ended(0);
+    assert.is(watching.said().includes("read again"), isOn);
+    assert.is(rulesIn(at("alerts")).includes("two opened"), isOn);
+    assert.not.match(watching.said(), "without meaning here: watch_config_files");
+  }
+});
+
+test.run();

@@ -10,7 +10,8 @@
 //   container.memory=256            "memory": 256 in the sidecar's container definition
 //   container.name=guard            what the sidecar's container is called
 //   container.environment.NAME=V    a variable of the sidecar; container.secrets.NAME=ARN: from a secret
-//   container.mountPoints.VOLUME=/P a volume of the task, read-only at /P in the sidecar
+//   container.mountPoints.VOLUME=/P a volume of the task at /P in the sidecar: read-only, unless a setting has
+//                                   the sidecar write there (evidence=/P/...)
 //   container.dependsOn.NAME=SUCCESS  what the container NAME must have come to before the sidecar starts
 //   KEY=                            what an earlier run was told of it is forgotten
 //
@@ -38,8 +39,12 @@ const SERVE: Record<string, Kind> = {
   "control-tcp": "text",
   "control-tokens": "text",
   console: "flag",
+  store: "text",
+  evidence: "text",
+  "evidence-capture": "text",
   alerts: "text",
   "alerts-detail": "flag",
+  repeats: "text",
   syslog: "text",
   "syslog-ca": "text",
   http: "text",
@@ -62,6 +67,8 @@ const AGENT: Record<string, Kind> = {
   strangers: "text",
   "start-timeout": "number",
   "on-start-timeout": "text",
+  "site-cache": "text",
+  "lost-report": "text",
   respond: "flag",
 };
 const CONTAINER: Record<string, Kind> = {
@@ -92,6 +99,8 @@ const LISTS: Record<
 };
 /** What each variable of an output begins with, as a setting. */
 const OUTPUT = "container.environment.VEDETTE_OUTPUTS_";
+/** Settings whose value is the path of what the sidecar makes. */
+const WRITTEN = new RegExp(`^(alerts|control|evidence|http|serials|store|${OUTPUT}\\w+_PATH)$`);
 const RESPOND = "container.environment.VEDETTE_RESPOND";
 const SECRET_RESPOND = "container.secrets.VEDETTE_RESPOND";
 const NAMED = new RegExp(`^container\\.(${Object.keys(LISTS).join("|")})\\.(.+)$`);
@@ -159,9 +168,15 @@ export class Settings {
     };
   }
 
-  /** Of the sidecar, beside Vedette's own. */
-  mountPoints(): ValueMap[] {
-    return this.#named("mountPoints");
+  /**
+   * Of the sidecar, beside Vedette's own. It can write to those in which something is that it makes;
+   * `written` are paths besides those of settings.
+   */
+  mountPoints(written: readonly string[]): ValueMap[] {
+    const paths = this.#all.flatMap(([key, value]) => (WRITTEN.test(key) ? [value.replace(/^unix:/, "")] : []));
+    const holds = (folder: string) => [...paths, ...written].some((path) => `${path}/`.startsWith(`${folder}/`));
+    const own = this.#named("mountPoints");
+    return own.map((one) => ({ ...one, readOnly: !holds(String(one.containerPath).replace(/\/$/, "")) }));
   }
 
   #named(list: string): ValueMap[] {

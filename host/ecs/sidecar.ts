@@ -54,7 +54,7 @@ export function sidecar(
     mountPoints: [
       { sourceVolume: SIDECAR_NAME, containerPath: VOLUME_PATH, readOnly: false },
       ...guarded.map(({ own }) => own.mountPoint(false)),
-      ...settings.mountPoints(),
+      ...settings.mountPoints(options.alertsTo),
     ],
     healthCheck: {
       command: ["CMD", HOST_COMMAND, "serve", "--check", ...(http === undefined ? [] : ["--http", http])],

@@ -4,17 +4,8 @@
 // The aspect of docs/cdk against aws-cdk-lib itself: what an app synthesizes with it is what `instrument`
 // makes of the templates that the app synthesizes without it, key for key. aws-cdk-lib has 180 MB, so it is
 // no dependency: the test installs it into a folder of its own, once.
-import { execFile, execFileSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { execFile } from "node:child_process";
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { test } from "uvu";
@@ -22,11 +13,12 @@ import * as assert from "uvu/assert";
 import { readImageConfigs } from "../../host/ecs/image-config.js";
 import { instrument } from "../../host/ecs/instrument.js";
 import { parseDocument } from "../../host/ecs/read.js";
+import { blocksOf } from "../pages.js";
+import { hasLibrary } from "./npm-library.js";
 import { scratch, VEDETTE } from "./programs.js";
 
 const PACKAGES = ["aws-cdk-lib@2.276.0", "constructs@10.8.1"];
 const KEPT = resolve("build/cdk");
-const INSTALL_MS_MAX = 120_000;
 const SYNTH_MS_MAX = 100_000;
 const folder = scratch();
 const bare = join(folder, "bare.json");
@@ -38,23 +30,6 @@ const PROPS = {
   set: { workers: "2", "container.cpu": "64" },
 };
 const GIVEN = { image: PROPS.image, logGroup: PROPS.logGroup, set: ["workers=2", "container.cpu=64"] };
-
-/** Why aws-cdk-lib cannot be had; null: it is there. */
-function missingLibrary(): string | null {
-  if (existsSync(KEPT)) return null;
-  const made = `${KEPT}.${process.pid}`;
-  mkdirSync(made, { recursive: true });
-  writeFileSync(join(made, "package.json"), '{"private": true, "type": "module"}');
-  const words = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", made, ...PACKAGES];
-  try {
-    execFileSync("npm", words, { stdio: "pipe", timeout: INSTALL_MS_MAX });
-  } catch {
-    rmSync(made, { recursive: true, force: true });
-    return "npm's registry, for aws-cdk-lib,";
-  }
-  renameSync(made, KEPT);
-  return null;
-}
 
 /** What the app synthesizes: templates by their names. */
 async function synthesized(name: string, props?: object): Promise<Map<string, Record<string, unknown>>> {
@@ -72,7 +47,7 @@ async function synthesized(name: string, props?: object): Promise<Map<string, Re
   return new Map(templates.map((path) => [path, JSON.parse(readFileSync(join(out, path), "utf8"))]));
 }
 
-const missing = missingLibrary();
+const missing = hasLibrary(KEPT, PACKAGES) ? null : "npm's registry, for aws-cdk-lib,";
 if (missing === null) {
   const plain = await synthesized("plain");
   const props = { ...PROPS, command: VEDETTE };
@@ -98,7 +73,10 @@ if (missing === null) {
     assert.match(String((failed as { stderr?: string }).stderr), /VEDETTE_IMAGE_CONFIG_NEEDED/);
   });
 
-  test("the aspect's types hold against the library's", async () => {
+  test("the aspect's types hold against the library's, and so does the line of docs/operations.md", async () => {
+    const [line] = blocksOf("operations.md").filter(({ language }) => language === "ts");
+    const lib = 'import { Aspects, type Stack } from "aws-cdk-lib";\nimport { Vedette } from "./vedette.js";';
+    writeFileSync(join(KEPT, "line.ts"), `${lib}\ndeclare const stack: Stack;\n${line!.text}`);
     const tsc = [
       "--ignoreConfig",
       "--strict",
@@ -111,7 +89,11 @@ if (missing === null) {
       "--types",
       "node",
     ];
-    const roots = ["--typeRoots", resolve("node_modules/@types"), join(KEPT, "vedette.ts")];
+    const roots = [
+      "--typeRoots",
+      resolve("node_modules/@types"),
+      ...["vedette.ts", "line.ts"].map((name) => join(KEPT, name)),
+    ];
     await promisify(execFile)(resolve("node_modules/.bin/tsc"), [...tsc, ...roots], { cwd: KEPT }).catch(
       ({ stdout }: { stdout: string }) => assert.unreachable(stdout),
     );

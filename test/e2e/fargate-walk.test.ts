@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs alone.
 //
-// docs/fargate.md and docs/operations.md, as a reader walks them: a task definition as
-// `describe-task-definition` prints it, `instrument` with the page's own words, then the task that came out
-// of it: its containers are started as ECS would start them, and the alert names them.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+// A task definition as `describe-task-definition` prints it, instrumented, then the task that came out of it:
+// its containers are started as ECS would start them, and the alert names them. operations-walk types what
+// the pages type.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -22,7 +22,7 @@ import {
   SIDECAR,
 } from "../lab/sidecar.js";
 import { missingForTasks, Task, until, within } from "../lab/task.js";
-import { ROOT, run, scratch, VEDETTE } from "./programs.js";
+import { run, scratch, VEDETTE } from "./programs.js";
 
 const missing = missingForTasks();
 const IMAGE = "registry.example/vedette:0.1.0";
@@ -81,51 +81,6 @@ test("-o writes the definition, and --undo gives back every byte", async () => {
   assert.is(status, 0, stderr);
   assert.match(stderr, /orders/, "who is watched");
   assert.is((await instrument(made, "--undo")).stdout, text);
-});
-
-for (const name of ["fargate.md", "operations.md"])
-  test(`each \`vedette instrument\` of ${name} does what it says`, () => walked(join(ROOT, "docs", name)));
-
-/** As `copilot svc package` prints one, but for what is not a task definition. */
-const TEMPLATE = `Resources:
-  TaskDefinition:
-    Type: AWS::ECS::TaskDefinition
-    Properties:
-      Family: !Sub '\${AWS::StackName}-orders'
-      ContainerDefinitions:
-        - Name: orders
-          Image: !Ref ContainerImage
-          EntryPoint: [/srv/workload]
-          LogConfiguration: {LogDriver: awslogs, Options: {awslogs-group: !Ref LogGroup}}
-`;
-
-async function walked(path: string): Promise<void> {
-  const page = readFileSync(path, "utf8");
-  const commands = [...page.matchAll(/^ {4}vedette (instrument .*)$/gm)].map(([, words]) => words!);
-  assert.ok(commands.length >= 3, commands.join("\n"));
-  const walk = scratch();
-  writeFileSync(join(walk, "orders.json"), text);
-  writeFileSync(join(walk, "containers.json"), JSON.stringify(ORDERS.taskDefinition.containerDefinitions));
-  cpSync(join(ROOT, "docs/ecs"), walk, { recursive: true });
-  writeFileSync(join(walk, "orders.yml"), TEMPLATE);
-  mkdirSync(join(walk, "copilot/orders/overrides"), { recursive: true });
-  for (const words of commands) {
-    const argv = words.replaceAll("REGISTRY", "registry.example").split(" ");
-    const { status, stdout, stderr } = await run([...VEDETTE, ...argv], { cwd: walk });
-    assert.is(status, 0, `${words}\n${stderr}`);
-    assert.is(stdout === "", !argv.includes("--dry-run"), words);
-  }
-  const made = JSON.parse(readFileSync(join(walk, "orders.vedette.json"), "utf8"));
-  assert.ok(!("taskDefinition" in made) && !("revision" in made), "it can be registered");
-  const sidecar = made.containerDefinitions.find((one: ContainerDefinition) => one.name === "vedette");
-  assert.is(sidecar.image, "registry.example/vedette:0.2.0", "and was upgraded");
-}
-
-test("what operations.md asks of AWS is a policy that parses", () => {
-  const [, json] = /```json\n(.*?)```/s.exec(readFileSync(join(ROOT, "docs/operations.md"), "utf8"))!;
-  const { Version, Statement } = JSON.parse(json!) as { Version: string; Statement: Record<string, unknown>[] };
-  assert.is(Version, "2012-10-17");
-  for (const one of Statement) assert.equal(Object.keys(one), ["Effect", "Action", "Resource"]);
 });
 
 if (missing === null) {

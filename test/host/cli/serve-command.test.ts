@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { METADATA_VARIABLE } from "../../../host/ecs/metadata.js";
+import { blocksOf } from "../../pages.js";
 import { until } from "../../until.js";
 
 const folder = mkdtempSync(join(tmpdir(), "serve-"));
@@ -93,6 +94,8 @@ test("P13: the log has time and level, as lines or as JSON, and health says what
     assert.is(level, "info");
     assert.not.match(message!, /^vedette: /);
   }
+  const [shown] = blocksOf("operations.md").filter(({ text }) => text.includes('"level"'));
+  assert.equal(Object.keys(said[1]!), Object.keys(JSON.parse(shown!.text)));
   const messages = said.map(({ message }) => message);
   assert.match(messages[0]!, /^version \S+ judges with \d+ policies from \/\S+$/);
   assert.is(messages[1], `listening at unix:${folder}/log.sock`);

@@ -327,6 +327,18 @@ test("P12: the sidecar gets volumes of the task and waits for who fills them, as
     assert.is(refusal(() => run({ containerDefinitions: [APP] }, { set: [wrong] })).code, "VEDETTE_SETTING_INVALID");
 });
 
+test("P12: the sidecar can write to a volume in which it is to make something, and to no other", () => {
+  const volume = (path: string) => `container.mountPoints.kept=${path}`;
+  const isReadOnly = (options: RunOptions): unknown =>
+    run({ containerDefinitions: [APP] }, options).sidecar.mountPoints.at(-1).readOnly;
+  const written = ["evidence=/kept/evidence", "store=/kept", "alerts=/kept/alerts.json", "serials=/kept/serials"];
+  for (const one of [...written, "container.environment.VEDETTE_OUTPUTS_FILE_PATH=/kept/a", "http=unix:/kept/h.sock"])
+    for (const path of ["/kept", "/kept/"]) assert.is(isReadOnly({ set: [volume(path), one] }), false, one);
+  assert.is(isReadOnly({ set: [volume("/kept")], alertsTo: ["/kept/alerts"] }), false);
+  for (const one of ["evidence=/keptness", "falco-rules=/kept/rules.yaml", "store=postgres://a@b/kept"])
+    assert.is(isReadOnly({ set: [volume("/kept"), one] }), true, one);
+});
+
 test("P12: another address of the sidecar's HTTP is known to the health check", () => {
   const { sidecar } = run({ containerDefinitions: [APP] }, { set: ["http=127.0.0.1:9999"] });
   assert.equal(sidecar.healthCheck.command.slice(-2), ["--http", "127.0.0.1:9999"]);

@@ -64,12 +64,12 @@ function upgraded(form: keyof typeof FORMS, edits: readonly Edit[], next: RunOpt
   return { name, original, text, remarks, definition: read(text) };
 }
 
-test("there are twenty kinds of edits and more", () => {
+test("P1: there are twenty kinds of edits and more", () => {
   assert.ok(EDITS.length >= 20);
 });
 
 for (const edit of EDITS) {
-  test(`an upgrade keeps ${edit.title}, and says so`, () => {
+  test(`P1: an upgrade keeps ${edit.title}, and says so`, () => {
     for (const form of Object.keys(FORMS)) {
       const { definition, remarks } = upgraded(form, [edit]);
       assert.ok(edit.holds(sidecarOf(definition), definition), `${form}: ${JSON.stringify(sidecarOf(definition))}`);

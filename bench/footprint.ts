@@ -4,20 +4,44 @@
 // size, 0.25 CPU and 512 MiB for all containers together: start-up delay, memory, CPU share, image sizes;
 // each beside the bar it has to meet; at last with evidence, outputs, a store and responses on, too. Needs
 // root and runc.
+// `npm run bench -- footprint --cpus 0.25,0.5,1,2 [--rounds N]`: how many events a second tasks of these
+// sizes bear, instead.
 import { CPU, type Delay, type Load, MEMORY_BYTES, measureFootprint, type Sizes } from "./measure/footprint.js";
+import { type Borne, FARGATE_MIB, measureSizing } from "./measure/sizing.js";
 
 const RATES = [1_000, 20_000];
 const ROUNDS = 7;
 const BARS = { availabilityMs: 50, securityMs: 1_500, agentMiB: 12, hostMiB: 100 };
 
-const given = process.argv.indexOf("--rounds");
-const measured = await measureFootprint(RATES, given < 0 ? ROUNDS : Number(process.argv[given + 1]));
+const cpus = given("--cpus");
+if (cpus !== null) {
+  const borne = await measureSizing(cpus.split(",").map(Number), Number(given("--rounds") ?? 1));
+  if (process.argv.includes("--json")) console.log(JSON.stringify(borne));
+  else for (const one of borne) console.log(borneRow(one));
+  process.exit(0);
+}
+const measured = await measureFootprint(RATES, Number(given("--rounds") ?? ROUNDS));
 const report = { task: { cpu: CPU, memoryBytes: MEMORY_BYTES }, ...measured, bars: BARS };
 if (process.argv.includes("--json")) console.log(JSON.stringify(report));
 else
   for (const row of [...delayRows(report.delay), ...report.loads.flatMap(loadRows), ...sizeRows(report.sizes)])
     print(row);
 process.exit(0);
+
+function given(option: string): string | null {
+  const at = process.argv.indexOf(option);
+  return at < 0 ? null : process.argv[at + 1]!;
+}
+
+function borneRow({ cpu, calls, most, tooMuch }: Borne): string {
+  const size = `${cpu} vCPU, ${FARGATE_MIB.get(cpu)} MiB, ${calls}`;
+  if (most === null) return `${size}: none of the rates; ${tooMuch?.rate} is too much`;
+  const of = (share: number) => `${(share * 100).toFixed(1)} %`;
+  const shares = `host ${of(most.hostCpu)}, agent ${of(most.agentCpu)}, workload ${of(most.workloadCpu)} of a CPU`;
+  const end = tooMuch === null ? "" : `; at ${tooMuch.rate.toLocaleString("en")} ${tooMuch.why}`;
+  const memory = `host ${most.hostMiB.toFixed(0)} MiB, agent ${most.agentMiB.toFixed(1)}, rings ${most.ringsMiB.toFixed(1)}`;
+  return `${size}: ${most.rate.toLocaleString("en")} events/s, ${shares}, ${memory}${end}`;
+}
 
 interface Row {
   readonly what: string;

@@ -11,7 +11,7 @@ import { VOLUME_PATH } from "../../host/ecs/layout.js";
 import type { ContainerOptions } from "../../test/lab/bundle.js";
 import { makeRootfs, type Rootfs } from "../../test/lab/rootfs.js";
 import { agentWords, fillVolume, isListening, metric, SIDECAR, startSidecar, volume } from "../../test/lab/sidecar.js";
-import { type Container, Task, within } from "../../test/lab/task.js";
+import { type Container, Task, type TaskLimits, within } from "../../test/lab/task.js";
 import { median } from "./median.js";
 import { ROOT } from "./programs.js";
 
@@ -19,7 +19,8 @@ export const CPU = 0.25;
 export const MEMORY_BYTES = 512 << 20;
 const MIB = 1 << 20;
 const RUN_MS_MAX = 60_000;
-const LOAD_S = 8;
+/** Of each load. */
+export const LOAD_S = 8;
 /** Left out at each end of a load. */
 const EDGE_MS = 1_500;
 const TICKS_A_SECOND = 100;
@@ -48,35 +49,46 @@ export interface Load {
   readonly hostMiB: number;
   /** Of these, pages of files: node's code, mostly, which the kernel can drop and read again. */
   readonly hostFilesMiB: number;
+  /** MiB that waited in the agent towards the end. */
+  readonly spoolMiB: number;
   /** Of one CPU. */
   readonly agentCpu: number;
   readonly hostCpu: number;
   readonly workloadCpu: number;
 }
 
+/** How the sidecar is started, and with which further words. */
+type More = Partial<ContainerOptions> & { readonly words?: readonly string[] };
+
 export type Sizes = Readonly<Record<"agent" | "root" | "layer" | "image", number>>;
 
 /** One after another in the same task, `rounds` of each start. */
-export async function measureFootprint(rates: readonly number[], rounds: number) {
-  const app = { name: "app", image: "registry.example/app:1", digest: "sha256:0a" };
-  const task = new Task([SIDECAR, app], "footprint", { cpu: CPU, memoryBytes: MEMORY_BYTES });
-  await task.open();
-  try {
-    fillVolume(task);
-    const programs = Object.fromEntries(["stamp", "paced"].map((name) => [`srv/${name}`, staticProgram(task, name)]));
-    const root = makeRootfs("distroless", join(task.folder, "root"), programs);
-    const lab = new Lab(task, root);
+export function measureFootprint(rates: readonly number[], rounds: number) {
+  return inLab({ cpu: CPU, memoryBytes: MEMORY_BYTES }, async (lab, task) => {
     const delay = await lab.delays(rounds);
     const loads: Load[] = [];
     for (const rate of rates) loads.push(await lab.load(rate));
     loads.push(await lab.load(Math.max(...rates), everything(task)));
     return { delay, loads, sizes: sizes() };
+  });
+}
+
+/** A task of this size, as long as `measure` takes. */
+export async function inLab<T>(limits: TaskLimits, measure: (lab: Lab, task: Task) => Promise<T>): Promise<T> {
+  const app = { name: "app", image: "registry.example/app:1", digest: "sha256:0a" };
+  const task = new Task([SIDECAR, app], "footprint", limits);
+  await task.open();
+  try {
+    fillVolume(task);
+    const programs = Object.fromEntries(["stamp", "paced"].map((name) => [`srv/${name}`, staticProgram(task, name)]));
+    const root = makeRootfs("distroless", join(task.folder, "root"), programs);
+    return await measure(new Lab(task, root), task);
   } finally {
     await task.close();
   }
 }
 
-class Lab {
+export class Lab {
   readonly #task: Task;
   readonly #root: Rootfs;
 
@@ -118,12 +130,13 @@ class Lab {
     return Number(last! - first!) / 1e6;
   }
 
-  async load(rate: number, more: Partial<ContainerOptions> & { words?: readonly string[] } = {}): Promise<Load> {
+  /** `calls`: of the workload, as paced.c knows them. */
+  async load(rate: number, more: More = {}, calls: "read" | "open" = "read"): Promise<Load> {
     const isEverythingOn = more.words !== undefined;
     const receiver = isEverythingOn ? startReceiver(this.#task) : null;
     const sidecar = startSidecar(this.#task, more);
     await isListening(sidecar);
-    const container = this.#start([...agentWords(), "/srv/paced", String(rate), String(LOAD_S)]);
+    const container = this.#start([...agentWords(), "/srv/paced", String(rate), String(LOAD_S), calls]);
     await sleep(EDGE_MS);
     const agent = container.pid();
     const host = sidecar.pid();
@@ -139,6 +152,7 @@ class Lab {
       hostMiB: resident(host, "VmRSS"),
       hostFilesMiB: resident(host, "RssFile"),
     };
+    const spoolMiB = metric(this.#task, "vedette_agent_spool_usage_bytes") / MIB;
     const { stdout, stderr } = await within(container.ended, RUN_MS_MAX, "the workload did not end");
     if (stdout === "") throw new Error(`the workload printed nothing: ${stderr}`);
     const lost = metric(this.#task, "vedette_lost_events_total", `"app"`);
@@ -147,7 +161,7 @@ class Lab {
     await stop(sidecar);
     receiver?.kill();
     const shares = { agentCpu: agentCpu!, hostCpu: hostCpu!, workloadCpu: workloadCpu! };
-    return { rate, isEverythingOn, events: Number(stdout), lost, ...memory, ...shares };
+    return { rate, isEverythingOn, events: Number(stdout), lost, spoolMiB, ...memory, ...shares };
   }
 
   #start(args: readonly string[]): Container {
@@ -173,7 +187,7 @@ function startReceiver(task: Task): ChildProcess {
 }
 
 /** What the sidecar is started with so that all of it is on. The workload's first open is a finding then. */
-function everything(task: Task): Partial<ContainerOptions> & { words: readonly string[] } {
+function everything(task: Task): More {
   const put = (name: string, text: string): string => {
     writeFileSync(join(task.volume, name), text);
     return `${VOLUME_PATH}/${name}`;

@@ -30,6 +30,7 @@ export { Memo } from "./state/memo";
 export { SelfCopies } from "./state/self-copies";
 export { Sequence } from "./state/sequence";
 export { keyOf, keyOfAddr, keys } from "./state/key";
+export { Dns } from "./dns/dns";
 export { HttpClient, HttpServer } from "./http/http";
 export { PostgreSql } from "./postgresql/postgresql";
 export { Redis } from "./redis/redis";

@@ -39,7 +39,7 @@ export abstract class Connections {
         return this.readBytes(changetype<AnyRead>(e));
       case EventId.sendto:
       case EventId.sendmsg:
-        return this.sent(e, changetype<AnySend>(e).data);
+        return this.sentMessage(changetype<AnySend>(e));
       case EventId.sendfile:
         return this.sentUnseen(e);
       case EventId.shutdown:
@@ -76,6 +76,13 @@ export abstract class Connections {
   private readMessage(e: AnyReceive): i32 {
     if (hasAny(e.flags, NOT_READ)) return 0;
     return e.res == 0 && e.size > 0 ? this.heardAll(e) : this.received(e, e.data);
+  }
+
+  /** TCP Fast Open: the call connects, and may send. */
+  private sentMessage(e: AnySend): i32 {
+    const isOpening = hasAny(e.flags, MsgFlag.MSG_FASTOPEN) && isStream(e.fd);
+    if (isOpening && (!e.failed || e.failedWith(Errno.EINPROGRESS))) this.connected(e);
+    return this.sent(e, e.data);
   }
 
   private readBytes(e: AnyRead): i32 {

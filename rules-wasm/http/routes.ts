@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Templates of paths, few however many paths there are: `/users/4711` is `/users/{id}`. Identifiers are known
-// by their form. A place in the tree where more than ten names follow is `{any}` from then on. Names are
-// learned from requests that succeeded only: what a scanner tries is no route. Each server has its own tree
-// and its own bounds. When servers together have more than there is room for, all are forgotten and learned
-// anew.
+// by their form. A place in the tree where more than so many names follow (ten unless it is said) is `{any}`
+// from then on. Names are learned from requests that succeeded only: what a scanner tries is no route. Each
+// server has its own tree and its own bounds. When servers together have more than there is room for, all are
+// forgotten and learned anew.
 import { mix, textHash } from "../string-set";
 
 /** Templates of a server, and names in all of them together. */
@@ -12,8 +12,6 @@ const NAMES_MAX: u64 = 250;
 /** Of all servers together. */
 const ALL_ROUTES_MAX: u32 = 800;
 const ALL_NAMES_MAX: u32 = 2000;
-/** Names that may follow one place. */
-const CHILDREN_MAX: u32 = 10;
 /** Bytes of a template. */
 const ROUTE_MAX: u32 = 128;
 /** A longer name is an identifier. */
@@ -40,6 +38,12 @@ export class Routes {
   /** The server, and where its path ended. */
   private server: u64 = 0;
   private last: u64 = 0;
+  private readonly childrenMax: u64;
+
+  /** `children`: names that may follow one place. */
+  constructor(children: u32 = 10) {
+    this.childrenMax = children;
+  }
 
   /** Before an event: forgets all templates where there is no room for more. Their numbers are over then. */
   makeRoom(): void {
@@ -114,7 +118,7 @@ export class Routes {
 
   private isWide(place: u64): bool {
     if (this.names >= ALL_NAMES_MAX || this.numberAt(mix(this.server, NAMES)) >= NAMES_MAX) return true;
-    return this.numberAt(place) >= CHILDREN_MAX;
+    return this.numberAt(place) >= this.childrenMax;
   }
 
   private learn(place: u64, name: u64): bool {

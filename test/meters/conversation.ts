@@ -68,6 +68,11 @@ export class Meter {
         short.add((way === ">>") !== isAsking ? "recvmmsg" : "sendmmsg", { ...bytes, res: 1 });
       else short.add((way === ">") !== isAsking ? "recvfrom" : "writev", bytes);
     }
+    return this.take(short, lost, agent);
+  }
+
+  /** Judges events as a batch. */
+  take(short: ShortEvents, lost = 0, agent = 0): this {
     const batch = openBatch(short.bytes());
     const { faults } = this.#runner.judge(
       Object.assign(batch, { lost: [lost], source: batch.source.map(() => agent) }),

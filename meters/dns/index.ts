@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lookups in DNS, as clients and servers see them, by OpenTelemetry's names. What a query is and which answer
+// belongs to it is Dns' to say (rules-wasm/dns/dns.ts).
+import { AnyTransfer, counter, Dns, Event, histogram, meter, param } from "vedette";
+
+const HAS_NAMES = param.bool("names");
+const CONNECTIONS = new Dns();
+const ASKED = histogram({
+  name: "dns.lookup.duration",
+  unit: "s",
+  doc: "time of queries to DNS servers, from the begin of the send to the return of the receive",
+  labels: [
+    "process.executable.name", "dns.question.name", "dns.question.type", "dns.response_code", "error.type", "network.transport",
+    "server.address", "server.port",
+  ],
+  bounds: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+  slots: 500,
+});
+const SERVED = histogram({
+  name: "dns.server.lookup.duration",
+  unit: "s",
+  doc: "time of queries that DNS servers answer, from the return of the receive to that of the send",
+  labels: [
+    "process.executable.name", "dns.question.name", "dns.question.type", "dns.response_code", "error.type", "network.transport",
+  ],
+  bounds: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+  slots: 500,
+});
+const UNSYNCED = counter({
+  name: "vedette.monitor.unsynced",
+  unit: "{request}",
+  doc: "queries and answers of which nothing is told, because bytes were lost, cut or not seen",
+  labels: ["process.executable.name"],
+});
+
+@meter({ name: "lookups" })
+export function saw(e: AnyTransfer): void {
+  const finished = CONNECTIONS.saw(e);
+  if (finished != 0 || CONNECTIONS.unsynced != 0) tell(e, finished);
+}
+
+function tell(e: Event, finished: i32): void {
+  const program = e.proc.exepath.basename;
+  for (let i = 0; i < finished; i++) {
+    const type = CONNECTIONS.type(i), code = CONNECTIONS.code(i), error = CONNECTIONS.isGood(i) ? "" : code;
+    const transport = CONNECTIONS.isOnTcp(i) ? "tcp" : "udp";
+    if (CONNECTIONS.isOfClient(i)) {
+      ASKED.label(program);
+      if (HAS_NAMES && CONNECTIONS.isNamed(i)) ASKED.label(CONNECTIONS.name(i));
+      else ASKED.label("_OTHER");
+      ASKED.label(type).label(code).label(error).label(transport).label(e.fd.sip).label(e.fd.sport).record(CONNECTIONS.seconds(i));
+    } else {
+      SERVED.label(program);
+      if (HAS_NAMES && CONNECTIONS.isNamed(i)) SERVED.label(CONNECTIONS.name(i));
+      else SERVED.label("_OTHER");
+      SERVED.label(type).label(code).label(error).label(transport).record(CONNECTIONS.seconds(i));
+    }
+  }
+  if (CONNECTIONS.unsynced == 0) return;
+  UNSYNCED.label(program).add(CONNECTIONS.unsynced);
+  CONNECTIONS.unsynced = 0;
+}

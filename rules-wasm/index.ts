@@ -31,6 +31,7 @@ export { SelfCopies } from "./state/self-copies";
 export { Sequence } from "./state/sequence";
 export { keyOf, keyOfAddr, keys } from "./state/key";
 export { Dns } from "./dns/dns";
+export { DnsQuery } from "./dns/dns-query";
 export { HttpClient, HttpServer } from "./http/http";
 export { PostgreSql } from "./postgresql/postgresql";
 export { Redis } from "./redis/redis";

@@ -43,7 +43,7 @@ export let id: u32 = 0;
 export const question: usize = memory.data(<i32>QUESTION_MAX + 1);
 /** Bytes of the question. */
 export let questionSize: u32 = 0;
-/** Bytes of the name in it. */
+/** Bytes of the name in it; of one that was cut, of its labels that were seen. */
 export let nameSize: u32 = 0;
 /** Whether the name has letters, digits, `-` and `_` alone. */
 export let isPlain: bool = false;
@@ -85,6 +85,7 @@ export function isHeader(at: usize, size: u32): bool {
 /** Where the name ends, beyond `size` if it was not all seen; 0: it is none. */
 function readName(at: usize, size: u32): u32 {
   let from = HEADER, to: u32 = 0;
+  nameSize = 0;
   isPlain = true;
   while (from < size) {
     const length: u32 = load<u8>(at + from);

@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// By port and address; names themselves are in the payload, which may be cut or not recorded.
-import { AnySend, CidrSet, Connect, Counter, Errno, minutes, param, Priority, ProgramSet, rule } from "vedette";
+// By port and address, and by names as far as they were kept: with the 80 bytes of `--snaplen` those of 63
+// bytes are whole, and of longer ones the begin is there.
+import {
+  AnySend, CidrSet, Connect, Counter, DnsQuery, Errno, EventId, FirstSeen, keys, minutes, note, param, Priority, ProgramSet, rule,
+  StringSet,
+} from "vedette";
 
 const RESOLVERS = new CidrSet(param.strings("resolvers"));
 const LIMIT = <u32>param.int("queries");
 const ALLOWED = new ProgramSet(param.strings("allow"));
 const QUERIES = new Counter(minutes(1));
+const DOMAINS = new StringSet(param.strings("domains"));
+const CARRIERS = new StringSet(param.strings("carriers"));
+const NAMES_LIMIT = <u32>param.int("names");
+const NAMES = new FirstSeen(minutes(5), 2048);
+const LONG_NAMES = new Counter(minutes(5));
+const QUERY = new DnsQuery();
+/** Bytes before the last two labels of a name that may carry data. */
+const LONG: u32 = 32;
 const DNS: u64 = 53;
 const DNS_TLS: u64 = 853;
 
@@ -34,4 +46,39 @@ export function dnsPastResolver(e: Connect): bool {
 export function dnsByTheHundred(e: AnySend): bool {
   if (e.failed || !e.fd.isInetSocket || e.fd.sport != DNS) return false;
   return QUERIES.hit(e, e.proc.key) == LIMIT && !ALLOWED.has(e.proc);
+}
+
+@rule({
+  name: "Suspicious name looked up",
+  desc: "A program asked for a name by which attacks report back, coins are mined or Tor is reached",
+  priority: Priority.Warning,
+  tags: ["T1071.004", "T1568", "TA0011"],
+  output: "A suspicious name is asked for | connection=%fd.name process=%proc.name exe=%proc.exepath " +
+    "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
+})
+export function suspiciousName(e: AnySend): bool {
+  if (!isQuery(e) || !QUERY.isBeneath(DOMAINS)) return false;
+  note(`name=${QUERY.name.toString()} type=${QUERY.type}`);
+  return true;
+}
+
+@rule({
+  name: "DNS names that carry data",
+  desc: "A process asked for many long names beneath one domain, each of them once: what a tunnel through DNS does",
+  priority: Priority.Warning,
+  tags: ["T1071.004", "T1572", "T1048", "TA0010"],
+  output: "Names carry data | connection=%fd.name process=%proc.name exe=%proc.exepath " +
+    "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
+})
+export function namesThatCarryData(e: AnySend): bool {
+  if (!isQuery(e) || (!QUERY.isCut && QUERY.domainAt < LONG) || QUERY.isBeneath(CARRIERS)) return false;
+  const domain = keys(e.proc.key, QUERY.isCut ? 0 : QUERY.domainKey);
+  if (!NAMES.isNew(e, keys(domain, QUERY.nameKey)) || LONG_NAMES.hit(e, domain) != NAMES_LIMIT) return false;
+  if (ALLOWED.has(e.proc)) return false;
+  note(QUERY.isCut ? `begin=${QUERY.name.toString()}` : `domain=${QUERY.name.slice(QUERY.domainAt).toString()}`);
+  return true;
+}
+
+function isQuery(e: AnySend): bool {
+  return !e.failed && e.fd.sport == DNS && e.fd.isInetSocket && QUERY.read(e.data, e.evt_type == EventId.sendmmsg ? i64.MAX_VALUE : e.res);
 }

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The name that a query asks for, for rules about what is sent. It is a query by its form, so a rule asks for
+// the port, too. Of a name that was not kept whole there is what was kept, from its begin.
+//
+//   const QUERY = new DnsQuery();
+//   ... return e.fd.sport == 53 && QUERY.read(e.data, e.res) && QUERY.isBeneath(DOMAINS);
+import { Str } from "../str";
+import { StringSet, textHash } from "../string-set";
+import { setSpan } from "../wire/frame";
+import { CUT_QUERY, NAME_MAX, nameSize, question, QUERY, readMessage, type } from "./message";
+import { typeText } from "./words";
+
+const DOT: u8 = 0x2e;
+
+/** One is made at the top of a file, and read for each event. */
+export class DnsQuery {
+  private readonly text: usize = heap.alloc(<usize>NAME_MAX + 8);
+  private readonly span: usize = heap.alloc(8);
+  private size: u32 = 0;
+  /** Whether the name goes on with what was not kept. */
+  isCut: bool = false;
+
+  /** Reads a datagram of `size` bytes, of which `data` were kept. False: it is no query. */
+  read(data: Str, size: i64): bool {
+    const kind = size > 0 ? readMessage(data.address, data.size, <u64>size) : 0;
+    if (kind != QUERY && kind != CUT_QUERY) return false;
+    this.isCut = kind == CUT_QUERY;
+    this.size = 0;
+    for (let from: u32 = 0; from < nameSize && load<u8>(question + from) != 0; ) {
+      const length: u32 = load<u8>(question + from);
+      if (this.size > 0) store<u8>(this.text + this.size++, DOT);
+      memory.copy(this.text + this.size, question + from + 1, length);
+      this.size += length;
+      from += length + 1;
+    }
+    return true;
+  }
+
+  /** As in `api.example.com`, in small letters; empty for the root. It is good until the next is read. */
+  get name(): Str {
+    return changetype<Str>(setSpan(this.span, this.text, this.size));
+  }
+
+  /** `AAAA`; of a name that is cut, empty. */
+  get type(): string {
+    return this.isCut ? "" : typeText(type);
+  }
+
+  /** Whether the name, or one that it stands beneath, is in the set. */
+  isBeneath(domains: StringSet): bool {
+    if (this.isCut) return false;
+    for (let from: u32 = 0; from < this.size; from++) {
+      const isBegin = from == 0 || load<u8>(this.text + from - 1) == DOT;
+      if (isBegin && domains.hasBytes(this.text + from, this.size - from)) return true;
+    }
+    return false;
+  }
+
+  /** Where its last two labels begin: `example.com` of `a.b.example.com`. */
+  get domainAt(): u32 {
+    let dots = 0, from = this.size;
+    while (from > 0 && (load<u8>(this.text + from - 1) != DOT || ++dots < 2)) from--;
+    return from;
+  }
+
+  /** Of the last two labels. */
+  get domainKey(): u64 {
+    const from = this.domainAt;
+    return textHash(this.text + from, this.size - from);
+  }
+
+  /** Of the whole name. */
+  get nameKey(): u64 {
+    return textHash(this.text, this.size);
+  }
+}

@@ -15,6 +15,10 @@ const QUEUE_COUNT_BATCHED = 10_000;
 const QUEUE_MIB = 64;
 const QUEUE_MIB_MAX = 4096;
 const MIB = 1 << 20;
+const FILE_MIB_MAX = 65_536;
+const FILES = 4;
+const FILES_MAX = 100;
+const STANDARD = new Set(["stdout", "stderr"]);
 const QUEUE_COUNT_MAX = 100_000;
 const EVERY_S = 60;
 const EVERY_S_MAX = 3600;
@@ -94,6 +98,14 @@ const File = z.strictObject({
     "of `emf`: that of the metrics (default: Vedette)",
   ),
   incidents: says(z.boolean().default(true), "of `ocsf` and `emf`: tell of incidents, too (default: true)"),
+  max_mib: says(
+    z.number().int().min(1).max(FILE_MIB_MAX).optional(),
+    "how large the file becomes, MiB; then it is renamed to PATH.1, and another one begins (default: it grows)",
+  ),
+  keep: says(
+    z.number().int().min(1).max(FILES_MAX).optional(),
+    "with `max_mib`: how many older files stay, PATH.1 the latest (default: 4)",
+  ),
   ...common,
 });
 const Http = z.strictObject({
@@ -194,6 +206,14 @@ export const OutputEntry = z
     path: ["queue_dir"],
     message: "`queue: disk` needs a folder here",
   })
+  .refine((entry) => entry.type !== "file" || entry.keep === undefined || entry.max_mib !== undefined, {
+    path: ["keep"],
+    message: "it means nothing without `max_mib`",
+  })
+  .refine((entry) => entry.type !== "file" || entry.max_mib === undefined || !STANDARD.has(entry.path), {
+    path: ["max_mib"],
+    message: "a standard stream has no size",
+  })
   .refine((entry) => entry.type !== "otlp" || !entry.metrics || entry.metrics_url !== undefined || isUsual(entry.url), {
     path: ["metrics_url"],
     message: "it is needed, because `url` has a path of its own",
@@ -220,7 +240,7 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
   };
   switch (entry.type) {
     case "file":
-      return { ...how, kind: "file", settings: entry.path, ...fileForm(entry) };
+      return { ...how, kind: "file", settings: entry.path, ...fileForm(entry), ...boundOf(entry) };
     case "http":
       return { ...how, kind: "http", settings: httpSettings(entry) };
     case "otlp": {
@@ -247,6 +267,10 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
 function diskOf(name: string, entry: Entry): Pick<NamedOutput, "disk"> {
   if (entry.type === "file" || entry.queue === "memory" || entry.queue_dir === undefined) return {};
   return { disk: { folder: join(entry.queue_dir, name), bytes: entry.queue_mib * MIB } };
+}
+
+function boundOf({ max_mib: mib, keep = FILES }: z.infer<typeof File>) {
+  return mib === undefined ? {} : { bound: { bytes: mib * MIB, keep } };
 }
 
 function fileForm({ format, ocsf_version: version, namespace, incidents: hasIncidents }: z.infer<typeof File>) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Carries alerts as lines to a file, stdout or stderr: two rows of registry.ts. A line that was cut off by a
 // full disk or a pipe without room goes on where it stopped, so that lines stay whole. SIGHUP opens a file's
-// name again: after logrotate has renamed the old one, the next line stands in the new one.
+// name again: after logrotate has renamed the old one, the next line stands in the new one. A file that has a
+// bound is renamed by ourselves (rotation.ts), between two lines.
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import type { Carrier, Sent } from "./output.js";
 import { clearProgress } from "./progress.js";
+import { type FileBound, rotate } from "./rotation.js";
 import { Stream } from "./stream.js";
 
 const UNWRITABLE: ErrorCode = "VEDETTE_SINK_UNWRITABLE";
@@ -18,15 +20,19 @@ export const isStandard = (target: string): boolean => STANDARD[target] !== unde
 export class LineCarrier implements Carrier {
   readonly #target: string;
   readonly #fd: number | null;
+  readonly #bound: FileBound | null;
   #stream: Stream | null = null;
+  /** Of the file, bytes. */
+  #size = 0;
   /** Bytes of the first line that are written already. */
   #begun = 0;
   #isWriting = false;
   #isToReopen = false;
 
-  /** `stdout`, `stderr`, or a file's path. */
-  constructor(target: string) {
+  /** `stdout`, `stderr`, or a file's path. `bound`: of a plain file; null: it grows. */
+  constructor(target: string, bound: FileBound | null = null) {
     this.#target = target;
+    this.#bound = bound;
     this.#fd = STANDARD[target] ?? null;
   }
 
@@ -77,11 +83,14 @@ export class LineCarrier implements Carrier {
       return taken;
     };
     try {
+      if (this.#stream === null) this.#open();
+      if (this.#isFull(bytes.length)) this.#rotate();
       const stream = this.#stream ?? this.#open();
       while (at < bytes.length) {
         const count = await stream.write(bytes.subarray(at, pieceEnd(at, settle(), ends, stream.chunk)));
         if (count === 0) return { outcome: "busy", taken: settle() };
         at += count;
+        this.#size += count;
       }
     } catch (error) {
       return this.#failed(error, settle());
@@ -104,7 +113,26 @@ export class LineCarrier implements Carrier {
 
   #open(): Stream {
     this.#stream = this.#fd === null ? Stream.file(this.#target) : Stream.standard(this.#fd);
+    this.#size = this.#stream.size ?? 0;
     return this.#stream;
+  }
+
+  /** Whether these bytes belong into the next file. A line that was begun ends where it began. */
+  #isFull(bytes: number): boolean {
+    if (this.#bound === null || this.#begun > 0 || (this.#stream?.size ?? null) === null) return false;
+    return this.#size > 0 && this.#size + bytes > this.#bound.bytes;
+  }
+
+  /** Where that cannot be, it is told, and as much again goes into the same file: no alert is dropped. */
+  #rotate(): void {
+    try {
+      rotate(this.#target, this.#bound?.keep ?? 1);
+    } catch (error) {
+      this.#size = 0;
+      throw error;
+    }
+    this.#stream?.close();
+    this.#stream = null;
   }
 
   #reopen(): void {

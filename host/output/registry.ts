@@ -16,6 +16,7 @@ import type { OcsfVersion } from "./ocsf.js";
 import type { OtlpSettings } from "./otlp.js";
 import type { Carrier } from "./output.js";
 import { OutputQueue, type QueueLimits, type QueueOptions, STUCK_MS } from "./queue.js";
+import type { FileBound } from "./rotation.js";
 import type { S3Settings } from "./s3.js";
 import { syslogText } from "./syslog-text.js";
 import type { SyslogSettings } from "./syslog-url.js";
@@ -42,7 +43,7 @@ export type NamedOutput = {
   /** The folder where alerts wait, and the most bytes that they take there; undefined: in memory. */
   readonly disk?: { readonly folder: string; readonly bytes: number };
 } & (
-  | { readonly kind: "file"; readonly settings: string; readonly lines?: SchemaLines }
+  | { readonly kind: "file"; readonly settings: string; readonly lines?: SchemaLines; readonly bound?: FileBound }
   | { readonly kind: "http"; readonly settings: HttpSettings }
   | { readonly kind: "syslog"; readonly settings: SyslogSettings }
   | {
@@ -286,7 +287,9 @@ function namedPlan(named: NamedOutput, { form: _, ...common }: Manner): Promise<
   switch (named.kind) {
     case "file": {
       const row = isStandard(named.settings) ? TERMINAL : FILE;
-      return planOf(inForm(row, named.lines), named.settings, manner, named);
+      const { bound: most = null } = named;
+      const carrier = (target: string): Carrier => new LineCarrier(target, most);
+      return planOf({ ...inForm(row, named.lines), carrier }, named.settings, manner, named);
     }
     case "http":
       return planOf(RECEIVER, named.settings, manner, named);

@@ -28,11 +28,14 @@ export class Stream {
   readonly #isOurs: boolean;
   /** Whole lines up to so many bytes are to be written at once. */
   readonly chunk: number;
+  /** Of a plain file by its path: its bytes when it was opened. Null: it is no such file. */
+  readonly size: number | null;
 
-  private constructor(fd: number, way: Way, isOurs: boolean, isPipe: boolean) {
+  private constructor(fd: number, way: Way, isOurs: boolean, isPipe: boolean, size: number | null = null) {
     this.#fd = fd;
     this.#way = way;
     this.#isOurs = isOurs;
+    this.size = size;
     this.chunk = isPipe || way === "shared" ? PIPE_BUF : CHUNK;
   }
 
@@ -49,7 +52,8 @@ export class Stream {
   static file(path: string): Stream {
     const fd = openSync(path, O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_WRONLY, OWNER_ONLY);
     const status = fstatSync(fd);
-    return new Stream(fd, status.isFile() ? "file" : "own", true, isPipe(status));
+    if (status.isFile()) return new Stream(fd, "file", true, false, status.size);
+    return new Stream(fd, "own", true, isPipe(status));
   }
 
   /** Gives how many bytes were taken; 0: none now. Throws the system's error. */

@@ -60,6 +60,14 @@ test("the file says what options are, and which outputs there are", () => {
   );
 });
 
+test("a file's bound is in MiB, and older files stay", () => {
+  const bounds = ["max_mib: 2", "max_mib: 1, keep: 9", "format: text"].map((more) => {
+    const [output] = read(`outputs:\n  a: {type: file, path: x, ${more}}\n`).outputs;
+    return output?.kind === "file" ? output.bound : null;
+  });
+  assert.equal(bounds, [{ bytes: 2 << 20, keep: 4 }, { bytes: 1 << 20, keep: 9 }, undefined]);
+});
+
 test("an empty file and a missing one say nothing", () => {
   for (const text of ["", "# nothing\n", null]) assert.equal([...read(text).options], []);
 });
@@ -102,6 +110,18 @@ const MISTAKES: readonly (readonly [title: string, text: string, code: string, s
     "outputs:\n  a: {type: otlp, url: http://x, queue: disk}\n",
     "VEDETTE_CONFIG_VALUE",
     ["vedette.yaml:2:3:", "outputs.a.queue_dir: `queue: disk` needs a folder here"],
+  ],
+  [
+    "older files of one that grows",
+    "outputs:\n  a: {type: file, path: x, keep: 2}\n",
+    "VEDETTE_CONFIG_VALUE",
+    ["vedette.yaml:2:28:", "outputs.a.keep: it means nothing without `max_mib`"],
+  ],
+  [
+    "a bound of a stream",
+    "outputs:\n  a: {type: file, path: stdout, max_mib: 2}\n",
+    "VEDETTE_CONFIG_VALUE",
+    ["vedette.yaml:2:33:", "outputs.a.max_mib: a standard stream has no size"],
   ],
   [
     "a service of AWS without its region",

@@ -5,8 +5,10 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   closeSync,
   constants,
+  mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   renameSync,
@@ -46,6 +48,82 @@ test("a file is appended to, is its owner's alone, and its name is opened again 
   assert.is(readFileSync(`${path}.1`, "utf8"), "one\nzwei é\nthree\n");
   assert.is(readFileSync(path, "utf8"), "four\n");
   assert.is(statSync(path).mode & 0o777, 0o600);
+});
+
+const numbers = (path: string): number[] =>
+  readFileSync(path, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => Number.parseInt(line, 10));
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+test("a file that has a bound is never larger, so many older ones stay, and no line is missing between them", async () => {
+  const folder = mkdtempSync(join(scratch, "bound-"));
+  const path = join(folder, "alerts");
+  const bound = { bytes: 1000, keep: 3 };
+  const carriers = [new LineCarrier(path, bound), new LineCarrier(path, bound)]; // the second as after a restart
+  for (const [nth, carrier] of carriers.entries()) {
+    carrier.start();
+    const from = nth * 55;
+    for (let i = from; i < from + 55; i += 5)
+      await sent(carrier, ...range(i, i + 5).map((one) => `${one} ${"x".repeat(one % 7)} ${"y".repeat(30)}`));
+    carrier.close();
+  }
+  assert.equal(readdirSync(folder).sort(), ["alerts", "alerts.1", "alerts.2", "alerts.3"]);
+  const files = ["alerts.3", "alerts.2", "alerts.1", "alerts"].map((name) => join(folder, name));
+  for (const file of files) assert.ok(statSync(file).size <= 1000 && (statSync(file).mode & 0o777) === 0o600, file);
+  const all = files.flatMap(numbers);
+  assert.equal(all, range(all[0]!, 110));
+  assert.ok(all.length > 55, String(all.length));
+});
+
+test("a line that is longer than the bound has a file of its own, and an empty one is not put away", async () => {
+  const folder = mkdtempSync(join(scratch, "long-"));
+  const path = join(folder, "alerts");
+  const carrier = new LineCarrier(path, { bytes: 10, keep: 9 });
+  carrier.start();
+  for (const line of ["a".repeat(50), "b", "c".repeat(50)]) await sent(carrier, line);
+  carrier.close();
+  assert.equal(
+    ["alerts.2", "alerts.1", "alerts"].map((name) => readFileSync(join(folder, name), "utf8")[0]),
+    ["a", "b", "c"],
+  );
+});
+
+test("a file that cannot be put away is told of, and takes on what comes", async () => {
+  const folder = mkdtempSync(join(scratch, "stuck-"));
+  const path = join(folder, "alerts");
+  mkdirSync(join(`${path}.1`, "in the way"), { recursive: true });
+  const carrier = new LineCarrier(path, { bytes: 10, keep: 1 });
+  carrier.start();
+  await sent(carrier, "eight ch");
+  const full = await sent(carrier, "two");
+  assert.is(full.outcome, "again");
+  assert.match(String((full as { error?: Error }).error?.message), path);
+  assert.equal(await sent(carrier, "two"), { outcome: "done" });
+  carrier.close();
+  assert.is(readFileSync(path, "utf8"), "eight ch\ntwo\n");
+});
+
+test("a file that somebody removed is made anew when it would be full; a pipe has no bound", async () => {
+  const folder = mkdtempSync(join(scratch, "removed-"));
+  const path = join(folder, "alerts");
+  const carrier = new LineCarrier(path, { bytes: 10, keep: 1 });
+  carrier.start();
+  await sent(carrier, "eight ch");
+  rmSync(path);
+  assert.equal(await sent(carrier, "two"), { outcome: "done" });
+  carrier.close();
+  assert.is(readFileSync(path, "utf8"), "two\n");
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const reader = openSync(pipe, O_RDWR | O_NONBLOCK);
+  const piped = new LineCarrier(pipe, { bytes: 10, keep: 1 });
+  piped.start();
+  for (const line of ["eight ch", "two"]) assert.equal(await sent(piped, line), { outcome: "done" });
+  piped.close();
+  closeSync(reader);
+  assert.ok(statSync(pipe).isFIFO());
 });
 
 test("a file that cannot be opened again is told of, and the old one holds", async () => {

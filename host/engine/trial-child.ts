@@ -39,9 +39,12 @@ async function take(message: ToTrial): Promise<void> {
   if (result !== undefined) end.say({ kind: "result", result: withoutFindings(result) });
 }
 
-/** A case is judged by what its alerts say; what they are about would fill the frame three times as fast. */
+/**
+ * A case is judged by what its alerts say. What they are about would fill the frame three times as fast, and
+ * how they repeat one another is the engine's alone.
+ */
 function withoutFindings({ alerts, ...rest }: TrialResult): TrialResult {
-  return { ...rest, alerts: alerts.map(({ finding: _, ...alert }) => alert) };
+  return { ...rest, alerts: alerts.map(({ finding: _, grouping: __, ...alert }) => alert) };
 }
 
 async function compile(examined: Examined): Promise<string | null> {

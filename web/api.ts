@@ -36,11 +36,31 @@ export async function openAnswer(path: string, signal?: AbortSignal): Promise<Re
   throw new Refused(`${title} ${hint}`.trim());
 }
 
-/** Tells the API what somebody decided. Throws Refused. */
-export async function tell(path: string, body: object): Promise<void> {
+/** Tells the API what somebody decided; its answer where it has one. Throws Refused. */
+export async function tell<T = null>(path: string, body: object): Promise<T> {
   const headers = { authorization: `Bearer ${keyOf()}`, "content-type": "application/json" };
   const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
   if (!answer.ok) throw new Refused(((await answer.json()) as { title: string }).title);
+  return (answer.status === 204 ? null : await answer.json()) as T;
+}
+
+/** What an act answers; `busy` is the one that is under way. One at a time. */
+export function useAct<T>(path: string) {
+  const busy = useSignal<string | null>(null);
+  const said = useSignal<{ readonly of: string; readonly value: T | null; readonly problem: string | null } | null>(
+    null,
+  );
+  const act = async (of: string, body: object): Promise<void> => {
+    busy.value = of;
+    try {
+      said.value = { of, value: await tell<T>(path, body), problem: null };
+    } catch (error) {
+      const problem = error instanceof Refused ? error.message : "Vedette does not answer.";
+      said.value = { of, value: null, problem };
+    }
+    busy.value = null;
+  };
+  return { busy, said, act };
 }
 
 /** A query of those that are not empty, with its question mark. */

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette outputs test NAME`: opens one output as `run` and `serve` would, sends an alert of source
 // `internal` with its real code, and says what the receiver made of it.
-import { hostname } from "node:os";
 import { readConfiguration } from "../config/config.js";
 import { VedetteError } from "../errors.js";
-import type { Alert } from "../output/alert.js";
 import { outputsOf } from "../output/registry.js";
+import { testAlert } from "../output/test-alert.js";
 import { CONFIG_VARIABLE } from "./configured.js";
 import { print } from "./print.js";
-
-const MS_NS = 1_000_000n;
 
 /**
  * Gives 0 when it was taken. Throws VEDETTE_OUTPUT_UNKNOWN, or VEDETTE_OUTPUT_UNDELIVERED with the reason.
@@ -39,17 +36,4 @@ export async function testOutput(name: string, config: string | undefined): Prom
   }
   print([`${name} took the alert after ${ms} ms`]);
   return 0;
-}
-
-function testAlert(): Alert {
-  return {
-    rule: "Test of an output",
-    priority: "Notice",
-    tags: [],
-    source: "internal",
-    time: BigInt(Date.now()) * MS_NS,
-    output: "This alert tests an output; nothing happened",
-    outputFields: [["evt.type", "test"]],
-    hostname: hostname(),
-  };
 }

@@ -4,9 +4,10 @@
 import * as z from "zod";
 import type { Decision, Store } from "../store/store.js";
 import { Problem } from "./problem.js";
-import { type Answer, found } from "./routes.js";
+import { type Answer, found, type Shown } from "./routes.js";
 import type { Sessions } from "./sessions.js";
-import { ownerOf, type Viewer } from "./viewer.js";
+import { OutputTried, PolicyTried } from "./shapes.js";
+import { ownerOf, sees, type Viewer } from "./viewer.js";
 
 /** Who acts, and with what. */
 export interface Acting {
@@ -18,6 +19,7 @@ export interface Acting {
   /** Of `Authorization`. */
   readonly token: string | null;
   readonly store: Store;
+  readonly shown: Pick<Shown, "tryOutput" | "tryPolicy">;
   /** What `{braces}` in the path stand for. */
   readonly parts: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
@@ -32,9 +34,11 @@ export interface Act {
   readonly door: "socket" | "tcp" | "any";
   /**
    * Who may do it. `strangers`: the act itself finds out who they are. `anybody`: also who may only look.
-   * `actors`: who may change something of what is his.
+   * `actors`: who may change something of what is his. `operator`: who may change something of all.
    */
-  readonly for: "strangers" | "anybody" | "actors";
+  readonly for: "strangers" | "anybody" | "actors" | "operator";
+  /** It may take longer than an answer does. */
+  readonly isSlow?: true;
   /** Null: it takes no body. */
   readonly body: z.ZodObject | null;
   /** Null: an empty answer. */
@@ -48,6 +52,9 @@ const NOTE_MAX = 2_000;
 const NOTE_BYTES_MAX = 2 << 10;
 /** Control characters but for the end of a line and the tabulator, and marks of direction. */
 const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const NAME_MAX = 4_096;
+/** Longest that a test of an output is waited for. */
+const OUTPUT_MS = 4_000;
 const seconds = z.int().describe("for so long it holds");
 
 /** All of them. */
@@ -116,6 +123,40 @@ export const ACTS: readonly Act[] = [
       return { status: 204, type: "text/plain", body: "" };
     },
   },
+  {
+    method: "POST",
+    path: "/api/v1/outputs/test",
+    summary: "Sends an alert that says it is a test to one output, behind all that wait there.",
+    door: "any",
+    for: "operator",
+    isSlow: true,
+    body: z.strictObject({ name: z.string().min(1).max(NAME_MAX) }),
+    answer: OutputTried,
+    of: async ({ shown, body: { name } }) => {
+      const tried = await shown.tryOutput(name as string, OUTPUT_MS);
+      if (tried === null) throw new Problem(404, "There is no such output, or it cannot be tested.");
+      return found(JSON.stringify(tried));
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/policies/test",
+    summary: "Shows a policy what just happened, from a new state and in a process of its own, and says its alerts.",
+    door: "any",
+    for: "actors",
+    isSlow: true,
+    body: z.strictObject({
+      tenant: z.string().max(NAME_MAX).default("").describe("empty: the operator's own"),
+      policy: z.string().min(1).max(NAME_MAX),
+    }),
+    answer: PolicyTried,
+    of: async ({ shown, viewer, body: { tenant, policy } }) => {
+      const isSeen = sees(viewer!, tenant as string);
+      const tried = isSeen ? await shown.tryPolicy(tenant as string, policy as string) : null;
+      if (tried === null) throw new Problem(404, "There is no such policy, or nothing of it runs.");
+      return found(JSON.stringify(tried));
+    },
+  },
 ];
 
 /** Without what moves a terminal's cursor or turns a line: six bytes of JSON each. Throws a Problem. */
@@ -127,5 +168,6 @@ function noteOf(text: string): string {
 
 /** Whether who is known may do it. */
 export function mayDo(act: Act, viewer: Viewer): boolean {
+  if (act.for === "operator" && viewer.kind !== "operator") return false;
   return act.for === "anybody" || viewer.mayAct;
 }

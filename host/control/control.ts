@@ -28,11 +28,13 @@ import { type IncidentView, ToldIncidents } from "./incidents.js";
 import { type Page, readPages } from "./pages.js";
 import { Problem } from "./problem.js";
 import { Processes } from "./processes.js";
+import { Recent } from "./recent.js";
 import type { Shown } from "./routes.js";
 import { makeDoor } from "./server.js";
 import { Sessions } from "./sessions.js";
 import { tenantRow } from "./tenants.js";
 import { type Holder, Tokens, tokenOf } from "./tokens.js";
+import { PolicyTrials } from "./trial.js";
 import { ONLOOKER, OPERATOR, type Viewer } from "./viewer.js";
 
 export { askControl } from "./client.js";
@@ -60,6 +62,10 @@ export const CONSOLE_ADDRESS = "127.0.0.1:7411";
 export interface ControlSources extends Pick<Shown, "health" | "metrics" | "policies" | "sensors" | "from"> {
   /** The folder of evidence; left out, or null: none is kept. */
   readonly evidence?: () => string | null;
+  /** Left out: there is no output that could be tested. */
+  readonly tryOutput?: Shown["tryOutput"];
+  /** Left out: there is no policy that could be tested. */
+  readonly tryPolicy?: Asked["tryPolicy"];
   /** What policies measure; left out: nothing is measured. */
   readonly measures?: () => Measures;
   /** Those that are open. */
@@ -88,6 +94,7 @@ export class Control {
   readonly #streams = new EventStreams(this.#found, this.#conditions);
   readonly #processes = new Processes(this.#found);
   readonly #connections = new Connections();
+  readonly #recent = new Recent();
   readonly #sessions = new Sessions();
   readonly #requests: Requests;
   readonly #looks: NodeJS.Timeout;
@@ -133,12 +140,15 @@ export class Control {
     this.#incidents = sources.incidents;
     this.#requests = new Requests(sources.measures ?? (() => ({ present: [], scopes: [] })));
     this.#looks = setInterval(() => this.#requests.look(), (STEP_S * 1_000) / 2).unref();
+    const trials = new PolicyTrials(sources.tryPolicy ?? (() => null), this.#recent);
     this.#shown = {
       ...sources,
       store,
       history: new History(this.#conditions),
       processes: this.#processes,
       requests: this.#requests,
+      tryOutput: sources.tryOutput ?? (() => null),
+      tryPolicy: (tenant, policy) => trials.try(tenant, policy),
       evidence: new EvidenceFiles(sources.evidence ?? (() => null)),
       connections: new ConnectionPages(this.#connections, this.#found, this.#conditions),
       syncIncidents: () => this.#syncIncidents(),
@@ -175,6 +185,7 @@ export class Control {
   onBatch(batch: Batch): void {
     this.#processes.add(batch);
     this.#connections.add(batch);
+    this.#recent.add(batch);
     this.#streams.add(batch);
   }
 

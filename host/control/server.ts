@@ -27,6 +27,8 @@ import { shareOf, type Viewer } from "./viewer.js";
 const VISITORS = { most: 32, ms: 5_000 };
 /** With a condition, which may have to be compiled first, on a machine that has much to do. */
 const CONDITION_MS = 30_000;
+/** Of an act that tries something. */
+const SLOW_MS = 30_000;
 const HTTP = {
   maxHeaderSize: 8 << 10,
   headersTimeout: 4_000,
@@ -94,6 +96,7 @@ async function answer(
   // Whoever is nobody yet takes nothing of the operator's share: to look at a ticket costs next to nothing.
   if (viewer !== null && !rest.take(performance.now() * NS_PER_MS, shareOf(viewer)))
     throw new Problem(429, "That is asked too often. Wait a second.");
+  if (act?.act.isSlow === true) visitors.extend(request.socket, SLOW_MS);
   if (act !== null) return send(response, await carryOut(act, viewer, options, request));
   const { route, query } = routeOf(request, url);
   if (!mayAsk(route, viewer!)) throw new Problem(403, "Only the operator may ask for this.");
@@ -155,7 +158,7 @@ async function carryOut(
   if (viewer !== null && !mayDo(act, viewer)) throw new Problem(403, "Who asks may not do this.");
   const token = tokenOf(request.headers.authorization) ?? null;
   const body = act.body === null ? {} : checked(act.body, await bodyOf(request));
-  return act.of({ sessions, consoleAt: consoleAt(), viewer, token, body, parts, store: shown.store });
+  return act.of({ sessions, consoleAt: consoleAt(), viewer, token, body, parts, store: shown.store, shown });
 }
 
 /** JSON of a few KiB. */

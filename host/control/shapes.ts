@@ -142,6 +142,25 @@ export const OutputRow = z.looseObject({
   dropped: counts,
   lastError: z.strictObject({ code: z.string(), message: z.string(), at: z.string() }).nullable(),
 });
+/** What became of a test of an output. */
+export const OutputTried = z.strictObject({
+  end: z
+    .enum(["taken", "refused", "gone", "full", "closed", "waiting"])
+    .describe("waiting: nothing became of it so far; it is sent when its turn comes"),
+  ms: z.int(),
+  error: z.string().nullable().describe("the output's newest error"),
+});
+/** What a policy said to what just happened. */
+export const PolicyTried = z.strictObject({
+  events: z.int().describe("that it was shown: the newest, at most 4 MiB of them"),
+  from: time.nullable(),
+  to: time.nullable(),
+  fault: z.string().nullable().describe("why it failed; null: it did not"),
+  rules: z.array(z.strictObject({ rule: z.string(), priority: z.string(), count: z.int() })),
+  samples: z
+    .array(z.strictObject({ time, rule: z.string(), priority: z.string(), output: z.string() }))
+    .describe("its first alerts"),
+});
 /** A container that an agent watches, and what came of it. */
 export const SensorRow = z.strictObject({
   name: z.string(),
@@ -289,6 +308,10 @@ export type AuditRow = z.infer<typeof AuditRow>;
 export type Overview = z.infer<typeof Overview>;
 /** What the schema of this name describes. */
 export type OutputRow = z.infer<typeof OutputRow>;
+/** What the schema of this name describes. */
+export type OutputTried = z.infer<typeof OutputTried>;
+/** What the schema of this name describes. */
+export type PolicyTried = z.infer<typeof PolicyTried>;
 /** What the schema of this name describes. */
 export type SensorRow = z.infer<typeof SensorRow>;
 /** What the schema of this name describes. */

@@ -61,6 +61,14 @@ export const STUCK_MS = 1500;
 /** A receiver may ask for a pause, but not for ever. */
 const AFTER_MS_MAX = 3_600_000;
 
+/** What became of an alert that was sent to try an output; `waiting`: nothing, so far. */
+export interface Tried {
+  readonly end: "taken" | "refused" | "gone" | "full" | "closed" | "waiting";
+  readonly ms: number;
+  /** The output's newest error; null: there was none. */
+  readonly error: string | null;
+}
+
 interface Waiting {
   readonly line: string;
   readonly bytes: number;
@@ -68,6 +76,8 @@ interface Waiting {
   readonly since: number;
   /** Where it ends on the disk; null: it is in memory alone. */
   readonly end: Place | null;
+  /** Somebody wants to know what becomes of it. */
+  readonly onEnd?: (end: Tried["end"]) => void;
 }
 
 /** The one class that is an Output. */
@@ -130,6 +140,31 @@ export class OutputQueue implements Output {
     else this.#dropped.full++;
   }
 
+  /**
+   * Sends an alert behind all that wait, to see what becomes of it; resolves after `ms` at the latest. It is
+   * in memory alone: the next process does not send it again.
+   */
+  try(alert: Alert, ms: number): Promise<Tried> {
+    const since = performance.now();
+    return new Promise<Tried["end"]>((resolve) => {
+      if (this.#state === "gone") return resolve("gone");
+      if (this.#isClosed) return resolve("closed");
+      const line = this.#options.text(alert);
+      const bytes = Buffer.byteLength(line);
+      if (!this.isPatient && !this.#hasRoom(bytes)) return resolve("full");
+      const timer = setTimeout(() => resolve("waiting"), ms);
+      const onEnd = (end: Tried["end"]): void => {
+        clearTimeout(timer);
+        resolve(end);
+      };
+      this.#append({ line, bytes, since, end: null, onEnd });
+      this.flush(); // whoever looks does not wait for other alerts, or for a next attempt
+    }).then((end) => ({
+      ...{ end, ms: Math.round(performance.now() - since) },
+      error: end === "taken" ? null : (this.#lastError?.message ?? null),
+    }));
+  }
+
   /** Incidents are told there. */
   get tellsIncidents(): boolean {
     return this.#options.news !== undefined;
@@ -150,11 +185,15 @@ export class OutputQueue implements Output {
     if (end !== null && ((this.#disk?.unread ?? 0) > 1 || !this.#hasRoom(bytes))) return true; // its turn comes
     if (end === null && this.#disk !== null && !this.#hasRoom(bytes)) return this.#drop("full");
     if (end !== null) this.#disk?.pass(end);
-    this.#waiting.push({ line, bytes, since: performance.now(), end });
-    this.#bytes += bytes;
+    this.#append({ line, bytes, since: performance.now(), end });
+    return true;
+  }
+
+  #append(one: Waiting): void {
+    this.#waiting.push(one);
+    this.#bytes += one.bytes;
     if (this.#watch === null) this.#beginWatch();
     this.#schedule();
-    return true;
   }
 
   /**
@@ -261,7 +300,8 @@ export class OutputQueue implements Output {
     this.#isClosed = true;
     this.#stop.abort(); // a carrier that sends still, or waits for its next attempt, ends with us
     if (this.#watch !== null) clearTimeout(this.#watch);
-    this.#dropped.closed += this.#waiting.filter(({ end }) => end === null).length;
+    this.#dropped.closed += this.#waiting.filter(({ end, onEnd }) => end === null && onEnd === undefined).length;
+    this.#tellEnds(this.#waiting.length, "closed");
     this.#disk?.close(); // what is there waits for the next process
     this.#disk = null;
     this.#forget(this.#waiting.length);
@@ -386,6 +426,7 @@ export class OutputQueue implements Output {
     const all = Math.min(count, this.#waiting.length);
     this.#sent += had;
     this.#dropped.refused += all - had;
+    this.#tellEnds(all, had === all ? "taken" : "refused");
     this.#forget(all);
   }
 
@@ -396,7 +437,12 @@ export class OutputQueue implements Output {
     this.#dropped.refused += Math.min(count, refused);
     this.#state = "ok";
     this.#told.clear();
+    this.#tellEnds(count, refused >= count ? "refused" : "taken");
     this.#forget(count);
+  }
+
+  #tellEnds(count: number, end: Tried["end"]): void {
+    for (const { onEnd } of this.#waiting.slice(0, count)) onEnd?.(end);
   }
 
   #forget(count: number): void {
@@ -412,6 +458,7 @@ export class OutputQueue implements Output {
   /** Nobody reads: what waits is wanted by nobody. */
   #leave(): void {
     this.#state = "gone";
+    this.#tellEnds(this.#waiting.length, "gone");
     this.#forget(this.#waiting.length);
   }
 

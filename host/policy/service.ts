@@ -6,18 +6,24 @@ import type { Engine, EngineHandlers } from "../engine/engine.js";
 import { Housing } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { isScopeOf, type Scope } from "../engine/scope.js";
+import type { TrialBatch, TrialResult } from "../engine/trial.js";
+import { TrialHouse } from "../engine/trial-house.js";
 import { explain, VedetteError } from "../errors.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
 import type { OutputStats } from "../output/output.js";
-import type { OutputQueue } from "../output/queue.js";
+import type { OutputQueue, Tried } from "../output/queue.js";
 import { linesOutput } from "../output/registry.js";
+import { testAlert } from "../output/test-alert.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { ResponseRow } from "./respond.js";
 import { Serials } from "./serials.js";
 import { type PolicyStatus, policyStatus } from "./status.js";
 import { readTenants, type Tenant } from "./tenants.js";
 import { PolicyWatch, type WatchNews } from "./watch.js";
+
+/** Of all that just happened. */
+const TRIAL_MS = 4_000;
 
 /** What the command line says of tenants, as it was typed. */
 export interface ServiceFlags {
@@ -53,10 +59,15 @@ export interface ServiceHandlers {
   readonly onPolicies?: (policies: readonly LoadedPolicy[]) => void;
 }
 
+/** Batches as a scope lets them be seen; null: all of them. */
+export type BatchesOf = (scope: Scope | null) => readonly TrialBatch[];
+
 /** What the control API asks of us. */
 export interface Asked {
   policies(): readonly PolicyStatus[];
   tenants(): Iterable<Tenant>;
+  /** See PolicyService.tryPolicy. */
+  tryPolicy(tenant: string, policy: string, batchesOf: BatchesOf): Promise<TrialResult> | null;
   readonly ring: SharedArrayBuffer;
   containerOf(stream: number): ContainerFacts | null;
 }
@@ -149,6 +160,7 @@ export class PolicyService {
       ring,
       policies: () => this.#policies(),
       tenants: () => this.#tenants?.values() ?? [],
+      tryPolicy: (tenant, policy, batchesOf) => this.tryPolicy(tenant, policy, batchesOf),
       containerOf: (stream) => engine.containers.get(stream) ?? null,
     });
     const at = this.#answering.consoleAt;
@@ -216,6 +228,21 @@ export class PolicyService {
     return [...(this.#tenants?.values() ?? [])].some(({ responses }) => responses.length > 0);
   }
 
+  /**
+   * What a policy that is loaded says to these batches, from a new state; null: there is none. It runs in a
+   * process of its own, and not where it judges. Throws VEDETTE_POLICY_TRIAL.
+   */
+  tryPolicy(tenant: string, name: string, batchesOf: BatchesOf): Promise<TrialResult> | null {
+    const seats = this.#housing?.status() ?? [];
+    const found = seats.find(({ policy }) => policy.name === name && (policy.tenancy?.tenant ?? "") === tenant);
+    return found === undefined ? null : tryIn(new TrialHouse(), found.policy, batchesOf);
+  }
+
+  /** Sends a test to a tenant's output of that name; null: there is none. */
+  tryOutput(name: string, ms: number): Promise<Tried> | null {
+    return [...this.#outputs.values()].find((output) => output.name === name)?.try(testAlert(), ms) ?? null;
+  }
+
   /** How the tenants' own outputs are. */
   outputs(): OutputStats[] {
     return [...this.#outputs.values()].map((output) => output.stats());
@@ -256,6 +283,15 @@ export class PolicyService {
       this.#say(`policy ${tenant}/${policy} failed: ${explain(error)}`, "warning");
       this.deliver(internalAlert(error, policy, tenant, ""));
     }
+  }
+}
+
+async function tryIn(house: TrialHouse, policy: LoadedPolicy, batchesOf: BatchesOf): Promise<TrialResult> {
+  try {
+    const [result] = await house.run([{ policy, batches: batchesOf(policy.tenancy?.scope ?? null) }], TRIAL_MS);
+    return result!;
+  } finally {
+    house.close();
   }
 }
 

@@ -74,6 +74,7 @@ export const DOORS: Record<string, string[]> = {
     "stream",
     "summary",
     "syslog-url",
+    "test-alert",
     "voice",
     "visible",
   ],

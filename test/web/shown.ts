@@ -7,9 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Control } from "../../host/control/control.js";
 import type { SensorRow } from "../../host/control/shapes.js";
+import type { TrialBatch, TrialResult } from "../../host/engine/trial.js";
 import { Grouping } from "../../host/incident/incident.js";
 import type { Measures } from "../../host/metric/requests.js";
 import { Totals } from "../../host/metric/totals.js";
+import type { BatchesOf } from "../../host/policy/service.js";
 import { ShortEvents } from "../../host/policy/short-event.js";
 import type { PolicyStatus } from "../../host/policy/status.js";
 import { readTenants } from "../../host/policy/tenants.js";
@@ -61,6 +63,8 @@ export async function opened(content: Content): Promise<ShownConsole> {
     incidents: () => grouping.open(),
     from: "sensor" as const,
     onFault: () => undefined,
+    tryOutput: async () => ({ end: "refused" as const, ms: 1_234, error: `${HOSTILE} ${LONG}` }),
+    tryPolicy: (_: string, policy: string, batchesOf: BatchesOf) => tried(policy, batchesOf(null)),
     ring: null,
     containerOf: () => null,
   };
@@ -147,6 +151,11 @@ function outputOf(name: string) {
     ...{ name, kind: "file", state: "stuck", queued: 1, queuedBytes: 100, oldestMs: 5, sent: 5, retries: 1 },
     ...{ dropped: { full: 9 }, lastError },
   };
+}
+
+async function tried(policy: string, batches: readonly TrialBatch[]): Promise<TrialResult> {
+  const alerts = batches.length === 0 ? [] : [alertOf({ file: 1, rule: policy }, { output: `${policy} ${LONG}` })];
+  return { alerts, logs: [], measured: [], fault: policy, measure: null };
 }
 
 /** A name of a tenant is checked; its scope may be anything. */

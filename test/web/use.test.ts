@@ -7,7 +7,7 @@ import type { Browser, Page } from "playwright-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { audit, CHROMIUM, newPage, openBrowser, type PageOptions, show } from "../e2e/browser.js";
-import { opened, type ShownConsole } from "./shown.js";
+import { MARKUP, opened, type ShownConsole } from "./shown.js";
 
 const test = suite("use of the console");
 const offences: string[] = [];
@@ -43,6 +43,11 @@ test("who may only look is told so, and is offered nothing that changes somethin
   assert.is(await page.getByRole("button", { name: "Close the case" }).count(), 0);
   assert.is(await page.getByLabel("Note").count(), 0);
   await audit(page, "an incident");
+  for (const screen of ["policies", "outputs"]) {
+    await show(page, screen);
+    await page.locator("tbody tr").first().waitFor();
+    assert.is(await page.getByRole("button", { name: /test/i }).count(), 0, screen);
+  }
   await page.close();
 });
 
@@ -112,6 +117,52 @@ test("processes stand below their parents, and one leads to its family", async (
   await page.getByRole("tree", { name: "Ancestors and children" }).getByRole("treeitem").first().waitFor();
   await page.getByRole("heading", { name: /^Process \d+$/ }).waitFor();
   await audit(page, "a process");
+  await page.close();
+});
+
+test("a policy is tested on what just happened, and an output by an alert; what came of it is said as text", async () => {
+  for (const look of [
+    { viewport: { width: 1280, height: 800 }, colorScheme: "light" },
+    { viewport: { width: 390, height: 844 }, colorScheme: "dark" },
+  ] as const) {
+    const page = await entered(look);
+    await show(page, "policies");
+    await page.getByRole("button", { name: /^Test .* on what just happened$/ }).click();
+    const said = page.getByRole("region", { name: "Test", exact: true });
+    await said.getByText("from a new state, and raised 1 alert.").waitFor();
+    await said.getByText("It failed: <img").waitFor();
+    await said.getByRole("region", { name: "First alerts of the test" }).getByText(MARKUP).waitFor();
+    await audit(page, "a policy's test");
+    await show(page, "outputs");
+    await page
+      .getByRole("button", { name: /^Send a test to / })
+      .first()
+      .click();
+    await page.getByRole("status").getByText("the receiver refused the test. (1,234 ms)").waitFor();
+    assert.is(await page.getByRole("row", { name: "store" }).getByRole("button").count(), 0, "a store is no receiver");
+    await audit(page, "an output's test");
+    assert.is(await page.locator("img").count(), 0);
+    await page.close();
+  }
+});
+
+test("where a test is refused or the host is gone, that is said, and the button can be pressed again", async () => {
+  const page = await entered();
+  const body = '{"status":429,"title":"A policy is being tested. Wait until that is done."}';
+  await page.route("**/api/v1/policies/test", (route) =>
+    route.fulfill({ status: 429, contentType: "application/problem+json", body }),
+  );
+  await show(page, "policies");
+  const button = page.getByRole("button", { name: /^Test .* on what just happened$/ });
+  await button.click();
+  await page.getByRole("status").getByText("A policy is being tested.").waitFor();
+  await page.unroute("**/api/v1/policies/test");
+  await page.context().setOffline(true);
+  await button.click();
+  await page.getByRole("status").getByText("Vedette does not answer.").waitFor();
+  await page.context().setOffline(false);
+  await button.click();
+  await page.getByText("from a new state, and raised 1 alert.").waitFor();
   await page.close();
 });
 

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where alerts go, the store among them: whether they get there, what waits, and what was lost.
-import type { OutputRow } from "../../host/control/shapes.js";
-import { useAsked } from "../api.js";
+import type { OutputRow, OutputTried } from "../../host/control/shapes.js";
+import { useAct, useAsked } from "../api.js";
 import { Answer, Named, Table } from "../parts.js";
+import { from, mayAct } from "../session.js";
 import { count, visible } from "../words.js";
 
 const HEAD = ["Output", "Kind", "State", "#Waiting", "#Oldest", "#Sent", "#Tried again", "#Dropped", "Last error"];
+/** A store is no receiver. */
+const isTestable = ({ kind }: OutputRow): boolean => mayAct.value && from.value === "sensor" && kind !== "store";
 
 export function Outputs() {
   const asked = useAsked<readonly OutputRow[]>("/api/v1/outputs");
+  const { busy, said, act } = useAct<OutputTried>("/api/v1/outputs/test");
   return (
     <>
       <h1>Outputs</h1>
+      <div role="status">{said.value !== null && <Said {...said.value} />}</div>
       <Answer asked={asked.value} isNone={(rows) => rows.length === 0} none="There is no output.">
         {(rows) => (
-          <Table name="Outputs" head={HEAD}>
+          <Table name="Outputs" head={mayAct.value ? [...HEAD, "Test"] : HEAD}>
             {rows.map((one) => (
               <tr key={`${one.kind} ${one.name}`}>
                 <td>{visible(one.name)}</td>
@@ -28,6 +33,20 @@ export function Outputs() {
                 <td class="text">
                   <Named of={one.lastError?.message ?? ""} />
                 </td>
+                {mayAct.value && (
+                  <td>
+                    {isTestable(one) && (
+                      <button
+                        type="button"
+                        aria-label={`Send a test to ${visible(one.name)}`}
+                        disabled={busy.value !== null}
+                        onClick={() => void act(one.name, { name: one.name })}
+                      >
+                        {busy.value === one.name ? "Sending …" : "Send test"}
+                      </button>
+                    )}
+                  </td>
+                )}
               </tr>
             ))}
           </Table>
@@ -36,6 +55,32 @@ export function Outputs() {
     </>
   );
 }
+
+/** What became of a test. */
+function Said({ of, value, problem }: { of: string; value: OutputTried | null; problem: string | null }) {
+  const isTaken = value?.end === "taken";
+  return (
+    <p class={isTaken ? "well" : "problem"}>
+      {isTaken ? "✓" : "✗"} <Named of={of} />: {value === null ? problem : ENDS[value.end]}
+      {value !== null && ` (${count(value.ms)} ms)`}
+      {value !== null && value.error !== null && (
+        <>
+          {" "}
+          <Named of={value.error} />
+        </>
+      )}
+    </p>
+  );
+}
+
+const ENDS = {
+  taken: "the test was taken.",
+  refused: "the receiver refused the test.",
+  gone: "nobody reads there any more.",
+  full: "there is no room for a test: so much waits.",
+  closed: "it is closed.",
+  waiting: "the test waits still, behind what came before it.",
+} as const;
 
 /** `12 (full 10, closed 2)`. */
 function droppedText({ dropped }: OutputRow): string {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each policy: whether it judges, what it raised, and what it costs.
-import type { PolicyRow } from "../../host/control/shapes.js";
-import { useAsked } from "../api.js";
-import { Answer, Named, Table } from "../parts.js";
-import { count, visible } from "../words.js";
+import type { PolicyRow, PolicyTried } from "../../host/control/shapes.js";
+import { useAct, useAsked } from "../api.js";
+import { Answer, Named, Severity, Table, Time } from "../parts.js";
+import { from, mayAct } from "../session.js";
+import { count, some, visible } from "../words.js";
 
 const HEAD = [
   "Policy",
@@ -18,17 +19,22 @@ const HEAD = [
   "Last error",
 ];
 
+const nameOf = ({ tenant, policy }: PolicyRow): string => (tenant === "" ? policy : `${tenant}/${policy}`);
+
 export function Policies() {
+  const { busy, said, act } = useAct<PolicyTried>("/api/v1/policies/test");
+  const mayTest = mayAct.value && from.value === "sensor";
   const asked = useAsked<readonly PolicyRow[]>("/api/v1/policies");
   return (
     <>
       <h1>Policies</h1>
+      <div role="status">{said.value !== null && <Said {...said.value} />}</div>
       <Answer asked={asked.value} isNone={(rows) => rows.length === 0} none="No policy is loaded.">
         {(rows) => (
-          <Table name="Policies" head={HEAD}>
+          <Table name="Policies" head={mayTest ? [...HEAD, "Test"] : HEAD}>
             {rows.map((one) => (
               <tr key={`${one.tenant}/${one.policy}`}>
-                <td>{visible(one.tenant === "" ? one.policy : `${one.tenant}/${one.policy}`)}</td>
+                <td>{visible(nameOf(one))}</td>
                 <td>{visible(one.version)}</td>
                 <td class={one.state === "judging" ? "" : "problem"}>{one.state}</td>
                 <td class="number">{count(one.rules)}</td>
@@ -40,11 +46,83 @@ export function Policies() {
                 <td class="text">
                   <Named of={one.lastError ?? ""} />
                 </td>
+                {mayTest && (
+                  <td>
+                    {one.state !== "refused" && (
+                      <button
+                        type="button"
+                        aria-label={`Test ${visible(nameOf(one))} on what just happened`}
+                        disabled={busy.value !== null}
+                        onClick={() => void act(nameOf(one), { tenant: one.tenant, policy: one.policy })}
+                      >
+                        {busy.value === nameOf(one) ? "Testing …" : "Test"}
+                      </button>
+                    )}
+                  </td>
+                )}
               </tr>
             ))}
           </Table>
         )}
       </Answer>
     </>
+  );
+}
+
+/** What a policy said to what just happened. It began from nothing. */
+function Said({ of, value, problem }: { of: string; value: PolicyTried | null; problem: string | null }) {
+  if (value === null) return <p class="problem">{problem}</p>;
+  const { events, from, to, fault, rules, samples } = value;
+  const all = rules.reduce((sum, one) => sum + one.count, 0);
+  return (
+    <section aria-label="Test">
+      <h2>
+        Test of <Named of={of} />
+      </h2>
+      {events === 0 ? (
+        <p class="quiet">No event has come so far that it could be shown.</p>
+      ) : (
+        <p>
+          It was shown {some(events, "event")}
+          {from !== null && to !== null && (
+            <>
+              {" "}
+              from <Time ns={from} /> to <Time ns={to} />
+            </>
+          )}
+          , from a new state, and raised {some(all, "alert")}.
+        </p>
+      )}
+      {fault !== null && <p class="problem">It failed: {visible(fault)}</p>}
+      {rules.length > 0 && (
+        <Table name="Alerts of the test by rule" head={["Priority", "Rule", "#Alerts"]}>
+          {rules.map((one) => (
+            <tr key={one.rule}>
+              <td>
+                <Severity of={one.priority} />
+              </td>
+              <td class="text">
+                <Named of={one.rule} />
+              </td>
+              <td class="number">{count(one.count)}</td>
+            </tr>
+          ))}
+        </Table>
+      )}
+      {samples.length > 0 && (
+        <Table name="First alerts of the test" head={["Time", "Output"]}>
+          {samples.map((one, index) => (
+            <tr key={`${one.time} ${index}`}>
+              <td>
+                <Time ns={one.time} />
+              </td>
+              <td class="text">
+                <Named of={one.output} />
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
+    </section>
   );
 }

@@ -158,6 +158,34 @@ test("one that takes a little now and then is not stuck", async () => {
   await queue.close();
 });
 
+test("what becomes of an alert by which somebody tries an output is told, behind what waits", async () => {
+  const ends = async (answers: readonly Sent[], limits: Partial<QueueLimits> = {}, ms = WAIT_MS_MAX) => {
+    const { queue, got } = queueOf(answers, limits);
+    queue.push("before");
+    const tried = await queue.try({ ...ALERT, rule: "test" }, ms);
+    const lost = queue.lost;
+    await queue.close();
+    return { ...tried, ms: tried.ms >= 0, got, lost };
+  };
+  assert.equal(await ends([done]), { end: "taken", ms: true, error: null, got: ["before", "test"], lost: 0 });
+  const again_ = await ends([again(), done]);
+  assert.equal([again_.end, again_.error], ["taken", null], "what failed is tried again");
+  const one = { batchCount: 1 };
+  assert.equal((await ends([done, refused()], one)).end, "refused");
+  const thrown: Sent = { outcome: "done", refused: { count: 1, error: FULL() } };
+  assert.match((await ends([done, thrown], one)).error!, "it is full");
+  assert.is((await ends([{ outcome: "gone", taken: 0 }])).end, "gone");
+  const full = await ends([done], { count: 1 });
+  assert.equal([full.end, full.lost], ["full", 0], "a test that has no room is no alert that was lost");
+  const stuck = await ends([again()], { retryMs: NEVER_MS, closeMs: 1 }, 1);
+  assert.equal([stuck.end, stuck.got], ["waiting", []]);
+  const { queue } = queueOf([busy()], { busyMs: NEVER_MS, closeMs: 1 });
+  const tried = queue.try(ALERT, WAIT_MS_MAX);
+  await queue.close();
+  assert.is((await tried).end, "closed");
+  assert.is((await queue.try(ALERT, WAIT_MS_MAX)).end, "closed");
+});
+
 test("a carrier that never answers is stuck as well, and close() leaves it behind", async () => {
   const faults: string[] = [];
   const carrier: Carrier = { send: () => new Promise(() => undefined), close: () => undefined };

@@ -13,6 +13,9 @@ constexpr uint32_t kWaitedFor = 1;
 // JavaScript cannot wake a native thread that waits for room, so it looks again this often. Only a full ring
 // comes here.
 constexpr std::chrono::microseconds kLookAgain{200};
+// Behind this a writer goes back to the ring's start when all is read. So a ring takes as much memory as it
+// once had to, and not all that it may.
+constexpr uint32_t kEnoughUnits = (512 << 10) / 8;
 constexpr std::chrono::milliseconds kLookForStop{5};  // who is not first in line is woken when the line moves
 
 struct Entry {
@@ -44,10 +47,21 @@ bool RingWriter::push(Bytes frame, uint32_t stream, uint32_t records, const Type
   return is_written;
 }
 
-// Units between the head and where an entry of this size begins.
+// Units between the head and where an entry of this size begins: at the head, or at the ring's start.
 uint32_t RingWriter::padding_before(uint32_t units) const {
-  const uint32_t to_end = capacity_ - (word(kHead).load(std::memory_order_relaxed) & (capacity_ - 1));
-  return to_end < units ? to_end : 0;
+  const uint32_t at = word(kHead).load(std::memory_order_relaxed) & (capacity_ - 1);
+  const uint32_t to_end = capacity_ - at;
+  const bool is_room_before = at >= std::max(units, kEnoughUnits);
+  return to_end < units || (is_room_before && all_is_read()) ? to_end : 0;
+}
+
+bool RingWriter::all_is_read() const {
+  const uint32_t head = word(kHead).load(std::memory_order_relaxed);
+  for (size_t reader = 0; reader < kReadersMax; reader++)
+    if (word(kReaders + 2 * reader + 1).load(std::memory_order_acquire) != 0 &&
+        word(kReaders + 2 * reader).load(std::memory_order_acquire) != head)
+      return false;
+  return true;
 }
 
 // There is room, and nobody else writes.

@@ -51,6 +51,7 @@ class RingWriter {
  private:
   uint32_t free_units(uint32_t head) const;
   uint32_t padding_before(uint32_t units) const;
+  bool all_is_read() const;
   void write(Bytes frame, uint32_t units, uint32_t stream, uint32_t records, const TypeBitmap& types);
   std::atomic_ref<uint32_t> word(size_t index) const;
 

@@ -67,6 +67,25 @@ test("two readers see every batch, each at its own pace, and the slower one stop
   assert.is(quick.ended, true);
 });
 
+test("a ring of which all is read begins again at its start, and takes no more memory than it had to", async () => {
+  const { capture, send } = await listening(4 << 20);
+  const readers = [1, 2].map(() => new RingReader(capture.ring, capture.reader()));
+  await send(hello());
+  for (let number = 1; number <= 100; number++) {
+    await send(batch(number, 100_000));
+    for (const reader of readers) {
+      await until(`batch ${number}`, () => reader.next(0)?.number === number);
+      reader.release();
+    }
+  }
+  const beyond = new Uint8Array(capture.ring, 1 << 20);
+  assert.is(
+    beyond.findIndex((byte) => byte !== 0),
+    -1,
+  );
+  capture.close();
+});
+
 test("a reader that leaves no longer holds the writer", async () => {
   const { capture, send } = await listening(1 << 20);
   const [reader, leaver] = [

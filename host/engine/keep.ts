@@ -8,6 +8,8 @@
 import type { PolicyState } from "../wasm/instance.js";
 
 const HEAD = 16;
+/** A page of memory, on most machines. */
+const PART_BYTES = 4096;
 
 /** The kept state of one policy. A worker that is ended inside save() leaves the older copy whole. */
 export class StateKeep {
@@ -34,7 +36,7 @@ export class StateKeep {
 
   save(state: PolicyState): void {
     const next = Atomics.load(this.#words, 0) === 1 ? 2 : 1;
-    this.#copy(next).set(state.bytes);
+    copyWhatDiffers(this.#copy(next), state.bytes);
     Atomics.store(this.#words, 0, next);
   }
 
@@ -47,5 +49,14 @@ export class StateKeep {
   #copy(which: number): Uint8Array {
     const size = this.#words[1] as number;
     return new Uint8Array(this.memory, HEAD + (which - 1) * size, size);
+  }
+}
+
+/** Most of a state is room that is not used yet: a page that nothing was written to takes no memory. */
+function copyWhatDiffers(to: Uint8Array, from: Uint8Array): void {
+  const [copy, state] = [to, from].map(({ buffer, byteOffset, length }) => Buffer.from(buffer, byteOffset, length));
+  for (let at = 0; at < from.length; at += PART_BYTES) {
+    const end = Math.min(at + PART_BYTES, from.length);
+    if (copy!.compare(state!, at, end, at, end) !== 0) to.set(from.subarray(at, end), at);
   }
 }

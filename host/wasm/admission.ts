@@ -90,7 +90,9 @@ export function examine(bytes: Uint8Array, path: string, limits: ModuleLimits = 
   const memory = checkImports(sections, path, limits);
   checkExports(sections, path, memory.initial);
   checkSizes(sections, path, memory.initial);
-  return { path, bytes, metadata, metrics: metricsOf(sections, metadata, path, memory.initial), memory };
+  // A file's bytes may be a part of Node's pool, all of which would be kept, and copied to each worker.
+  const own = new Uint8Array(bytes);
+  return { path, bytes: own, metadata, metrics: metricsOf(sections, metadata, path, memory.initial), memory };
 }
 
 /** Compiles what was examined. */

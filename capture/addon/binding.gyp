@@ -14,6 +14,7 @@
         "ring.cc",
         "child.cc",
         "listener.cc",
+        "idle_code.cc",
         "launch.cc",
         "signals.cc",
         "write_now.cc",

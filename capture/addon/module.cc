@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `capture.node` exports: Receiver, checkBatch for those who have bytes and no stream (tests compare it
-// with its twin in TypeScript), and writeNow for outputs.
+// with its twin in TypeScript), writeNow for outputs, and dropIdleCode for a host that has started.
 #include <napi.h>
 
 #include "capture/addon/check.h"
+#include "capture/addon/idle_code.h"
 #include "capture/addon/receiver.h"
 #include "capture/addon/write_now.h"
 
@@ -37,10 +38,16 @@ Napi::Value write(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(count));
 }
 
+// () -> bytes
+Napi::Value drop_code(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(drop_idle_code()));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Receiver", Receiver::define(env));
   exports.Set("checkBatch", Napi::Function::New(env, check, "checkBatch"));
   exports.Set("writeNow", Napi::Function::New(env, write, "writeNow"));
+  exports.Set("dropIdleCode", Napi::Function::New(env, drop_code, "dropIdleCode"));
   return exports;
 }
 }  // namespace

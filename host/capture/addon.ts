@@ -88,6 +88,11 @@ export interface Addon {
   checkBatch(frame: Uint8Array): CheckResult;
   /** How many bytes a descriptor took, 0 when none can be written now, or an errno below zero. */
   writeNow(fd: number, bytes: Uint8Array): number;
+  /**
+   * Takes pages of programs and libraries out of memory, and gives how many bytes they were. What is needed
+   * again comes back from the page cache.
+   */
+  dropIdleCode(): number;
 }
 
 let loaded: Addon | undefined;

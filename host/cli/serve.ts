@@ -5,6 +5,7 @@
 // end
 import { type RequestOptions, request } from "node:http";
 import { dirname, resolve } from "node:path";
+import { loadAddon } from "../capture/addon.js";
 import { METADATA_VARIABLE, TaskMetadata } from "../ecs/metadata.js";
 import { processors, workersFor } from "../engine/processors.js";
 import { VedetteError } from "../errors.js";
@@ -34,6 +35,10 @@ export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
 }
 
 const CHECK_MS_MAX = 4_000;
+/** By then its threads run. Most of the code in memory is of the start alone. */
+const STARTED_MS = 2_000;
+/** Some is of what happens now and then: V8 compiles, an agent comes. */
+const DROP_EVERY_MS = 10_000;
 
 /** `again`: how it is told anew. Runs until SIGTERM or SIGINT. Throws where judging cannot go on. */
 export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER): Promise<number> {
@@ -61,6 +66,7 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
       sensor.begin();
       sayWhatRuns(sensor.health);
       say(`vedette: listening at ${port > 0 ? `tcp:127.0.0.1:${port}` : flags.listen}`);
+      dropIdleCode();
       const signal = await Promise.race([stopped, sensor.failed]);
       if (signal instanceof VedetteError) throw signal;
       say(`vedette: ${signal}: letting agents finish`);
@@ -69,6 +75,12 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
     },
   );
   return 0;
+}
+
+function dropIdleCode(): void {
+  const drop = (): unknown => loadAddon().dropIdleCode();
+  setTimeout(drop, STARTED_MS).unref();
+  setInterval(drop, DROP_EVERY_MS).unref();
 }
 
 /** One line. The pack has a folder for each tactic, and in it one for each policy. */

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/addon/idle_code.h"
+
+#include <doctest/doctest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+namespace vedette::addon {
+
+namespace {
+constexpr size_t kPages = 64;
+
+// A file of `kPages` pages, full of 'a', mapped as programs are.
+class MappedFile {
+ public:
+  MappedFile() {
+    char path[] = "/tmp/vedette-idle-code-XXXXXX";
+    const int fd = mkstemp(path);
+    REQUIRE(fd >= 0);
+    unlink(path);
+    const std::vector<char> text(size(), 'a');
+    REQUIRE(write(fd, text.data(), size()) == static_cast<ssize_t>(size()));
+    at = static_cast<char*>(mmap(nullptr, size(), PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0));
+    REQUIRE(at != MAP_FAILED);
+    close(fd);
+    for (size_t i = 0; i < size(); i += page()) CHECK(*static_cast<volatile char*>(at + i) == 'a');
+  }
+  ~MappedFile() { munmap(at, size()); }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  static size_t page() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+  static size_t size() { return kPages * page(); }
+  // Bytes of it that are in this process' page table.
+  size_t resident() const {
+    FILE* const file = fopen("/proc/self/smaps", "re");
+    char line[512];
+    size_t kib = 0;
+    for (bool is_here = false; fgets(line, sizeof line, file) != nullptr;) {
+      unsigned long from = 0, to = 0;
+      if (sscanf(line, "%lx-%lx ", &from, &to) == 2) is_here = from == reinterpret_cast<uintptr_t>(at);
+      if (is_here && sscanf(line, "Rss: %zu kB", &kib) == 1) break;
+    }
+    fclose(file);
+    return kib * 1024;
+  }
+
+  char* at = nullptr;
+};
+}  // namespace
+
+TEST_CASE("pages of a file that were read go, and come back when they are read again") {
+  const MappedFile file;
+  REQUIRE(file.resident() == MappedFile::size());
+  CHECK(drop_idle_code() >= MappedFile::size());
+  CHECK(file.resident() == 0);
+  CHECK(file.at[MappedFile::size() - 1] == 'a');
+}
+
+TEST_CASE("a page that differs from its file stays, and its mapping with it") {
+  const MappedFile file;
+  REQUIRE(mprotect(file.at, MappedFile::page(), PROT_READ | PROT_WRITE) == 0);
+  file.at[1] = 'b';
+  REQUIRE(mprotect(file.at, MappedFile::page(), PROT_READ | PROT_EXEC) == 0);
+  drop_idle_code();
+  CHECK(file.at[1] == 'b');
+}
+
+TEST_CASE("memory that is no file's, or can be written to, is left alone") {
+  const MappedFile file;
+  REQUIRE(mprotect(file.at, MappedFile::size(), PROT_READ | PROT_WRITE) == 0);
+  void* const own = mmap(nullptr, MappedFile::page(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(own != MAP_FAILED);
+  memset(own, 'c', MappedFile::page());
+  REQUIRE(mprotect(own, MappedFile::page(), PROT_READ) == 0);
+  drop_idle_code();
+  CHECK(file.resident() == MappedFile::size());
+  CHECK(*static_cast<char*>(own) == 'c');
+  munmap(own, MappedFile::page());
+}
+
+}  // namespace vedette::addon

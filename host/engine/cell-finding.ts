@@ -3,7 +3,7 @@
 // only in the documented form. The host itself says whose rule it was, which agent the event came from, and
 // which container it is about: trustedFinding() fills these in. It also sees to it that the process is one
 // whose events the cell was shown.
-import { z } from "zod";
+import * as z from "zod";
 import { ANCESTORS_MAX, FINDING_BYTES_MAX, type Finding } from "../finding/finding.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { Shown } from "./shown.js";

@@ -6,7 +6,7 @@
 import type { Socket } from "node:net";
 import { deserialize, serialize } from "node:v8";
 import { Packr, Unpackr } from "msgpackr";
-import { z } from "zod";
+import * as z from "zod";
 import { SERIES_OF_POLICY_MAX } from "../metric/totals.js";
 import { EXPONENTIAL, INSTRUMENTS_MAX } from "../wasm/instruments.js";
 import { LABEL_MAX } from "../wasm/metrics-region.js";

@@ -59,7 +59,7 @@ const END_MS_MAX = 10_000;
 const CAPTURES_MS_MAX = 20_000;
 const NAME_CHARS = 40;
 /** V8's of the thread; batches lie outside of its heap. */
-const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
+const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 3 };
 
 /** One that the thread writes: whose it is, the rule that began it, and how long findings are put into it. */
 interface OpenFile {

@@ -5,15 +5,17 @@
 // build in build/host, where main.ts finds them.
 //
 //   start.cjs   what is started (start.ts)          main.cjs, main.cache   the host, and its code as V8 has compiled it
+//   main.modules.json   what main.cjs imports of Node's
 //   main.js     the same, by the name that the host has outside packages     *-child.js, *.cjs   processes and threads
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { ROOT } from "../paths.js";
-import { HOST_FILE } from "./start.js";
+import { HOST_FILE, MODULES_FILE } from "./start.js";
 
 const HOST = join(ROOT, "build/js/host");
 /** As main.ts has them: what keeps the standard streams safe comes before the rest. */
@@ -77,7 +79,16 @@ export async function bundleHost(
 ): Promise<void> {
   const missing = external.flatMap((name) => [name, `${name}/*`]);
   const entry = { contents: ENTRY.map((name) => `import "./${name}.js";`).join("\n"), resolveDir: HOST };
-  await build({ ...CJS, stdin: entry, outfile: join(to, HOST_FILE), external: missing, plugins: [...plugins, apart] });
+  const { outputs } = await build({
+    ...CJS,
+    stdin: entry,
+    outfile: join(to, HOST_FILE),
+    external: missing,
+    plugins: [...plugins, apart],
+    metafile: true,
+  }).then(({ metafile }) => metafile);
+  const imported = Object.values(outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
+  writeFileSync(join(to, MODULES_FILE), JSON.stringify([...new Set(imported)].filter(isBuiltin)));
   for (const name of APART)
     await build({ ...CJS, entryPoints: [fileURLToPath(import.meta.resolve(name))], outfile: join(to, `${name}.cjs`) });
   await build({

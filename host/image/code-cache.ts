@@ -6,7 +6,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
-import { letHeapGrow } from "../heap.js";
 import { EMPTY_CAPTURE, SAMPLE_RULES } from "./sample.js";
 import { CACHE_FILE, readHost, runHost } from "./start.js";
 
@@ -36,7 +35,6 @@ function serve(): void {
   const look = setInterval(() => {
     if (!existsSync(socket)) return;
     clearInterval(look);
-    letHeapGrow();
     setFlagsFromString("--flush-bytecode");
     writeFileSync(join(folder, CACHE_FILE), script.createCachedData());
     process.kill(process.pid, "SIGTERM");

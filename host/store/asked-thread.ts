@@ -23,7 +23,7 @@ export interface ThreadTimes {
 
 const TIMES: ThreadTimes = { open: 120_000, read: 10_000, write: 60_000, end: 2_000 };
 /** V8's of a thread: a page of findings is 1 MiB of text. */
-const HEAP = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 16 };
+const HEAP = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 3 };
 
 /** An error of SQLite's. `code`: null where it was none. */
 export class StoreFailed extends StoreSilent {

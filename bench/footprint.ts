@@ -15,9 +15,8 @@ const BARS = { availabilityMs: 50, securityMs: 1_500, agentMiB: 12, hostMiB: 100
 
 const cpus = given("--cpus");
 if (cpus !== null) {
-  const borne = await measureSizing(cpus.split(",").map(Number), Number(given("--rounds") ?? 1));
-  if (process.argv.includes("--json")) console.log(JSON.stringify(borne));
-  else for (const one of borne) console.log(borneRow(one));
+  for await (const one of measureSizing(cpus.split(",").map(Number), Number(given("--rounds") ?? 1)))
+    console.log(process.argv.includes("--json") ? JSON.stringify(one) : borneRow(one));
   process.exit(0);
 }
 const measured = await measureFootprint(RATES, Number(given("--rounds") ?? ROUNDS));

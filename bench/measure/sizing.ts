@@ -23,6 +23,7 @@ export interface Borne {
   readonly tooMuch: { readonly rate: number; readonly why: string } | null;
 }
 
+const MIB = 1 << 20;
 const FIRST = { read: 20_000, open: 5_000 };
 const MOST = 5_000_000;
 const HALVINGS = 2;
@@ -31,16 +32,14 @@ const PACE = 0.98;
 /** Of the agent's 16: more grows for as long as the load lasts. */
 const SPOOL_MIB = 4;
 
-export async function measureSizing(cpus: readonly number[], rounds: number): Promise<Borne[]> {
-  const all: Borne[] = [];
+export async function* measureSizing(cpus: readonly number[], rounds: number): AsyncGenerator<Borne> {
   for (const cpu of cpus)
     for (const calls of ["read", "open"] as const) {
-      const limits = { cpu, memoryBytes: FARGATE_MIB.get(cpu)! << 20 };
+      const limits = { cpu, memoryBytes: FARGATE_MIB.get(cpu)! * MIB };
       const found: Borne[] = [];
       for (let round = 0; round < rounds; round++) found.push(await inLab(limits, (lab) => searched(lab, cpu, calls)));
-      all.push(found.toSorted((a, b) => (a.most?.rate ?? 0) - (b.most?.rate ?? 0))[Math.floor(rounds / 2)]!);
+      yield found.toSorted((a, b) => (a.most?.rate ?? 0) - (b.most?.rate ?? 0))[Math.floor(rounds / 2)]!;
     }
-  return all;
 }
 
 async function searched(lab: Lab, cpu: number, calls: Borne["calls"]): Promise<Borne> {

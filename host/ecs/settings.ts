@@ -53,6 +53,7 @@ const SERVE: Record<string, Kind> = {
   "falco-exact": "flag",
   matching: "text",
   strict: "flag",
+  "watch-config": "flag",
   option: "list",
   tag: "list",
   "without-tag": "list",

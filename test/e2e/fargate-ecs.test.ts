@@ -27,6 +27,8 @@ const SLOW_SECOND_MS = 10_000;
 /** Of memory: for a small program of Node's, and less than what /dev/shm takes beside it. */
 const ROOM_BYTES = 64 << 20;
 const PERIOD_MS = 60 * SECOND_MS;
+/** Calls of a workload that is busy: more than the agent keeps. */
+const COUNT = 40_000;
 
 let ecs: EcsTask;
 
@@ -156,7 +158,6 @@ if (missing === null) {
   });
 
   test("hangs: the workload goes on, ECS finds it unhealthy, what found no room is counted, and told", async () => {
-    const COUNT = 40_000;
     const busy = `dd if=/dev/zero of=/dev/null bs=1 count=${COUNT} 2>/dev/null; touch /srv/done`;
     // Where the agent has no room yet, it drops opens too.
     const after = `while [ ! -e /srv/over ]; do ${mark("after")}; sleep 0.2; done`;
@@ -192,6 +193,30 @@ if (missing === null) {
     const told = Number(/app has left: \d+ events, (\d+) lost/.exec(ecs.container("vedette").stderr)?.[1]);
     assert.ok(told >= lost, `${told} told, ${lost} lost`);
     assert.is(sidecarRuns(), 1, "ECS starts nobody again who has not ended");
+  });
+
+  test("hangs and is killed: ECS starts it again, and the next one counts and tells what found no room", async () => {
+    const busy = `dd if=/dev/zero of=/dev/null bs=1 count=${COUNT} 2>/dev/null; touch /srv/done`;
+    const after = `while [ ! -e /srv/over ]; do ${mark("after")}; sleep 0.2; done`;
+    await open(`${mark("before")}; ${waits("hung")}; ${busy}; ${after}; exit 6`, { set: ["agent.spool=2097152"] });
+    await isListening(await begun(), END_MS_MAX);
+    await eventually(() => marks().includes("before"), "no alert came");
+    await isOldEnough();
+    process.kill(ecs.container("vedette").pid(), "SIGSTOP");
+    letGo("hung");
+    const done = join(ecs.task.folder, "app/srv/done");
+    await eventually(() => existsSync(done), "the workload waits for a sidecar that hangs");
+    ecs.container("vedette").kill("KILL");
+    await ecs.sees("vedette STOPPED 137");
+    await eventually(() => sidecarRuns() === 2, "ECS does not start it again");
+    await isListening(ecs.container("vedette"), END_MS_MAX);
+    await eventually(() => marks().includes("after"), "the next one judges nothing");
+    const lost = metric(ecs.task, "vedette_lost_events_total", 'reason="spool"');
+    assert.ok(lost > 0 && lost < 3 * COUNT, `${lost} lost`);
+    letGo("over");
+    assert.is(await ends(), 6);
+    const told = Number(/app has left: \d+ events, (\d+) lost/.exec(ecs.container("vedette").stderr)?.[1]);
+    assert.ok(told >= lost, `${told} told, ${lost} lost`);
   });
 
   test("killed before ECS would start it again: it stays away, the workload goes on, and the agent tells what was missed", async () => {

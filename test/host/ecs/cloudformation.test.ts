@@ -3,8 +3,10 @@
 //
 // What `instrument` makes of a template is right for CloudFormation too: AWS's own validator, with the
 // schemas of all resources and the rules of cfn-lint, finds nothing in the result that it does not find in
-// the file that was given.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+// the file that was given. cfn-lint itself is asked, of every file, where it is installed: it comes by pip
+// alone.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RegoEngine, type StandardDiagnostic, TemplateFile } from "@aws/cloudformation-validate";
@@ -67,5 +69,37 @@ const chosen = generated().filter(
 );
 for (const { name, title, text } of chosen)
   test(`${title}: CloudFormation's validator finds nothing new`, () => check(name, text, []));
+
+/** What cfn-lint says of a folder's files, without the line and the column. */
+function linted(at: string): string[] {
+  const words = ["--format", "parseable", "--regions", "eu-west-1", "--", `${at}/*`];
+  const { stdout, error } = spawnSync("cfn-lint", words, { encoding: "utf8", maxBuffer: 64 << 20 });
+  assert.is(error, undefined);
+  return stdout.split("\n").map((one) => one.slice(at.length).replace(/(:\d+){4}:/, ":"));
+}
+
+if (spawnSync("cfn-lint", ["--version"]).status === 0)
+  test("every template: cfn-lint itself finds nothing new", () => {
+    const [before, after] = ["before", "after"].map((name) => join(folder, name));
+    for (const at of [before!, after!]) mkdirSync(at);
+    const given = [
+      ...samples().map(({ name, document, imageConfigs }) => ({ name, text: document.text, imageConfigs })),
+      ...generated().map(({ name, text }) => ({ name, text, imageConfigs: [] as string[] })),
+    ];
+    const templates = given.filter(({ name, text }) => isTemplate(name, text));
+    assert.ok(templates.length > 150, String(templates.length));
+    for (const [index, { name, text, imageConfigs }] of templates.entries()) {
+      writeFileSync(join(before!, `${index}-${name}`), text);
+      const made = instrument(parseDocument(name, text), GIVEN, readImageConfigs(imageConfigs)).text;
+      writeFileSync(join(after!, `${index}-${name}`), made);
+    }
+    const known = linted(before!);
+    assert.ok(known.length > 1, "it finds something in files that are as people write them");
+    assert.equal(
+      linted(after!).filter((one) => !known.includes(one)),
+      [],
+    );
+  });
+else console.log("skip: cfn-lint itself: the command cfn-lint is missing");
 
 test.run();

@@ -37,6 +37,7 @@ import { RememberedImages } from "./remembered-images.js";
 import { roomFor } from "./room.js";
 import { type Guarded, sidecar, volumes } from "./sidecar.js";
 import { SIDECAR_PLACE, volumePlace } from "./standing.js";
+import { refuseLostTargets } from "./targets.js";
 import { undo } from "./undo.js";
 import { isValueMap, type Value, type ValueMap } from "./value.js";
 import { configFor, needsImage, wrap } from "./wrap.js";
@@ -138,6 +139,7 @@ function editDefinition(
 ): void {
   const { document, options, images, settings } = plan;
   const { all, chosen } = chosenIn(plan, definition);
+  refuseLostTargets(definition, options.settings, all, chosen);
   const withoutEntryPoint = chosen.filter((container) => needsImage(definition, container)).length;
   const guarded = chosen.map((container, index) => ({ container, own: new OwnVolume(index + 1) }));
   for (const { container, own } of guarded)

@@ -312,7 +312,9 @@ test("P12: every option of the sidecar can be given, is kept, changed and taken 
 
 test("P12: the sidecar gets volumes of the task and waits for who fills them, as it is told, beside its own", () => {
   const set = ["container.mountPoints.rules=/rules", "container.dependsOn.fetch=SUCCESS"];
-  const { text, sidecar } = run({ containerDefinitions: [APP] }, { set });
+  const fetch = { ...BARE, name: "fetch", essential: false };
+  const definition = { containerDefinitions: [APP, fetch], volumes: [{ name: "rules" }] };
+  const { text, sidecar } = run(definition, { set });
   assert.equal(sidecar.mountPoints.at(-1), { sourceVolume: "rules", containerPath: "/rules", readOnly: true });
   assert.is(sidecar.mountPoints.length, 3);
   assert.equal(sidecar.dependsOn, [{ containerName: "fetch", condition: "SUCCESS" }]);
@@ -330,13 +332,36 @@ test("P12: the sidecar gets volumes of the task and waits for who fills them, as
 test("P12: the sidecar can write to a volume in which it is to make something, and to no other", () => {
   const volume = (path: string) => `container.mountPoints.kept=${path}`;
   const isReadOnly = (options: RunOptions): unknown =>
-    run({ containerDefinitions: [APP] }, options).sidecar.mountPoints.at(-1).readOnly;
+    run({ containerDefinitions: [APP], volumes: [{ name: "kept" }] }, options).sidecar.mountPoints.at(-1).readOnly;
   const written = ["evidence=/kept/evidence", "store=/kept", "alerts=/kept/alerts.json", "serials=/kept/serials"];
   for (const one of [...written, "container.environment.VEDETTE_OUTPUTS_FILE_PATH=/kept/a", "http=unix:/kept/h.sock"])
     for (const path of ["/kept", "/kept/"]) assert.is(isReadOnly({ set: [volume(path), one] }), false, one);
   assert.is(isReadOnly({ set: [volume("/kept")], alertsTo: ["/kept/alerts"] }), false);
   for (const one of ["evidence=/keptness", "falco-rules=/kept/rules.yaml", "store=postgres://a@b/kept"])
     assert.is(isReadOnly({ set: [volume("/kept"), one] }), true, one);
+});
+
+test("P12: a volume or a container that the task does not have, and containers that wait in a circle, are refused", () => {
+  const cron = (dependsOn: object[]) => ({ ...BARE, name: "cron", essential: false, dependsOn });
+  const reason = (definition: Plain, set: string): string => refusal(() => run(definition, { set: [set] })).message;
+  const volumes = [{ name: "data" }];
+  const both = { containerDefinitions: [APP, cron([{ containerName: "app", condition: "START" }])], volumes };
+  assert.match(reason(both, "container.mountPoints.rules=/rules"), /no volume of this name; it has data\.$/);
+  assert.match(
+    reason({ ...both, volumes: [] }, "container.mountPoints.data=/d"),
+    /no volume of this name; it has none\.$/,
+  );
+  assert.match(reason(both, "container.dependsOn.fetch=SUCCESS"), /no container of this name; it has app, cron\.$/);
+  for (const name of ["app", "cron"])
+    assert.match(
+      reason(both, `container.dependsOn.${name}=START`),
+      /app is watched, so it waits for the sidecar itself\.$/,
+    );
+  const free = { containerDefinitions: [APP, cron([])], volumes };
+  run(free, { set: ["container.dependsOn.cron=SUCCESS", "container.mountPoints.data=/d"] });
+  const unknown = `Resources: {T: {Type: AWS::ECS::TaskDefinition, Properties: {Volumes: [{Name: !Ref Volume}],
+    ContainerDefinitions: [{Name: !Sub "x", Image: a, EntryPoint: [/a]}]}}}`;
+  given(unknown, { ...FIRST, set: ["container.mountPoints.any=/d", "container.dependsOn.any=START"] });
 });
 
 test("P12: another address of the sidecar's HTTP is known to the health check", () => {

@@ -14,7 +14,7 @@ export interface Generated {
 const LOGS = { logDriver: "awslogs", options: { "awslogs-group": "shop", "awslogs-region": "eu-west-1" } };
 
 /** What each file has: a web server with its own log, and a queue. */
-function base(): Plain {
+export function base(): Plain {
   return {
     family: "shop",
     networkMode: "awsvpc",

@@ -135,7 +135,19 @@ export class Lab {
     const isEverythingOn = more.words !== undefined;
     const receiver = isEverythingOn ? startReceiver(this.#task) : null;
     const sidecar = startSidecar(this.#task, more);
-    await isListening(sidecar);
+    try {
+      await isListening(sidecar);
+      const load = await this.#measured(sidecar, rate, calls);
+      if (isEverythingOn && metric(this.#task, "vedette_output_sent_total", '"lake"') === 0)
+        throw new Error(`Firehose got nothing: ${sidecar.stderr}`);
+      return { ...load, isEverythingOn };
+    } finally {
+      await stop(sidecar);
+      receiver?.kill();
+    }
+  }
+
+  async #measured(sidecar: Container, rate: number, calls: string): Promise<Omit<Load, "isEverythingOn">> {
     const container = this.#start([...agentWords(), "/srv/paced", String(rate), String(LOAD_S), calls]);
     await sleep(EDGE_MS);
     const agent = container.pid();
@@ -156,12 +168,8 @@ export class Lab {
     const { stdout, stderr } = await within(container.ended, RUN_MS_MAX, "the workload did not end");
     if (stdout === "") throw new Error(`the workload printed nothing: ${stderr}`);
     const lost = metric(this.#task, "vedette_lost_events_total", `"app"`);
-    if (isEverythingOn && metric(this.#task, "vedette_output_sent_total", '"lake"') === 0)
-      throw new Error(`Firehose got nothing: ${sidecar.stderr}`);
-    await stop(sidecar);
-    receiver?.kill();
     const shares = { agentCpu: agentCpu!, hostCpu: hostCpu!, workloadCpu: workloadCpu! };
-    return { rate, isEverythingOn, events: Number(stdout), lost, spoolMiB, ...memory, ...shares };
+    return { rate, events: Number(stdout), lost, spoolMiB, ...memory, ...shares };
   }
 
   #start(args: readonly string[]): Container {

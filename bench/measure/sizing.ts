@@ -27,6 +27,7 @@ const MIB = 1 << 20;
 const FIRST = { read: 20_000, open: 5_000 };
 const MOST = 5_000_000;
 const HALVINGS = 2;
+const TRIES = 4;
 /** Of the calls that were to be made. */
 const PACE = 0.98;
 /** Of the agent's 16: more grows for as long as the load lasts. */
@@ -46,7 +47,7 @@ async function searched(lab: Lab, cpu: number, calls: Borne["calls"]): Promise<B
   let most: Load | null = null;
   let tooMuch: Borne["tooMuch"] = null;
   const tried = async (rate: number) => {
-    const load = await lab.load(rate, {}, calls);
+    const load = await loaded(lab, rate, calls);
     const why = whyNot(load);
     if (why === null) most = load;
     else tooMuch = { rate, why };
@@ -56,6 +57,16 @@ async function searched(lab: Lab, cpu: number, calls: Borne["calls"]): Promise<B
   for (let step = 0; step < HALVINGS && most !== null && tooMuch !== null; step++)
     await tried(Math.round((most as Load).rate + ((tooMuch as { rate: number }).rate - (most as Load).rate) / 2));
   return { cpu, calls, most, tooMuch };
+}
+
+/** Again where the machine was too busy to look before the workload had ended. */
+async function loaded(lab: Lab, rate: number, calls: Borne["calls"]): Promise<Load> {
+  for (let left = TRIES; ; left--)
+    try {
+      return await lab.load(rate, {}, calls);
+    } catch (error) {
+      if (left === 1 || (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
 }
 
 /** Null: the task bears it. */

@@ -54,6 +54,7 @@ class InlineBoot {
   InlineRings& rings_;
   InlinePace& pace_;
   Context* context_ = nullptr;
+  std::shared_ptr<PatchableFile> last_interpreter_;  // that an image has begun in
   bool boots_patch_ = true;  // none was refused so far
 };
 

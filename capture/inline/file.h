@@ -77,6 +77,8 @@ class PatchableFile {
   std::optional<uint64_t> bias_in(RemoteMemory& memory, uint64_t entry) const;
   // Whether its build-id stands in memory where it is mapped; false when it has none.
   bool is_mapped_at(RemoteMemory& memory, uint64_t bias) const;
+  // Whether its build-id in memory is proof enough that it is mapped there, whatever the kernel has mapped.
+  bool vouches_by_build_id() const { return author_ == Author::Root && !image_.build_id.empty(); }
   // Its path as we see it; only of files that have system calls.
   std::string path() const;
   // Any `syscall` in its code, by raw bytes: for making one call, a decoder's blessing is not needed.

@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <string>
@@ -52,7 +54,27 @@ struct Subject {
   uint64_t list_of(std::span<const size_t> some) { return near->list_of(file->image(), some); }
 };
 
+// A copy of the subject, for whose writers `mode` speaks.
+std::unique_ptr<PatchableFile> copy_of_subject(SiteCache& cache, mode_t mode) {
+  std::string bytes(1 << 22, '\0');
+  const Fd from(::open("/lib64/ld-linux-x86-64.so.2", O_RDONLY | O_CLOEXEC));
+  const ssize_t size = from.is_open() ? ::read(from.get(), bytes.data(), bytes.size()) : 0;
+  char name[] = "/tmp/vedette-file-XXXXXX";
+  Fd copy(::mkstemp(name));
+  ::unlink(name);
+  if (size <= 0 || !copy.is_open() || ::write(copy.get(), bytes.data(), static_cast<size_t>(size)) != size || ::fchmod(copy.get(), mode) != 0) return nullptr;
+  return PatchableFile::open(std::move(copy), cache);
+}
+
 }  // namespace
+
+TEST_CASE("a build-id vouches for a file that only root could have written") {
+  SiteCache cache;
+  const std::unique_ptr<PatchableFile> roots = copy_of_subject(cache, 0755), anybodys = copy_of_subject(cache, 0757);
+  if (roots == nullptr || anybodys == nullptr || roots->image().build_id.empty()) return;
+  CHECK(roots->vouches_by_build_id() == (::geteuid() == 0));
+  CHECK_FALSE(anybodys->vouches_by_build_id());
+}
 
 TEST_CASE("a list of patches says what to write where, counted from the segment that it lies in") {
   Subject subject;

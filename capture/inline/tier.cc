@@ -74,10 +74,12 @@ void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
 
 // Registers are a copy of the parent's, GS base too; the ring is not the child's. Where we have given up, GS
 // is the program's own.
-void InlineTier::on_start(Task& task) {
-  if (inline_part(task).borrowed) return;
+bool InlineTier::on_start(Task& task) {
+  if (inline_part(task).borrowed) return false;
   const InlineImage* const image = image_of(*task.space);
-  if (image != nullptr && image->active) rings_.take_off(task);
+  const bool has_copy = image != nullptr && image->active;
+  if (has_copy) rings_.take_off(task);
+  return has_copy;
 }
 
 bool InlineTier::on_called(Task& task, const SyscallInfo& at) {

@@ -52,7 +52,7 @@ class InlineTier final : public Hooks {
   void on_any_stop() override { drain_.busy(); }
   void on_tick() override;
   void on_forked(Task& parent, Task& child, uint64_t clone_flags) override;
-  void on_start(Task& task) override;
+  bool on_start(Task& task) override;
   void on_exec(Task& task) override { boot_.on_exec(task); }
   bool on_called(Task& task, const SyscallInfo& at) override;
   bool on_entering(Task& task, const PendingCall& call) override { return integrity_ == Integrity::Normal && handover_.hand(task, call); }

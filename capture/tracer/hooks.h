@@ -34,8 +34,9 @@ class Hooks {
   virtual void on_tick() {}
   // A task is about to have a child; the child has not run.
   virtual void on_forked(Task& /*parent*/, Task& /*child*/, uint64_t /*clone_flags*/) {}
-  // A new task, before its first instruction: its registers are a copy of its parent's, GS base too.
-  virtual void on_start(Task&) {}
+  // A new task, before its first instruction: its registers are a copy of its parent's, GS base too. False:
+  // there was nothing to ask or to set, and so nothing that could have come too late.
+  virtual bool on_start(Task&) { return false; }
   // A new image, before its first instruction; task.space is fresh. The task is still inside execve, whose
   // return writes the result register: registers may be set, but no call can be injected yet.
   virtual void on_exec(Task&) {}

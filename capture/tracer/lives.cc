@@ -124,15 +124,17 @@ void Lives::emit_birth(const Birth& birth, Tid child) {
 void Lives::on_first_stop(Task& child, const Report& report) {
   if (report.stop == Stop::Exiting) return on_exiting(child, report);
   if (has_moved_on_meanwhile(report)) return;
+  bool has_looked = child.born_with || child.untold || child.tightened;
   if (child.born_with) put_back(child.tid, *std::exchange(child.born_with, nullptr));
   if (std::exchange(child.untold, false) && has_executed(child.tid)) {
     context_.state.on_found(number(child.tid), context_.clock.now_ns());
     context_.found_program(child.tid);
   }
-  context_.hooks.on_start(child);
+  has_looked |= context_.hooks.on_start(child);
   if (child.tightened) context_.responses->begin_close(child);
   // Killed meanwhile, it may still have a copy of its maker's registers: it starts at its end (on_exiting).
-  if (has_moved_on(report)) return;
+  // Of a vfork child nothing was asked since the report was gathered, and so there was no such while.
+  if (has_looked && has_moved_on(report)) return;
   child.phase = Phase::Running;
   if (context_.nested->on_first_stop(child, report.status)) return;
   child.halted = report.status.is_group_stop();
@@ -239,11 +241,16 @@ void Lives::on_exiting(Task& task, const Report& report) {
   if (task.phase != Phase::Launching) calls_.on_exiting(task);
   context_.hooks.on_exiting(task);
   hear_witness(task, report.message);
-  // A leader may be gone by now, and the thread that executed a program have its number: that one's stop is
-  // not this one. Between this look and the request there is no time for a death and an exec, unless we are
-  // kept from running just there.
-  if (!has_moved_on(report) && !context_.nested->on_exiting(task)) context_.resume(task);
+  if (!may_be_succeeded(task) || !has_moved_on(report)) {
+    if (!context_.nested->on_exiting(task)) context_.resume(task);
+  }
 }
+
+// A leader may be gone by now, and the thread that executed a program have its number: that one's stop is not
+// this one. Between a look at that and the request there is no time for a death and an exec, unless we are
+// kept from running just there. Of whom no other task has the memory there is no other thread; of a stranger
+// some may not be attached.
+bool Lives::may_be_succeeded(const Task& task) { return task.stranger || !task.is_leader() || task.space.shared(); }
 
 // Killed between making a child and telling of it; but the call has its result, which is the child's number.
 void Lives::bear_at_exit(Task& parent) {

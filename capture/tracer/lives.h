@@ -26,6 +26,7 @@ class Lives {
  private:
   void bear(Task& parent, const Birth& birth, Tid child, std::optional<Report> heard, int event);
   void adopt(const Report& orphan);
+  static bool may_be_succeeded(const Task& task);
   void bear_at_exit(Task& parent);
   void exec_launched(Task& task);
   void inherit(const Task& parent, Task& child);

@@ -38,8 +38,9 @@ class RingHooks final : public Hooks {
     if ((parent.space == child.space) != ((flags & CLONE_VM) != 0) && kernel_.stopped_task(parent.tid.get()) != nullptr) wrong(child, "shares its memory with the wrong task");
     if ((flags & CLONE_VFORK) != 0) child.data = std::make_unique<Borrows>();
   }
-  void on_start(Task& task) override {
+  bool on_start(Task& task) override {
     if (task.data == nullptr) (void)ptrace_set_thread_context(task.tid, 0);
+    return task.data == nullptr;
   }
   void on_exec(Task& task) override {
     task.data.reset();

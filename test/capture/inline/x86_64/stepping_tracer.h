@@ -26,7 +26,7 @@ class TierHooks : public Hooks {
   void on_any_stop() override { tier_.on_any_stop(); }
   void on_tick() override { tier_.on_tick(); }
   void on_forked(Task& parent, Task& child, uint64_t flags) override { tier_.on_forked(parent, child, flags); }
-  void on_start(Task& task) override { tier_.on_start(task); }
+  bool on_start(Task& task) override { return tier_.on_start(task); }
   void on_exec(Task& task) override { tier_.on_exec(task); }
   void on_image(Task& task) override { tier_.on_image(task); }
   bool on_called(Task& task, const SyscallInfo& at) override { return tier_.on_called(task, at); }

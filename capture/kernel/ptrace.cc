@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "capture/kernel/deadline.h"
+#include "capture/kernel/kept_registers.h"
 
 namespace vedette {
 namespace {
@@ -16,7 +17,21 @@ namespace {
 // glibc has no names for these on every processor.
 constexpr long kEmulate = 31, kEmulateStep = 32, kStepBlock = 33;
 
+bool only_reads(long what) {
+  switch (what) {
+    case PTRACE_GETREGSET:
+    case PTRACE_GETSIGINFO:
+    case PTRACE_GETEVENTMSG:
+    case PTRACE_GET_SYSCALL_INFO:
+    case PTRACE_GETSIGMASK:
+    case PTRACE_PEEKDATA:
+    case PTRACE_PEEKUSER: return true;
+    default: return false;
+  }
+}
+
 long request(long what, Tid tid, unsigned long address, void* data) {
+  if (!only_reads(what)) kept_registers.reset();
   return ::syscall(SYS_ptrace, what, tid.get(), address, data);
 }
 
@@ -45,6 +60,7 @@ Result<void> ptrace_resume(Tid tid, Resume how, int signal) {
 Result<void> ptrace_interrupt(Tid tid) { return check(request(PTRACE_INTERRUPT, tid, 0, nullptr)); }
 
 Result<Waited> ptrace_wait_any(bool block) {
+  kept_registers.reset();
   int status = 0;
   const pid_t tid = ::waitpid(-1, &status, __WALL | (block ? 0 : WNOHANG));
   if (tid < 0) return Errno::last();
@@ -52,6 +68,7 @@ Result<Waited> ptrace_wait_any(bool block) {
 }
 
 Result<WaitStatus> ptrace_wait(Tid tid) {
+  kept_registers.reset();
   siginfo_t info{};
   while (::waitid(P_PID, static_cast<id_t>(tid.get()), &info, WEXITED | WSTOPPED | WNOWAIT | __WALL) < 0) {
     if (errno != EINTR) return Errno::last();

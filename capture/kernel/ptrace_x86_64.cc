@@ -6,15 +6,18 @@
 
 #include <cstddef>
 
+#include "capture/kernel/kept_registers.h"
 #include "capture/kernel/ptrace.h"
 
 namespace vedette {
 
 Result<Registers> ptrace_registers(Tid tid) {
+  if (kept_registers && kept_registers->tid == tid) return kept_registers->registers;
   Registers registers;
   iovec part{&registers.raw, sizeof registers.raw};
   const Result<long> got = ptrace_request(PTRACE_GETREGSET, tid, NT_PRSTATUS, &part);
   if (!got) return got.error();
+  kept_registers = {tid, registers};
   return registers;
 }
 

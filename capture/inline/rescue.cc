@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "capture/decode/decoder.h"
@@ -122,6 +123,14 @@ std::optional<InStub> stub_at(const MappedFile& file, uint64_t at) {
 }
 
 }  // namespace
+
+bool InlineRescue::is_ours(const Task& task, uint64_t ip) {
+  if (AgentPage::contains(ip)) return true;
+  const InlineImage* const image = image_of(*task.space);
+  return image != nullptr && std::any_of(image->files.begin(), image->files.end(), [ip](const MappedFile& file) {
+    return file.near != nullptr && stub_at(file, ip - file.bias);
+  });
+}
 
 InlineRescue::Place InlineRescue::take_out(Task& task, Registers& registers, bool skipped) {
   return AgentPage::contains(registers.ip()) ? from_page(task, registers, skipped) : from_stub(task, registers);

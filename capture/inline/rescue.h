@@ -32,6 +32,8 @@ class InlineRescue {
     calls_ = &calls;
   }
 
+  // Whether code of ours stands there, in this task.
+  static bool is_ours(const Task& task, uint64_t ip);
   // Where the thread was; it no longer is, unless Elsewhere, Boot or Stuck. `skipped`: the call was not made
   // at all (SIGSYS).
   Place take_out(Task& task, Registers& registers, bool skipped);

@@ -8,6 +8,7 @@
 
 #include "capture/decode/syscalls.h"
 #include "capture/inline/closing.h"
+#include "capture/inline/x86_64/registers.h"
 #include "capture/kernel/clock.h"
 #include "capture/state/real_paths.h"
 #include "capture/tracer/call_answer.h"
@@ -184,9 +185,10 @@ void InlineTier::on_returned(Task& task) {
 bool InlineTier::on_signal(Task& task, int signal) {
   InlineImage* image = image_of(*task.space);
   if (image == nullptr) return true;
+  const bool may_be_ours = signal == SIGSEGV || signal == SIGBUS || signal == SIGTRAP || signal == SIGSYS;
+  if (const Result<uint64_t> ip = ip_of(task.tid); !ip || (!may_be_ours && !InlineRescue::is_ours(task, *ip))) return true;
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return true;
-  const bool may_be_ours = signal == SIGSEGV || signal == SIGBUS || signal == SIGTRAP || signal == SIGSYS;
   const Result<siginfo_t> info = may_be_ours ? ptrace_siginfo(task.tid) : Result<siginfo_t>(Errno(0));
   const bool is_fault = info && info->si_code > 0 && (signal == SIGSEGV || signal == SIGBUS);
   if (signal == SIGTRAP && info && info->si_code == SI_KERNEL && goes_on_behind_breakpoint(task, *registers)) return false;

@@ -4,6 +4,8 @@
 #include <asm/prctl.h>
 #include <sys/syscall.h>
 
+#include <cstddef>
+
 namespace vedette {
 namespace {
 
@@ -55,6 +57,13 @@ void begin_image(Registers& registers, uint64_t entry) {
 void set_ring_context(Registers& registers, uint64_t context) { registers.raw.gs_base = context; }
 
 void forget_call(Registers& registers) { registers.raw.orig_rax = ~0ull; }
+
+Result<uint64_t> ip_of(Tid tid) {
+  uint64_t ip = 0;
+  const Result<long> got = ptrace_request(PTRACE_PEEKUSER, tid, offsetof(user_regs_struct, rip), &ip);
+  if (!got) return got.error();
+  return ip;
+}
 
 uint64_t link_of(const Registers& registers) { return registers.raw.rcx; }
 

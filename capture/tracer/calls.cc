@@ -28,7 +28,7 @@ namespace {
 
 constexpr uint32_t kAsksPersona = 0xffffffff;
 
-bool is_launch_exec(const SyscallInfo& info) { return info.arch == kAuditNative && info.seccomp.nr == SYS_execve; }
+bool is_native_execve(const SyscallInfo& info) { return info.arch == kAuditNative && info.seccomp.nr == SYS_execve; }
 
 void read_call(PendingCall& pending, const SyscallInfo& info, uint32_t tid, uint64_t now) {
   pending.ip = info.instruction_pointer;
@@ -119,7 +119,7 @@ void Calls::begin(Task& task, const SyscallInfo& info) {
 
 // No call at all, by a debugger's doing; or one of ours, before the workload has begun.
 bool Calls::is_nobodys(const Task& task, const SyscallInfo& info) const {
-  return static_cast<int32_t>(info.seccomp.nr) == kNoCall || (task.phase == Phase::Launching && !is_launch_exec(info));
+  return static_cast<int32_t>(info.seccomp.nr) == kNoCall || (task.phase == Phase::Launching && !is_native_execve(info));
 }
 
 // Whether another part has this call in its books, or goes on with one; the task has gone on then.
@@ -146,6 +146,7 @@ std::unique_ptr<PendingCall> Calls::read(Task& task, const SyscallInfo& info) {
   if (task.reading_executes) add_what_reading_implies(event.call);
   const Call as_called = event.call;
   TaskMemory memory(task.memory);
+  if (is_native_execve(info)) memory.expect(as_called.args[0], as_called.args[1]);  // the path, the list of arguments
   if (!decode_enter(as_called, memory, context_.limits, event)) {
     context_.tasks.give_back(std::move(call));
     return nullptr;

@@ -23,14 +23,19 @@ class TaskMemory final : public Memory {
     const Window* window = holding(address, size);
     if (window == nullptr) {
       Window& next = windows_[std::exchange(next_, 1 - next_)];
-      const uint64_t to_page_end = kPage - address % kPage;
-      next.start = address;
-      next.held = memory_.read(address, next.bytes, std::min<uint64_t>(sizeof next.bytes, to_page_end));
+      const RemoteMemory::Piece piece = window_at(next, address);
+      next.held = memory_.read(address, piece.into, piece.size);
       if (!next.holds(address, size)) return memory_.read(address, into, size);
       window = &next;
     }
     std::memcpy(into, window->bytes + (address - window->start), size);
     return size;
+  }
+  // What stands at these two places will be asked for: one call brings both.
+  void expect(uint64_t one, uint64_t other) {
+    RemoteMemory::Piece pieces[] = {window_at(windows_[0], one), window_at(windows_[1], other)};
+    if (!memory_.gather(pieces)) return;
+    for (size_t i = 0; i < 2; ++i) windows_[i].held = pieces[i].size;
   }
 
  private:
@@ -43,6 +48,11 @@ class TaskMemory final : public Memory {
     char bytes[1024];
     bool holds(uint64_t address, size_t size) const { return address - start <= held && held - (address - start) >= size; }
   };
+  static RemoteMemory::Piece window_at(Window& window, uint64_t address) {
+    window.start = address;
+    window.held = 0;
+    return {address, window.bytes, std::min<uint64_t>(sizeof window.bytes, kPage - address % kPage)};
+  }
   const Window* holding(uint64_t address, size_t size) const {
     for (const Window& window : windows_) {
       if (window.holds(address, size)) return &window;

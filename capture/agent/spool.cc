@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kSpareMax = 3;  // one being filled, one being sent, one between
 constexpr uint64_t kForever = ~0ull;
+constexpr uint64_t kSoonNs = 1'000'000;  // who looks so little before a batch is due need not look again
 constexpr size_t kPressedQuarters = 3;  // from three quarters of the room on, hot events are shed
 
 }  // namespace
@@ -106,7 +107,7 @@ Spool::Wake Spool::take(Frame& into, uint64_t idle_ns) {
       continue;
     }
     const uint64_t now = monotonic_ns();
-    if (due_ns_ != 0 && now >= due_ns_) {
+    if (due_ns_ != 0 && now + kSoonNs >= due_ns_) {
       due_ns_ = 0;
       return Wake::Due;
     }

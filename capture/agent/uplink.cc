@@ -10,6 +10,8 @@ namespace {
 
 constexpr long kReopenPauseNs = 100'000'000;
 constexpr uint64_t kListenNs = 5'000'000;  // how late an acknowledgement may be heard
+// Where nobody says anything: a batch that is begun from now on is not due sooner, and need not wake us.
+constexpr uint64_t kDeafNs = Recorder::kAgeMaxNs;
 constexpr uint64_t kLivelyNs = 500'000'000;  // a response comes soon after the events that it answers
 constexpr uint64_t kIdleListenNs = 100'000'000;  // and a new table of what is prevented, when nothing else happens
 constexpr uint64_t kIdleReopenNs = 1'000'000'000;
@@ -36,7 +38,8 @@ void Uplink::run() {
     Frame frame;
     const uint64_t now = monotonic_ns();
     const bool is_lively = !sent_.empty() || now - delivered_ns_ < kLivelyNs;
-    switch (spool_.take(frame, now + (is_lively ? kListenNs : kIdleListenNs))) {
+    const uint64_t lively_ns = link_.discards() ? kDeafNs : kListenNs;
+    switch (spool_.take(frame, now + (is_lively ? lively_ns : kIdleListenNs))) {
       case Spool::Wake::Frame:
         deliver(std::move(frame));
         delivered_ns_ = monotonic_ns();

@@ -100,6 +100,8 @@ export class OutputQueue implements Output {
   #isClosing = false;
   #isClosed = false;
   #sending: Promise<void> | null = null;
+  /** The last that came had no room. */
+  #isDropping = false;
   /** A carrier has a batch just now. */
   #isUnderway = false;
   #watch: NodeJS.Timeout | null = null;
@@ -137,7 +139,7 @@ export class OutputQueue implements Output {
     // In a flood nobody makes lines that have no room.
     if (this.#isClosed) this.#dropped.closed++;
     else if (this.isPatient || this.#hasSpace(0)) this.push(this.#options.text(alert));
-    else this.#dropped.full++;
+    else this.#drop("full");
   }
 
   /**
@@ -182,6 +184,7 @@ export class OutputQueue implements Output {
     const bytes = Buffer.byteLength(line);
     if (!this.isPatient && !this.#hasSpace(bytes)) return this.#drop("full");
     const end = this.#disk === null ? null : this.#onDisk(this.#disk, line);
+    this.#isDropping = false;
     if (end !== null && ((this.#disk?.unread ?? 0) > 1 || !this.#hasRoom(bytes))) return true; // its turn comes
     if (end === null && this.#disk !== null && !this.#hasRoom(bytes)) return this.#drop("full");
     if (end !== null) this.#disk?.pass(end);
@@ -224,6 +227,7 @@ export class OutputQueue implements Output {
   }
 
   #drop(reason: DropReason): false {
+    if (reason === "full") this.#isDropping = true;
     this.#dropped[reason]++;
     return false;
   }
@@ -269,7 +273,7 @@ export class OutputQueue implements Output {
 
   stats(): OutputStats {
     const oldest = this.#waiting[0];
-    const isFull = (this.#state === "stuck" || this.#state === "retrying") && !this.#hasSpace(0);
+    const isFull = (this.#state === "stuck" || this.#state === "retrying") && (this.#isDropping || !this.#hasSpace(0));
     const onDisk = this.#disk?.unread ?? 0;
     return {
       name: this.name,
@@ -447,6 +451,7 @@ export class OutputQueue implements Output {
 
   #forget(count: number): void {
     const gone = this.#waiting.splice(0, count);
+    this.#isDropping = false;
     for (const { bytes } of gone) this.#bytes -= bytes;
     const last = gone.findLast(({ end }) => end !== null)?.end;
     if (last !== undefined && last !== null) this.#disk?.done(last);

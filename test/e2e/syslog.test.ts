@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `--syslog` with rsyslog, over each transport: what the server has taken apart is what Vedette said.
-import { spawn } from "node:child_process";
+// `--syslog` with rsyslog and syslog-ng, over each transport: what the server has taken apart is what Vedette
+// said.
+// Time limit: 300 s.
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { makeCertificates } from "../host/output/certificates.js";
+import { syslogNg } from "../lab/syslog-ng.js";
 import { until } from "../until.js";
 import { freePort } from "./free-port.js";
 import { run, scratch, VEDETTE } from "./programs.js";
@@ -30,7 +33,22 @@ interface Taken {
   sd: string;
 }
 
-const config = (folder: string, ports: Readonly<Record<"udp" | "tcp" | "tls", number>>): string => `
+type Ports = Readonly<Record<"udp" | "tcp" | "tls", number>>;
+
+/** A server that writes what it took into the file `taken` of the folder, an object a line. */
+interface Server {
+  readonly name: string;
+  readonly missing: string | null;
+  readonly argv: (folder: string) => readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly config: (folder: string, ports: Ports) => string;
+}
+
+const RSYSLOG: Server = {
+  name: "rsyslog",
+  missing: existsSync(RSYSLOGD) ? null : "rsyslog",
+  argv: (folder) => [RSYSLOGD, "-n", "-f", join(folder, "conf"), "-i", join(folder, "pid")],
+  config: (folder, ports) => `
 global(workDirectory="${folder}" defaultNetstreamDriverCAFile="${folder}/ca.pem"
   defaultNetstreamDriverCertFile="${folder}/server.pem" defaultNetstreamDriverKeyFile="${folder}/server.key")
 module(load="imudp")
@@ -48,37 +66,64 @@ input(type="imudp" address="127.0.0.1" port="${ports.udp}" ruleset="own")
 input(type="imtcp" address="127.0.0.1" port="${ports.tcp}" ruleset="own")
 input(type="imtcp" address="127.0.0.1" port="${ports.tls}" ruleset="own"
   streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="anon")
-`;
+`,
+};
 
-const folder = scratch();
-const ports = { udp: await freePort(), tcp: await freePort(), tls: await freePort() };
-const taken = (): Taken[] =>
-  existsSync(join(folder, "taken"))
-    ? readFileSync(join(folder, "taken"), "utf8")
-        .split("\n")
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as Taken)
-    : [];
+const NG = syslogNg();
+const SYSLOG_NG: Server = {
+  name: "syslog-ng",
+  missing: NG.missing,
+  env: NG.env,
+  argv: (folder) => {
+    const at = (name: string): string => join(folder, name);
+    return [...NG.argv, "-F", "-f", at("conf"), "-p", at("pid"), "-R", at("persist"), "-c", at("ctl"), "--no-caps"];
+  },
+  config: (folder, ports) => `@version: 4.8
+options { keep-hostname(yes); use-dns(no); stats(freq(0)); };
+source own {
+  syslog(ip("127.0.0.1") port(${ports.udp}) transport("udp"));
+  syslog(ip("127.0.0.1") port(${ports.tcp}) transport("tcp"));
+  syslog(ip("127.0.0.1") port(${ports.tls}) transport("tls")
+    tls(key-file("${folder}/server.key") cert-file("${folder}/server.pem") peer-verify(optional-untrusted)));
+};
+destination taken {
+  file("${folder}/taken" template(
+    "$(format-json --no-cast pri=$PRI app=$PROGRAM procid=$PID msgid=$MSGID msg=$MSG sd=$SDATA)\\n"));
+};
+log { source(own); destination(taken); };
+`,
+};
 
-if (!existsSync(RSYSLOGD)) console.log("skip: rsyslog is missing (test/e2e/syslog.test.ts)");
-else {
-  makeCertificates(folder, ["server"]);
-  writeFileSync(join(folder, "rules.yaml"), RULES);
-  writeFileSync(join(folder, "rsyslog.conf"), config(folder, ports));
-  const server = spawn(RSYSLOGD, ["-n", "-f", join(folder, "rsyslog.conf"), "-i", join(folder, "pid")], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let said = "";
-  server.stderr.on("data", (text: Buffer) => {
-    said += text;
-  });
+for (const { name, missing, argv, env = {}, config } of [RSYSLOG, SYSLOG_NG]) {
+  if (missing !== null) {
+    console.log(`skip: ${missing} is missing (test/e2e/syslog.test.ts)`);
+    continue;
+  }
+  const folder = scratch();
+  const ports = { udp: await freePort(), tcp: await freePort(), tls: await freePort() };
+  const taken = (): Taken[] =>
+    existsSync(join(folder, "taken"))
+      ? readFileSync(join(folder, "taken"), "utf8")
+          .split("\n")
+          .filter(Boolean)
+          .map((line) => JSON.parse(line) as Taken)
+      : [];
+  let server: ChildProcess | null = null;
   test.before(async () => {
-    await until(`rsyslog listens (${said})`, () => existsSync(join(folder, "pid")));
+    makeCertificates(folder, ["server"]);
+    writeFileSync(join(folder, "rules.yaml"), RULES);
+    writeFileSync(join(folder, "conf"), config(folder, ports));
+    const [program = "", ...words] = argv(folder);
+    server = spawn(program, words, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } });
+    let said = "";
+    server.stderr?.on("data", (text: Buffer) => {
+      said += text;
+    });
+    await until(`${name} listens`, () => existsSync(join(folder, "pid")), { tell: () => said });
   });
-  test.after(() => void server.kill());
-
+  test.after(() => void server?.kill());
   for (const transport of ["udp", "tcp", "tls"] as const)
-    test(`rsyslog has all alerts over ${transport}, whole, with their structured data`, async () => {
+    test(`${name} has all alerts over ${transport}, whole, with their structured data`, async () => {
       const before = taken().length;
       const url = `${transport}://127.0.0.1:${ports[transport]}`;
       const options = [
@@ -115,5 +160,6 @@ else {
         assert.match(sd, / tags="T1003"/);
       }
     });
-  test.run();
 }
+
+test.run();

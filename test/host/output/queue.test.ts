@@ -278,4 +278,15 @@ test("metrics and health say of each output what it sent, keeps, dropped and met
   await queue.close();
 });
 
+test("it is full where a long alert has no room, though a short one would have it, until one has", async () => {
+  const { queue } = queueOf([again()], { bytes: 100, closeMs: 10 });
+  queue.push("x".repeat(80));
+  await until("it fails", () => queue.stats().state === "retrying");
+  assert.not(queue.push("x".repeat(80)));
+  assert.equal([queue.stats().state, queue.stats().dropped.full], ["full", 1]);
+  assert.ok(queue.push("x"));
+  assert.is(queue.stats().state, "retrying");
+  await queue.close();
+});
+
 test.run();

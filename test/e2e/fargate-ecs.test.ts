@@ -4,17 +4,21 @@
 //
 // An instrumented task under ECS's own rules (test/lab/ecs.ts): a sidecar that is killed, by somebody or for
 // want of memory, or hangs. The workload goes on, ECS starts the sidecar again as its restartPolicy says,
-// what was missed is counted and told, and a stop takes both in the right order.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+// what was missed is counted and told, and a stop takes both in the right order. A sidecar that has ECS stop
+// the task ends with it.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { stringify } from "yaml";
 import { readImageConfigs } from "../../host/ecs/image-config.js";
 import { instrument } from "../../host/ecs/instrument.js";
 import { HOST_COMMAND } from "../../host/ecs/layout.js";
 import type { RunOptions } from "../../host/ecs/options.js";
 import { parseDocument } from "../../host/ecs/read.js";
 import { EcsTask, type TaskDefinition } from "../lab/ecs.js";
+import { ADDRESS } from "../lab/metadata.js";
 import { makeRootfs, missingFor } from "../lab/rootfs.js";
 import { alertsOf, fillVolume, isListening, metric, packaged } from "../lab/sidecar.js";
 import { type Container, missingForTasks, until, within } from "../lab/task.js";
@@ -238,6 +242,29 @@ if (missing === null) {
     ecs.container("vedette").kill("KILL");
     await ecs.sees("task STOPPING: essential container vedette exited");
     assert.is(await ends(), 9);
+  });
+
+  test("an alert has the sidecar ask ECS to stop the task, and ECS stops it", async () => {
+    const config = join(mkdtempSync(join(tmpdir(), "vedette-stop-")), "settings.yaml");
+    const variables = { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/v2/credentials/role" };
+    const rows = [{ rules: ["Sensitive file read"], action: "stop-task", mode: "enforce" }];
+    const environment = { ...variables, AWS_ENDPOINT_URL_ECS: `http://${ADDRESS}/` };
+    writeFileSync(config, stringify({ container: { environment }, respond: rows }));
+    await open(`trap 'exit 6' TERM; ${waits("begun")}; ${mark("stop")}; while :; do sleep 0.05; done`, { config });
+    await isListening(await begun(), END_MS_MAX);
+    letGo("begun");
+    await ecs.sees(/^task STOPPING: StopTask: Vedette: Sensitive file read \([0-9a-f-]{36}\)$/);
+    assert.is(await ends(), 6);
+    const steps = ecs
+      .runs("vedette")
+      .flatMap(alertsOf)
+      .filter(({ rule }) => rule === "Response");
+    assert.equal(
+      steps.map(({ output_fields: fields }) => fields["response.status"]),
+      ["requested", "done"],
+      ecs.told(),
+    );
+    assert.is(ecs.diary.at(-1), "vedette STOPPED 0");
   });
 } else console.log(`skip: tasks under ECS's rules: ${missing} is missing`);
 

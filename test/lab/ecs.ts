@@ -76,6 +76,7 @@ export class EcsTask {
   constructor(definition: TaskDefinition, images: Readonly<Record<string, Image>>, secondMs: number) {
     const facts = definition.containerDefinitions.map(({ name, image }) => ({ name, image, digest: "sha256:0a" }));
     this.task = new Task(facts, definition.family);
+    this.task.onStopTask = (reason) => void this.stop(`StopTask: ${reason}`);
     this.#images = images;
     this.#secondMs = secondMs;
     this.#states = new Map(

@@ -6,7 +6,9 @@
 //   http://169.254.170.2/v4/<id of a container>        that container
 //   http://169.254.170.2/v4/<id of a container>/task   the task
 //   http://169.254.170.2/v2/credentials/<anything>     credentials (made up), whoever asks
-import { createServer } from "node:http";
+//   POST http://169.254.170.2/                         ECS's API, of which it has StopTask, for this task alone:
+//                                                      it writes the reason to stdout
+import { createServer, type IncomingMessage } from "node:http";
 
 export interface TaskFacts {
   readonly taskId: string;
@@ -86,10 +88,26 @@ function answer(facts: TaskFacts, url: string): object | null {
   return rest === "/task" ? taskAnswer(facts) : containerAnswer(facts, index);
 }
 
+const STOP = "AmazonEC2ContainerServiceV20141113.StopTask";
+const SIGNED = /^AWS4-HMAC-SHA256 Credential=ASIA0000000000000000\/\d{8}\/eu-west-1\/ecs\/aws4_request, /;
+
+/** The reason that is given, where it is StopTask's and of this task; null: ECS would refuse it. */
+async function stopReason(facts: TaskFacts, request: IncomingMessage): Promise<string | null> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  const { "x-amz-target": target, authorization = "" } = request.headers;
+  if (target !== STOP || !SIGNED.test(authorization)) return null;
+  const { cluster, task, reason } = JSON.parse(Buffer.concat(parts).toString()) as Record<string, string>;
+  const isOurs = task === taskArn(facts) && cluster === `${ACCOUNT}:cluster/${facts.cluster}`;
+  return isOurs ? (reason ?? "") : null;
+}
+
 if (process.argv[2] !== undefined && import.meta.url === `file://${process.argv[1]}`) {
   const facts = JSON.parse(process.argv[2]) as TaskFacts;
-  const server = createServer((request, response) => {
-    const value = answer(facts, request.url ?? "");
+  const server = createServer(async (request, response) => {
+    const reason = request.method === "POST" ? await stopReason(facts, request) : null;
+    if (reason !== null) console.log(`StopTask ${reason}`);
+    const value = reason === null ? answer(facts, request.url ?? "") : { task: { taskArn: taskArn(facts) } };
     response.writeHead(value === null ? 404 : 200, { "content-type": "application/json" }).end(JSON.stringify(value));
   });
   server.listen(80, ADDRESS, () => console.log("ready"));

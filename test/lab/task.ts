@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type ContainerOptions, writeBundle } from "./bundle.js";
@@ -126,6 +127,8 @@ export class Task {
   readonly #containers: Container[] = [];
   #endpoint: ChildProcess | null = null;
   readonly #limits: TaskLimits | undefined;
+  /** Somebody has asked ECS's API to stop the task, and says why. */
+  onStopTask: (reason: string) => void = () => undefined;
 
   constructor(containers: TaskFacts["containers"], family = "lab", limits?: TaskLimits) {
     this.#limits = limits;
@@ -150,7 +153,12 @@ export class Task {
     this.#endpoint = spawn("ip", ["netns", "exec", this.name, process.execPath, ...server], {
       stdio: ["ignore", "pipe", "inherit"],
     });
-    const isReady = new Promise<void>((done) => this.#endpoint!.stdout!.once("data", () => done()));
+    const said = createInterface({ input: this.#endpoint.stdout! });
+    const isReady = new Promise<void>((done) => said.once("line", () => done()));
+    said.on("line", (line) => {
+      const [, reason] = /^StopTask (.*)/.exec(line) ?? [];
+      if (reason !== undefined) this.onStopTask(reason);
+    });
     await within(isReady, READY_MS_MAX, "the metadata endpoint did not start");
     if (this.#limits !== undefined) this.#limit(this.#limits);
   }

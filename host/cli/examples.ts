@@ -49,7 +49,11 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   "vedette policy explain": [
     {
-      says: "See why a rule does not fire for an event",
+      says: "See why a rule of a policy does not fire for an event",
+      line: "vedette policy explain '{execve: {proc: {name: ls}}}' --policy mine",
+    },
+    {
+      says: "The same of a Falco rule",
       line: "vedette policy explain '{execve: {}}' --falco-rules rules.yaml",
     },
   ],

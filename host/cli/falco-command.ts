@@ -2,9 +2,9 @@
 // What the command line has for Falco's rules: `vedette replay`, `vedette fields`,
 // `vedette policy import-falco`. Each command's code is loaded when it is asked for.
 import type { Command } from "commander";
+import type { ExplainFlags } from "./explained.js";
 import type { FieldsFlags } from "./falco-fields.js";
 import { alertOptions, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
-import type { ExplainFlags } from "./policy-explain.js";
 import type { ReplayFlags } from "./replay.js";
 
 /** Adds the commands to the program. `command`: what follows `--`. `done` takes the exit status. */
@@ -46,8 +46,9 @@ export function defineFalco(
       done(await (await import("./falco-import.js")).importFalco(files, flags, flags.out)),
     );
   falcoOptions(policy.command("explain"))
-    .description("say which terms of a Falco rule's condition kept it from firing, and for which values")
+    .description("say which terms of a policy's or a Falco rule kept it from firing, and for which values")
     .argument("<event>", "an event as tests.yaml has it, or a recording, or a .scap file")
+    .option("--policy <dir>", "a policy's folder, or a folder of them; may be given again", collect, [])
     .option("--rule <name>", "only this rule, by its whole name; may be given again", collect, [])
     .option("-f, --filter <condition>", "only of events that this condition matches")
     .option("--json", "one JSON array")

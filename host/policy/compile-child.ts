@@ -9,7 +9,7 @@ import { readFile } from "node:fs/promises";
 import { isAbsolute, join, normalize, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { main as asc, libraryFiles } from "assemblyscript/asc";
-import type { Contract, PolicyHead } from "../../rules-wasm/transform/types.js";
+import type { Contract, PolicyHead, TracedTerm, Tracing } from "../../rules-wasm/transform/types.js";
 import { ROOT } from "../paths.js";
 import { GENERATED, SDK } from "./sdk.js";
 
@@ -22,6 +22,8 @@ export interface CompileRequest {
   readonly place: string;
   readonly sources: Sources;
   readonly head: PolicyHead;
+  /** Null: a module that judges. */
+  readonly tracing: Tracing | null;
 }
 /** One message of the compiler, with its place in a file of the policy where it has one. */
 export interface Diagnostic {
@@ -35,6 +37,7 @@ export interface Diagnostic {
 export interface CompileAnswer {
   readonly wasm: Uint8Array | null;
   readonly judges: number;
+  readonly terms: readonly TracedTerm[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -51,7 +54,7 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
   const diagnostics: Diagnostic[] = [];
   const contract = JSON.parse(await readFile(join(GENERATED, "classes.json"), "utf8")) as Contract;
   const { makeTransform } = await import(pathToFileURL(join(SDK, "transform/index.js")).href);
-  const transform = makeTransform(contract, request.head);
+  const transform = makeTransform(contract, request.head, request.tracing);
   libraryFiles["rt/stub"] = await readFile(join(SDK, "runtime/stub.ts"), "utf8");
   let wasm: Uint8Array | null = null;
   const { error, stderr } = await asc(
@@ -92,7 +95,8 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
       start: 0,
       end: 0,
     });
-  return { wasm: error === null ? wasm : null, judges: transform.judges, diagnostics };
+  const { judges, terms } = transform;
+  return { wasm: error === null ? wasm : null, judges, terms, diagnostics };
 }
 
 /** Without the compiler's own words for where things stand. */

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { PolicyHead } from "../../rules-wasm/transform/types.js";
+import type { PolicyHead, TracedTerm, Tracing } from "../../rules-wasm/transform/types.js";
 import { boundedCommand } from "../engine/jail.js";
 import { VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
@@ -42,6 +42,13 @@ export interface Compiled {
   readonly wasm: Uint8Array | null;
   readonly errors: readonly VedetteError[];
   readonly warnings: readonly VedetteError[];
+}
+
+/** A module that says its way to an answer, and what stands in its sources. */
+export interface Traced {
+  readonly wasm: Uint8Array;
+  readonly terms: readonly TracedTerm[];
+  readonly lineOf: (term: TracedTerm) => number;
 }
 
 /** Compiles one policy after the other. close() ends the child process. */
@@ -88,8 +95,24 @@ export class PolicyCompiler {
     return this.#check(bundle.origin.place, sourcesOf(bundle), head);
   }
 
-  async #check(place: string, sources: Sources, head: PolicyHead): Promise<Compiled> {
-    const answer = await this.#ask({ place, sources, head });
+  /** A module that says its way to an answer (host/wasm/traced.ts). Throws as compile() does. */
+  async trace(bundle: Bundle, head: PolicyHead): Promise<Traced> {
+    const { place } = bundle.origin;
+    const sources = sourcesOf(bundle);
+    const whole = await this.#check(place, sources, head, "whole");
+    const { wasm, errors, terms } = whole.wasm === null ? await this.#check(place, sources, head, "careful") : whole;
+    if (wasm === null)
+      throw errors[0] ?? new VedetteError("VEDETTE_COMPILER_FAILED", { path: place, reason: "it gave no module" });
+    return { wasm, terms, lineOf: ({ file, start }) => placeOf(sources.get(file) ?? "", start).line };
+  }
+
+  async #check(
+    place: string,
+    sources: Sources,
+    head: PolicyHead,
+    tracing: Tracing | null = null,
+  ): Promise<Compiled & { readonly terms: readonly TracedTerm[] }> {
+    const answer = await this.#ask({ place, sources, head, tracing });
     const said = (diagnostics: readonly Diagnostic[]): VedetteError[] =>
       diagnostics.map((diagnostic) => compileError(place, sources, diagnostic));
     const errors = said(answer.diagnostics.filter((diagnostic) => diagnostic.isError));
@@ -99,7 +122,7 @@ export class PolicyCompiler {
     const warnings = said(own.filter((diagnostic) => !diagnostic.isError));
     if (errors.length === 0 && answer.judges === 0 && place !== NO_RULES)
       errors.push(new VedetteError("VEDETTE_POLICY_NO_RULES", { path: place }));
-    return { wasm: errors.length === 0 ? answer.wasm : null, errors, warnings };
+    return { wasm: errors.length === 0 ? answer.wasm : null, errors, warnings, terms: answer.terms };
   }
 
   /** Starts the compiler's process before it is needed: that takes as long as compiling. */

@@ -43,9 +43,7 @@ export async function loadPolicies(
   folders: readonly string[],
   options: PolicyLoadOptions = {},
 ): Promise<LoadedPolicy[]> {
-  const found = (folders.length > 0 ? folders : [PACK_NAME]).flatMap((folder) =>
-    findPolicies(existsSync(folder) ? folder : shipped(folder)),
-  );
+  const found = foldersOf(folders.length > 0 ? folders : [PACK_NAME]);
   const compiler = options.compiler ?? new PolicyCompiler();
   try {
     const loaded: LoadedPolicy[] = [];
@@ -54,6 +52,14 @@ export async function loadPolicies(
   } finally {
     if (options.compiler === undefined) compiler.close();
   }
+}
+
+/**
+ * The policies in or below each folder; `pack` and what is below `meters` are those that come with
+ * Vedette.
+ */
+export function foldersOf(folders: readonly string[]): string[] {
+  return folders.flatMap((folder) => findPolicies(existsSync(folder) ? folder : shipped(folder)));
 }
 
 /** What a name means where no folder of that name is. */

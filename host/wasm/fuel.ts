@@ -6,6 +6,7 @@
 // by a fifth or so, and serves measuring only: the watchdog protects.
 //
 //   head of a stretch:  global.get $fuel  i64.const N  i64.add  global.set $fuel
+import { appended, leb, section } from "./edit.js";
 import { readInstruction } from "./instructions.js";
 import { ModuleReader } from "./reader.js";
 import { readSections } from "./sections.js";
@@ -44,13 +45,6 @@ function changed(id: number, content: Uint8Array, fuel: number, path: string): U
   return content;
 }
 
-/** A vector with one item more. */
-function appended(content: Uint8Array, item: Uint8Array, path: string): Uint8Array {
-  const read = new ModuleReader(content, path);
-  const count = read.count();
-  return Buffer.concat([leb(count + 1), read.rest(), item]);
-}
-
 function countedCode(content: Uint8Array, fuel: number, path: string): Uint8Array {
   const read = new ModuleReader(content, path);
   const bodies = read.list(() => countedBody(read.bytes(read.u32()), fuel, path));
@@ -79,20 +73,6 @@ function counter(fuel: number, count: number): Uint8Array {
     Buffer.from([0x7c, 0x24]),
     leb(fuel),
   ]);
-}
-
-function section(id: number, content: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from([id]), leb(content.length), content]);
-}
-
-function leb(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  do {
-    bytes.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
-    rest >>>= 7;
-  } while (rest > 0);
-  return Buffer.from(bytes);
 }
 
 /** Of a number that is not negative: its highest bit must stay clear. */

@@ -11,14 +11,16 @@ export const ENTRY_FILE = "vedette-entry.ts";
  * @param {import("./types.js").FoundRule[]} rules
  * @param {import("./types.js").Contract} contract
  * @param {import("./types.js").FoundMeasures} measures
+ * @param {boolean} isTraced judges one record of a frame, and says its way to an answer
  */
-export function dispatchSource(rules, contract, { instruments, meters }) {
+export function dispatchSource(rules, contract, { instruments, meters }, isTraced = false) {
   const classes = [...new Set([...rules, ...meters].map(({ className }) => className))].filter((name) => name !== "Event");
   return `import { FRAME, FRAME_SIZE, openFrame, recordsBegin, recordsLimit, recordAfter, recordType } from "vedette/wire/frame";
 import { as, index, moveTo } from "vedette/wire/cursor";
 import { judge, takeRaised } from "vedette/wire/alert";
 import { closeSettings } from "vedette/wire/settings";
 import "vedette/wire/abort";
+${isTraced ? 'import { answered, beginTrace, tellTrace } from "vedette/wire/trace";' : ""}
 import { layState, regionAddress, regionDirty, regionSchema, regionSize } from "vedette/state/table";
 import { settle, empty } from "vedette/wire/memory";
 import { Event } from "vedette/event";
@@ -35,6 +37,7 @@ export const vedette_frame: i32 = <i32>FRAME;
 export const vedette_frame_size: i32 = <i32>FRAME_SIZE;
 
 export function vedette_init(size: i32): i32 {
+  ${isTraced ? "tellTrace();" : ""}
   closeSettings();
   layState();
   ${instruments.length === 0 ? "" : `layMetrics(METRICS, METRICS_SIZE, ${JSON.stringify(instruments.map(({ name }) => name))});`}
@@ -45,12 +48,14 @@ export function vedette_init(size: i32): i32 {
 export function vedette_on_batch(size: i32): i32 {
   if (!openFrame(size)) return -1;
   const end = recordsLimit();
+  ${isTraced ? "beginTrace();" : ""}
   let i: u32 = 0;
   for (let at = recordsBegin(); at < end; at = recordAfter(at)) {
     switch (recordType(at)) {
-${cases(rules, meters, contract)}
+${cases(rules, meters, contract, isTraced)}
     }
     i++;
+    ${isTraced ? "break;" : ""}
   }
   empty();
   return takeRaised();
@@ -69,13 +74,16 @@ export const vedette_metrics: i32 = <i32>METRICS;
 export const vedette_metrics_size: i32 = ${size};`;
 }
 
-function cases(rules, meters, contract) {
+function cases(rules, meters, contract, isTraced) {
   /** @type {Map<string, string[]>} */
   const byEvent = new Map();
   const call = (events, text) => {
     for (const event of events) byEvent.set(event, [...(byEvent.get(event) ?? []), text]);
   };
-  rules.forEach(({ events, className }, i) => call(events, `judge(${i}, rule${i}(as<${className}>(at)), at);`));
+  rules.forEach(({ events, className }, i) => {
+    const answer = `rule${i}(as<${className}>(at))`;
+    call(events, `judge(${i}, ${isTraced ? `answered(${i}, ${answer})` : answer}, at);`);
+  });
   meters.forEach(({ events, className }, i) => call(events, `meter${i}(as<${className}>(at));`));
   return [...byEvent]
     .map(([event, calls]) => `      case ${contract.ids[event]}: { moveTo(i); ${calls.join(" ")} break; }`)

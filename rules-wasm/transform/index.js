@@ -11,16 +11,20 @@ import { checkLabels, checkParameters, startLint } from "./lint.js";
 import { findInstruments, findMeters, regionSize } from "./meters.js";
 import { findRules } from "./rules.js";
 import { addSection, metadataOf } from "./section.js";
+import { traceTerms } from "./trace.js";
 
 export { ABI_MAJOR } from "./section.js";
 
 const PAGE = 65536;
+/** Of what vedette/wire/trace keeps. */
+const TRACE_PAGES = 5;
 
 /**
  * @param {import("./types.js").Contract} contract build/generated/as/classes.json
  * @param {import("./types.js").PolicyHead} head what policy.yaml says
+ * @param {import("./types.js").Tracing | null} tracing
  */
-export function makeTransform(contract, head) {
+export function makeTransform(contract, head, tracing = null) {
   /** @type {import("./types.js").FoundRule[]} */
   let rules = [];
   /** @type {import("./types.js").FoundMeasures} */
@@ -29,6 +33,8 @@ export function makeTransform(contract, head) {
     metadata: /** @type {object | null} */ (null),
     /** How many functions see events. */
     judges: 0,
+    /** Of a module that says its way to an answer. */
+    terms: /** @type {import("./types.js").TracedTerm[]} */ ([]),
 
     afterParse(parser) {
       rules = findRules(parser, contract);
@@ -37,12 +43,14 @@ export function makeTransform(contract, head) {
       checkParameters(parser, head.parameters);
       checkLabels(parser);
       if (parser.diagnostics.some((diagnostic) => diagnostic.category === 3)) return;
-      parser.parseFile(dispatchSource(rules, contract, measures), ENTRY_FILE, true);
       startLint(parser);
+      if (tracing !== null) transform.terms = traceTerms(parser, tracing === "careful");
+      parser.parseFile(dispatchSource(rules, contract, measures, tracing !== null), ENTRY_FILE, true);
     },
 
-    // The region is of the initial memory, beside all else that is.
+    // The regions are of the initial memory, beside all else that is.
     afterInitialize(program) {
+      if (tracing !== null) program.options.initialMemory += TRACE_PAGES;
       const { instruments } = measures;
       if (instruments.length > 0) program.options.initialMemory += Math.ceil(regionSize(instruments) / PAGE);
     },

@@ -69,3 +69,20 @@ export interface FoundRule {
   /** The file it stands in, without `.ts`, relative to the policy's folder. */
   readonly module: string;
 }
+
+/** One term of the author's code, and what it looks at (trace.js). */
+export interface TracedTerm {
+  readonly id: number;
+  readonly file: string;
+  /** Where it begins in the file. */
+  readonly start: number;
+  readonly text: string;
+  /** It calls a function that is none of the SDK's, whose own terms say more. */
+  readonly isOwn: boolean;
+  /** `return true` or `return false`. */
+  readonly isEnd: boolean;
+  readonly sees: readonly { readonly id: number; readonly text: string }[];
+}
+
+/** Whether the module says its way to an answer; `careful` leaves names of values as they are. */
+export type Tracing = "whole" | "careful";

@@ -96,6 +96,7 @@ export const DOORS: Record<string, string[]> = {
     "tenants",
     "test-file",
     "test-run",
+    "ways",
     "yaml",
   ],
   "host/recording": ["recording", "scap/capture-of", "scap/capture-writer", "scap/replay"],
@@ -114,6 +115,7 @@ export const DOORS: Record<string, string[]> = {
     "metrics-region",
     "sections",
     "settings",
+    "traced",
   ],
   "host/wire": [
     "address",

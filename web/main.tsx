@@ -2,6 +2,8 @@
 // The console: a page that asks the control API. The part of the address behind `#` says which screen it
 // shows.
 import { render } from "preact";
+import { Keys } from "./keys.js";
+import { News } from "./news.js";
 import { followPlace, path, query } from "./place.js";
 import { Entry } from "./screens/entry.js";
 import { Events } from "./screens/events.js";
@@ -17,24 +19,27 @@ import { Processes } from "./screens/processes.js";
 import { Sensors } from "./screens/sensors.js";
 import { Tenants } from "./screens/tenants.js";
 import { access, enter, leave, mayAct, tenant } from "./session.js";
+import { followTheme, ThemeChoice } from "./theme.js";
 
 const SCREENS = [
-  { path: "/", title: "Overview", Screen: Overview },
-  { path: "/incidents", title: "Incidents", Screen: Incidents },
-  { path: "/findings", title: "Findings", Screen: Findings },
-  { path: "/events", title: "Events", Screen: Events },
-  { path: "/processes", title: "Processes", Screen: Processes },
-  { path: "/network", title: "Network", Screen: Network },
-  { path: "/policies", title: "Policies", Screen: Policies },
-  { path: "/monitor", title: "Monitor", Screen: Monitor },
-  { path: "/tenants", title: "Tenants", Screen: Tenants },
-  { path: "/sensors", title: "Sensors", Screen: Sensors, isForOperator: true },
-  { path: "/outputs", title: "Outputs", Screen: Outputs, isForOperator: true },
+  { path: "/", letter: "o", title: "Overview", Screen: Overview },
+  { path: "/incidents", letter: "i", title: "Incidents", Screen: Incidents },
+  { path: "/findings", letter: "f", title: "Findings", Screen: Findings },
+  { path: "/events", letter: "e", title: "Events", Screen: Events },
+  { path: "/processes", letter: "p", title: "Processes", Screen: Processes },
+  { path: "/network", letter: "n", title: "Network", Screen: Network },
+  { path: "/policies", letter: "l", title: "Policies", Screen: Policies },
+  { path: "/monitor", letter: "m", title: "Monitor", Screen: Monitor },
+  { path: "/tenants", letter: "t", title: "Tenants", Screen: Tenants },
+  { path: "/sensors", letter: "s", title: "Sensors", Screen: Sensors, isForOperator: true },
+  { path: "/outputs", letter: "u", title: "Outputs", Screen: Outputs, isForOperator: true },
 ];
+const OF_TENANT = SCREENS.filter(({ isForOperator = false }) => !isForOperator);
 
 function Console() {
   if (access.value === "unknown") return <p class="quiet">Looking …</p>;
   if (access.value === "out") return <Entry />;
+  const screens = tenant.value === null ? SCREENS : OF_TENANT;
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById("content")?.focus()}>
@@ -43,19 +48,20 @@ function Console() {
       <header>
         <strong>Vedette</strong>
         <nav aria-label="Screens">
-          {SCREENS.filter(({ isForOperator = false }) => tenant.value === null || !isForOperator).map(
-            ({ path: to, title }) => (
-              <a key={to} href={`#${to}`} aria-current={isAt(to) ? "page" : undefined}>
-                {title}
-              </a>
-            ),
-          )}
+          {screens.map(({ path: to, title }) => (
+            <a key={to} href={`#${to}`} aria-current={isAt(to) ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
         </nav>
         <span class="quiet">{whoLooks()}</span>
+        <ThemeChoice />
+        <Keys screens={screens} />
         <button type="button" onClick={() => void leave()}>
           Leave
         </button>
       </header>
+      <News />
       <main id="content" tabIndex={-1}>
         <Shown />
       </main>
@@ -80,6 +86,7 @@ function isAt(to: string): boolean {
   return path.value === to || (to !== "/" && path.value.startsWith(`${to}/`));
 }
 
+followTheme();
 await enter().catch(() => {
   access.value = "out";
 });

@@ -155,11 +155,11 @@ export function Field(props: { name: string; label: string; of: Signal<string>; 
 }
 
 /** One of some words; the first of them is an empty value. */
-export function Choice(props: {
+export function Choice<T extends string>(props: {
   name: string;
   label: string;
-  of: Signal<string>;
-  options: readonly (readonly [value: string, text: string])[];
+  of: Signal<T>;
+  options: readonly (readonly [value: T, text: string])[];
 }) {
   const { name, label, of, options } = props;
   return (
@@ -169,7 +169,7 @@ export function Choice(props: {
         id={name}
         value={of.value}
         onChange={(event) => {
-          of.value = event.currentTarget.value;
+          of.value = event.currentTarget.value as T;
         }}
       >
         {options.map(([value, text]) => (

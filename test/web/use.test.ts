@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What somebody does with the console in a real browser: looks as a viewer, walks a tree of processes by
-// keys. What screens show in each of their states is in screens.test.ts.
+// keys, tests policies and outputs, looks at the map, chooses a theme. What screens show in each of their
+// states is in screens.test.ts.
 import { existsSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { suite } from "uvu";
@@ -118,6 +119,117 @@ test("processes stand below their parents, and one leads to its family", async (
   await page.getByRole("heading", { name: /^Process \d+$/ }).waitFor();
   await audit(page, "a process");
   await page.close();
+});
+
+test("a theme that was chosen is kept, and without a choice the system's holds", async () => {
+  const page = await entered({ colorScheme: "dark" });
+  const ground = (): Promise<unknown> => page.evaluate("getComputedStyle(document.body).backgroundColor");
+  const [dark, light] = ["rgb(20, 23, 28)", "rgb(255, 255, 255)"];
+  assert.is(await ground(), dark);
+  await page.getByLabel("Theme").selectOption("light");
+  assert.is(await ground(), light);
+  await audit(page, "light, on a dark system");
+  await page.reload();
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  assert.equal([await ground(), await page.getByLabel("Theme").inputValue()], [light, "light"]);
+  await page.getByLabel("Theme").selectOption("dark");
+  await page.emulateMedia({ colorScheme: "light" });
+  assert.is(await ground(), dark);
+  await audit(page, "dark, on a light system");
+  await page.getByLabel("Theme").selectOption("system");
+  assert.is(await ground(), light);
+  await page.close();
+});
+
+test("keys lead to screens, rows and fields, are listed, and can be switched off", async () => {
+  const page = await entered();
+  const at = (place: string): Promise<void> => page.waitForURL((url) => url.hash === place);
+  await page.keyboard.type("gi");
+  await page.getByRole("heading", { name: "Incidents", exact: true }).waitFor();
+  const row = page.locator("tbody tr").first();
+  await row.waitFor();
+  await page.keyboard.press("j");
+  const isChosen = "document.activeElement === document.querySelector('main tbody tr')";
+  assert.ok(await page.evaluate(isChosen), "the first row has the focus");
+  await page.keyboard.press("k");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Timeline" }).waitFor();
+  await page.keyboard.press("Escape");
+  await at("#/incidents");
+  await page.keyboard.press("/");
+  await page.keyboard.type("gf?");
+  assert.is(await page.getByLabel("Contains").inputValue(), "gf?", "in a field a letter is a letter");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("?");
+  const list = page.getByRole("dialog", { name: "Keys" });
+  await list.getByText("g i").waitFor();
+  await audit(page, "the list of keys");
+  await page.keyboard.press("j");
+  await list.getByLabel("Listen for these keys").uncheck();
+  await page.keyboard.press("Escape");
+  await list.waitFor({ state: "hidden" });
+  await page.keyboard.type("gf");
+  await page.reload();
+  await page.getByRole("heading", { name: "Incidents", exact: true }).waitFor();
+  await page.keyboard.type("gf?");
+  assert.equal([new URL(page.url()).hash, await list.isVisible()], ["#/incidents", false]);
+  await page.getByRole("button", { name: "Keys" }).click();
+  await list.getByLabel("Listen for these keys").check();
+  await list.getByRole("button", { name: "Close" }).click();
+  await page.keyboard.type("gf");
+  await at("#/findings");
+  await page.close();
+});
+
+test("who does not see the screen is told of a new incident, and of none that was there before", async () => {
+  const page = await newPage(browser, offences);
+  let more = 0;
+  await page.route("**/api/v1/incidents?limit=20", async (route) => {
+    const response = await route.fetch();
+    const { items, ...rest } = (await response.json()) as { items: { seq: number }[] };
+    const [first] = items;
+    const fresh = Array.from({ length: more }, (_, nth) => ({ ...first, seq: first!.seq + nth + 1, title: "<b>new" }));
+    await route.fulfill({ response, json: { ...rest, items: [...fresh.reverse(), ...items] } });
+  });
+  const looked = (): Promise<unknown> => page.waitForResponse("**/api/v1/incidents?limit=20");
+  const before = looked();
+  await page.goto(shown.entry());
+  await before;
+  const news = page.locator("p.news");
+  await looked();
+  assert.is(await news.textContent(), "");
+  more = 1;
+  await news.getByText("New incident: Warning, <b>new").waitFor();
+  more = 3;
+  await news.getByText("2 new incidents. The newest: Warning, <b>new").waitFor();
+  assert.is(await page.locator("main b").count(), 0);
+  await page.close();
+});
+
+test("the network is shown as a map, what clutters it is left out, and a node narrows the screen", async () => {
+  for (const look of [
+    { viewport: { width: 1280, height: 800 }, colorScheme: "dark" },
+    { viewport: { width: 390, height: 844 }, colorScheme: "light" },
+  ] as const) {
+    const page = await entered(look);
+    await show(page, "network");
+    await page.getByLabel("Show").selectOption("map");
+    const map = page.getByRole("region", { name: "Map of the network" });
+    const places = map.getByRole("list", { name: "Places" });
+    await places.getByRole("link", { name: "203.0.113.0 :443" }).waitFor();
+    await map.getByRole("list", { name: "Programs" }).getByText(MARKUP.slice(0, 15)).first().waitFor();
+    await audit(page, "network as a map");
+    await map.getByRole("button", { name: "Leave out 203.0.113.0 :443" }).click();
+    await map.getByText("1 program or place left out.").waitFor();
+    await places.getByRole("link", { name: "203.0.113.0 :443" }).waitFor({ state: "detached" });
+    await map.getByRole("button", { name: "Show all again" }).click();
+    await places.getByRole("link", { name: "203.0.113.0 :443" }).click();
+    await page.waitForURL(/fd\.rip/);
+    assert.is(await page.getByLabel("Condition").inputValue(), "fd.rip = 203.0.113.0");
+    assert.is(await page.locator("img").count(), 0);
+    await page.close();
+  }
 });
 
 test("a policy is tested on what just happened, and an output by an alert; what came of it is said as text", async () => {

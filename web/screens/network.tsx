@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who talks to whom, and who listens: a table, the newest places first. Each row leads to its process, to the
-// process's events, and to the incident that it is of.
+// Who talks to whom, and who listens: a table, the newest places first, or a map. Each row leads to its
+// process, to the process's events, and to the incident that it is of.
 import { useSignal } from "@preact/signals";
 import type { ConnectionRow } from "../../host/control/shapes.js";
 import { queryOf, useAsked } from "../api.js";
+import { NetworkMap } from "../network-map.js";
 import { Answer, Choice, Field, FoundOf, NotOfStore, Pages, Table, Time, usePages } from "../parts.js";
 import { query } from "../place.js";
 import { from } from "../session.js";
@@ -36,6 +37,12 @@ const DIRECTIONS = [
   ["in", "coming in"],
   ["listening", "listening"],
 ] as const;
+const LOOKS = [
+  ["table", "as a table"],
+  ["map", "as a map"],
+] as const;
+/** Rows of which a map is made. */
+const OF_MAP = 500;
 const PLACES = [
   ["", "all"],
   ["true", "new ones"],
@@ -59,23 +66,38 @@ function Looked() {
     useSignal(given("new")),
   ];
   const sought = { filter: filter.value.trim(), direction: direction.value, new: isNew.value };
+  const look = useSignal<"table" | "map">("table");
   const isSought = Object.values(sought).some((one) => one !== "");
+  const none = isSought ? "No connection is like that." : "No connection has been seen so far.";
   return (
     <>
       <form class="filter" onSubmit={(event) => event.preventDefault()}>
         <Field name="filter" label="Condition" of={filter} isWide />
         <Choice name="direction" label="Direction" of={direction} options={DIRECTIONS} />
         <Choice name="places" label="Places" of={isNew} options={PLACES} />
+        <Choice name="look" label="Show" of={look} options={LOOKS} />
         <button type="submit">Filter</button>
       </form>
       <p class="quiet">
         A condition of Falco's, as <code>fd.rip in (203.0.113.9) and proc.name = curl</code>.
       </p>
-      <Connections
-        sought={sought}
-        none={isSought ? "No connection is like that." : "No connection has been seen so far."}
-      />
+      {look.value === "map" ? <Mapped sought={sought} none={none} /> : <Connections sought={sought} none={none} />}
     </>
+  );
+}
+
+function Mapped({ sought, none }: { sought: Readonly<Record<string, string>>; none: string }) {
+  const asked = useAsked<ConnectionPage>(`/api/v1/connections${queryOf({ ...sought, limit: String(OF_MAP) })}`);
+  return (
+    <Answer asked={asked.value} isNone={({ items }) => items.length === 0} none={none}>
+      {({ items, next, not_judged, left_out }) => (
+        <>
+          <NetworkMap rows={items} />
+          {next !== null && <p class="problem">Of more than {count(OF_MAP)} rows the newest are drawn.</p>}
+          <NotShown notJudged={not_judged} leftOut={left_out} />
+        </>
+      )}
+    </Answer>
   );
 }
 
@@ -94,17 +116,25 @@ export function Connections({ sought, none }: { sought: Readonly<Record<string, 
               <Row key={one.seq} one={one} />
             ))}
           </Table>
-          {not_judged.length > 0 && (
-            <p class="problem">
-              Not shown: {not_judged.map((one) => WORDS[one]).join(", ")}. Each of those connections has a port of its
-              own there, for which the condition asks.
-            </p>
-          )}
-          {left_out > 0 && <p class="problem">{some(left_out, "row")} had to go: there were too many places.</p>}
+          <NotShown notJudged={not_judged} leftOut={left_out} />
           <Pages pages={pages} page={{ next, complete: true, damaged: 0 }} />
         </>
       )}
     </Answer>
+  );
+}
+
+function NotShown({ notJudged, leftOut }: { notJudged: ConnectionPage["not_judged"]; leftOut: number }) {
+  return (
+    <>
+      {notJudged.length > 0 && (
+        <p class="problem">
+          Not shown: {notJudged.map((one) => WORDS[one]).join(", ")}. Each of those connections has a port of its own
+          there, for which the condition asks.
+        </p>
+      )}
+      {leftOut > 0 && <p class="problem">{some(leftOut, "row")} had to go: there were too many places.</p>}
+    </>
   );
 }
 

@@ -35,6 +35,7 @@ export { DnsQuery } from "./dns/dns-query";
 export { HttpClient, HttpServer } from "./http/http";
 export { PostgreSql } from "./postgresql/postgresql";
 export { Redis } from "./redis/redis";
+export { Tls } from "./tls/tls";
 export { param } from "./param";
 export { note } from "./wire/alert";
 export { log } from "./log";

@@ -5,7 +5,7 @@
 // build in build/host, where main.ts finds them.
 //
 //   start.cjs   what is started (start.ts)          main.cjs, main.cache   the host, and its code as V8 has compiled it
-//   main.modules.json   what main.cjs imports of Node's
+//   modules.cjs   requires what main.cjs imports of Node's
 //   main.js     the same, by the name that the host has outside packages     *-child.js, *.cjs   processes and threads
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -36,11 +36,8 @@ const ESM_BANNER =
   'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);';
 /** And ours ask for their own address, which CommonJS has as a path. */
 const CJS_BANNER = 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;';
-/**
- * Large, and asked for only by who sends alerts over HTTP, or has the store in a database: a file each, so
- * that others need not keep their texts in memory.
- */
-const APART = ["undici", "pg"];
+/** Large, and asked for only by who has the store in a database: others need not keep its text in memory. */
+const APART = ["pg"];
 const apart: Plugin = {
   name: "apart",
   setup: ({ onResolve }) =>
@@ -88,7 +85,8 @@ export async function bundleHost(
     metafile: true,
   }).then(({ metafile }) => metafile);
   const imported = Object.values(outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
-  writeFileSync(join(to, MODULES_FILE), JSON.stringify([...new Set(imported)].filter(isBuiltin)));
+  const requires = [...new Set(imported)].filter(isBuiltin).map((name) => `require("${name}");\n`);
+  writeFileSync(join(to, MODULES_FILE), requires.join(""));
   for (const name of APART)
     await build({ ...CJS, entryPoints: [fileURLToPath(import.meta.resolve(name))], outfile: join(to, `${name}.cjs`) });
   await build({

@@ -16,8 +16,8 @@ import { keepHeapSmall, letHeapGrow } from "../heap.js";
 
 /** The bundled host, in the folder of this file. */
 export const HOST_FILE = "main.cjs";
-/** The modules of Node that HOST_FILE imports: a list of names, as JSON. */
-export const MODULES_FILE = "main.modules.json";
+/** Requires the modules of Node that HOST_FILE imports. */
+export const MODULES_FILE = "modules.cjs";
 /** V8's compiled form of HOST_FILE. V8 ignores a file of another version. */
 export const CACHE_FILE = "main.cache";
 
@@ -25,7 +25,7 @@ export const CACHE_FILE = "main.cache";
 export function readHost(folder: string): Script {
   const filename = join(folder, HOST_FILE);
   const requireOwn = createRequire(filename);
-  for (const name of JSON.parse(readFileSync(join(folder, MODULES_FILE), "utf8")) as string[]) requireOwn(name);
+  requireOwn(`./${MODULES_FILE}`);
   keepHeapSmall();
   const cachedData = readIfThere(join(folder, CACHE_FILE));
   // The bundle is ASCII: a byte a character, also in memory.

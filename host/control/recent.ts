@@ -5,12 +5,13 @@ import { type Scope, ScopedViews } from "../engine/scope.js";
 import type { TrialBatch } from "../engine/trial.js";
 import { type Batch, openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
+import { Rooms } from "../wire/rooms.js";
 
 const BYTES_MAX = 4 << 20;
 const BATCHES_MAX = 2_000;
 
 interface Kept {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer<ArrayBuffer>;
   readonly container: ContainerFacts | null;
 }
 
@@ -25,20 +26,24 @@ export interface RecentBatches {
 
 /** The newest of those that add() was given. */
 export class Recent {
+  readonly #rooms = new Rooms();
   #kept: Kept[] = [];
   #bytes = 0;
 
   add(batch: Batch): void {
-    const bytes = Uint8Array.from(batch.bytes);
+    const bytes = this.#rooms.copy(batch.bytes);
     this.#kept.push({ bytes, container: batch.container });
     this.#bytes += bytes.length;
     let gone = 0;
-    while (this.#bytes > BYTES_MAX || this.#kept.length - gone > BATCHES_MAX)
-      this.#bytes -= this.#kept[gone++]!.bytes.length;
+    while (this.#bytes > BYTES_MAX || this.#kept.length - gone > BATCHES_MAX) {
+      const { bytes: old } = this.#kept[gone++]!;
+      this.#bytes -= old.length;
+      this.#rooms.giveBack(old);
+    }
     if (gone > 0) this.#kept = this.#kept.slice(gone);
   }
 
-  /** Null: all of it. */
+  /** Copies. Null: of all of it. */
   within(scope: Scope | null): RecentBatches {
     const batches: TrialBatch[] = [];
     let [events, from, to]: [number, bigint | null, bigint | null] = [0, null, null];
@@ -47,7 +52,7 @@ export class Recent {
       batch.container = container;
       const view = scope === null ? batch : new ScopedViews(batch).view(scope);
       if (view === null) continue;
-      batches.push({ bytes: view.bytes, container });
+      batches.push({ bytes: new Uint8Array(view.bytes), container });
       events += view.count;
       for (const at of view.offsets) {
         const time = view.recordView.getBigUint64(at + TIME_AT, true);

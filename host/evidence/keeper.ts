@@ -68,9 +68,7 @@ export class Keeper {
     const missed = this.#last === null ? 0 : number - this.#last - 1;
     this.#last = number;
     if (missed > 0) this.#miss(missed, now);
-    const own = Buffer.allocUnsafeSlow(bytes.length); // a part of Node's pool would keep all of that
-    own.set(bytes);
-    const batch = { bytes: own, count, at: now, number };
+    const batch = { bytes, count, at: now, number };
     this.#roll.add(stream, batch, isHot(types));
     const open = this.#open.get(stream);
     if (open !== undefined) this.#write(open, batch);
@@ -140,7 +138,7 @@ export class Keeper {
     }
   }
 
-  #write(open: Open, { bytes, count }: { readonly bytes: Buffer; readonly count: number }): void {
+  #write(open: Open, { bytes, count }: { readonly bytes: Uint8Array; readonly count: number }): void {
     if (open.writer.given + bytes.length > this.#bounds.fileBytes) {
       this.#end(open, "full");
       return;

@@ -2,11 +2,12 @@
 // The latest batches of each agent: what came before a finding. Batches that hold frequent calls alone stand
 // apart, so that a storm of reads does not drive out the exec of ten minutes ago. Bounded by time and bytes,
 // of each agent and of all; where all together are too many, the agent that has most loses its oldest.
+import { Rooms } from "../wire/rooms.js";
 import type { EvidenceBounds } from "./parts.js";
 
-/** A batch as it came. */
+/** A batch as it came. `bytes` are good until the next one is added. */
 export interface KeptBatch {
-  readonly bytes: Buffer;
+  readonly bytes: Buffer<ArrayBuffer>;
   readonly count: number;
   /** By a clock that only goes on, in milliseconds. */
   readonly at: number;
@@ -26,12 +27,13 @@ const HOT_SHARE = 4;
 /** What a batch takes beside its bytes: many small ones count, too. */
 const OVERHEAD_BYTES = 256;
 
-const sizeOf = ({ bytes }: KeptBatch): number => bytes.length + OVERHEAD_BYTES;
+const sizeOf = ({ bytes }: KeptBatch): number => bytes.buffer.byteLength + OVERHEAD_BYTES;
 
 /** Those of all agents. */
 export class PreRoll {
   readonly #bounds: EvidenceBounds;
   readonly #rolls = new Map<number, Roll>();
+  readonly #rooms = new Rooms();
   #bytes = 0;
 
   constructor(bounds: EvidenceBounds) {
@@ -43,8 +45,9 @@ export class PreRoll {
     return this.#bytes;
   }
 
-  /** `isHot`: it has frequent calls alone. */
-  add(stream: number, batch: KeptBatch, isHot: boolean): void {
+  /** `isHot`: it has frequent calls alone. The bytes are copied. */
+  add(stream: number, come: Omit<KeptBatch, "bytes"> & { readonly bytes: Uint8Array }, isHot: boolean): void {
+    const batch = { ...come, bytes: this.#rooms.copy(come.bytes) };
     const roll: Roll = this.#rolls.get(stream) ?? { hot: [], other: [], hotBytes: 0, bytes: 0 };
     this.#rolls.set(stream, roll);
     const size = sizeOf(batch);
@@ -82,9 +85,11 @@ export class PreRoll {
 
   #drop(roll: Roll, isHot: boolean): void {
     const batch = (isHot ? roll.hot : roll.other).shift();
-    const size = batch === undefined ? 0 : sizeOf(batch);
+    if (batch === undefined) return;
+    const size = sizeOf(batch);
     if (isHot) roll.hotBytes -= size;
     roll.bytes -= size;
     this.#bytes -= size;
+    this.#rooms.giveBack(batch.bytes);
   }
 }

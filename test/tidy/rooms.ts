@@ -136,6 +136,7 @@ export const DOORS: Record<string, string[]> = {
     "process",
     "record",
     "render",
+    "rooms",
     "slot",
     "time",
     "value",

@@ -45,7 +45,7 @@ const linkOf = (path: string): string => {
 };
 let numbers = 0;
 /** Of a batch of 100 bytes, with what it takes beside them. */
-const SMALL = 356;
+const SMALL = 384;
 
 /** A batch of one call, of an agent. */
 function raw(stream: number, first: number, call = "openat", size = 0): RawBatch {

@@ -69,7 +69,7 @@ const sizeOf = (folder: string): number =>
 async function sizeIn(server: PostgresServer, place: string): Promise<number> {
   return Number((await server.sql(place, "SELECT pg_database_size(current_database()) AS n"))[0]!.n);
 }
-const onFault = (error: Error): void => console.error(error.message);
+const onFault = (error: Error): void => void process.stderr.write(`${error.message}\n`);
 const folders: string[] = [];
 function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "vedette-bench-store-"));

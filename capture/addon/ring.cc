@@ -13,9 +13,9 @@ constexpr uint32_t kWaitedFor = 1;
 // JavaScript cannot wake a native thread that waits for room, so it looks again this often. Only a full ring
 // comes here.
 constexpr std::chrono::microseconds kLookAgain{200};
-// Behind this a writer goes back to the ring's start when all is read. So a ring takes as much memory as it
-// once had to, and not all that it may.
-constexpr uint32_t kEnoughUnits = (512 << 10) / 8;
+// Behind this part of the ring a writer goes back to its start when all is read. So a ring takes no more
+// memory than it has to. A reader that stops just then has this part before it is overtaken, and not all.
+constexpr uint32_t kPartInUse = 4;
 constexpr std::chrono::milliseconds kLookForStop{5};  // who is not first in line is woken when the line moves
 
 struct Entry {
@@ -51,7 +51,7 @@ bool RingWriter::push(Bytes frame, uint32_t stream, uint32_t records, const Type
 uint32_t RingWriter::padding_before(uint32_t units) const {
   const uint32_t at = word(kHead).load(std::memory_order_relaxed) & (capacity_ - 1);
   const uint32_t to_end = capacity_ - at;
-  const bool is_room_before = at >= std::max(units, kEnoughUnits);
+  const bool is_room_before = at >= std::max(units, capacity_ / kPartInUse);
   return to_end < units || (is_room_before && all_is_read()) ? to_end : 0;
 }
 

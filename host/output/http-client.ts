@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // One receiver over HTTP: its TLS files, its connection, and how long an answer may take. What an answer
 // means is the carrier's, and every carrier tells an error without what may be a secret.
+import { Agent } from "node:http";
+import { Agent as TlsAgent } from "node:https";
 import type { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
-import { Agent, request } from "undici";
+import { answerTo, type HttpRequest } from "../http-request.js";
 import { reasonOf } from "../reason.js";
 import { AUTHORITY, pemOf } from "./pem.js";
 
@@ -36,20 +38,15 @@ export interface Answer {
 const BODY_MAX = 64 << 10;
 const SECOND_MS = 1000;
 
-/** What is sent, whole. */
-export interface HttpRequest {
-  readonly method: "GET" | "POST" | "PUT";
-  readonly url: string | URL;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Null: none, as of a GET. */
-  readonly body: string | Buffer | null;
-}
+/** A receiver may close an idle connection just as we send: we close it before most do. */
+const IDLE_MS = 4_000;
 
 /** Sends over one connection. */
 export class HttpClient {
   readonly #settings: ClientSettings;
   readonly #answerMs: number;
-  readonly #agent: Agent;
+  readonly #plain: Agent;
+  readonly #tls: TlsAgent;
 
   /**
    * `answerMs`: longest wait for an answer's head, and then for its end. Throws VEDETTE_HTTP_FILE where a PEM
@@ -58,16 +55,14 @@ export class HttpClient {
   constructor(settings: ClientSettings, answerMs: number) {
     this.#settings = settings;
     this.#answerMs = answerMs;
-    this.#agent = new Agent({
-      connect: {
-        ...pem("ca", AUTHORITY, settings.ca),
-        ...pem("cert", "client's certificate", settings.certificate),
-        ...pem("key", "client's key", settings.key),
-        rejectUnauthorized: settings.isInsecure !== true,
-      },
-      connections: 1,
-      headersTimeout: answerMs,
-      bodyTimeout: 0, // of the pause between two parts: a part now and then would hold us for ever
+    const one = { keepAlive: true, maxSockets: 1, timeout: IDLE_MS };
+    this.#plain = new Agent(one);
+    this.#tls = new TlsAgent({
+      ...one,
+      ...pem("ca", AUTHORITY, settings.ca),
+      ...pem("cert", "client's certificate", settings.certificate),
+      ...pem("key", "client's key", settings.key),
+      rejectUnauthorized: settings.isInsecure !== true,
     });
   }
 
@@ -80,20 +75,15 @@ export class HttpClient {
   }
 
   /** The answer, or in words why there is none. */
-  async send({ method, url, headers, body }: HttpRequest, signal: AbortSignal): Promise<Answer | string> {
+  async send(request: HttpRequest, signal: AbortSignal): Promise<Answer | string> {
+    const headers = { ...request.headers, "user-agent": this.#settings.userAgent };
+    const agent = new URL(request.url).protocol === "https:" ? this.#tls : this.#plain;
     try {
-      const answer = await request(url, {
-        method,
-        dispatcher: this.#agent,
-        signal,
-        headers: { ...headers, "user-agent": this.#settings.userAgent },
-        body,
-      });
-      const { "retry-after": after } = answer.headers;
+      const answer = await answerTo({ ...request, headers }, { agent, signal, headMs: this.#answerMs });
       return {
-        status: answer.statusCode,
-        afterMs: afterMs(after),
-        body: await textOf(answer.body, this.#settings.bodyMax ?? BODY_MAX, this.#answerMs),
+        status: answer.statusCode as number,
+        afterMs: afterMs(answer.headers["retry-after"]),
+        body: await textOf(answer, this.#settings.bodyMax ?? BODY_MAX, this.#answerMs),
       };
     } catch (error) {
       return reasonOf((error as Error).cause ?? error);
@@ -101,7 +91,9 @@ export class HttpClient {
   }
 
   close(): Promise<void> {
-    return this.#agent.destroy();
+    this.#plain.destroy();
+    this.#tls.destroy();
+    return Promise.resolve();
   }
 }
 
@@ -122,8 +114,8 @@ async function textOf(body: Readable, most: number, mostMs: number): Promise<str
 }
 
 /** Seconds, or a date (RFC 9110, 10.2.3). */
-function afterMs(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== "string") return undefined;
+function afterMs(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header)) return Number(header) * SECOND_MS;
   const until = Date.parse(header);
   return Number.isNaN(until) ? undefined : Math.max(0, until - Date.now());

@@ -20,6 +20,7 @@ const CORE = [WIRE, "capture/kernel", "capture/decode", "capture/state"];
 const HOST_FILES = [
   "host/errors",
   "host/heap",
+  "host/http-request",
   "host/log",
   "host/file-stamp",
   "host/own-folder",
@@ -54,6 +55,7 @@ export const ARROWS: Record<string, string[]> = {
   "capture/addon": [WIRE],
   "host/errors": [WIRE],
   "host/heap": [],
+  "host/http-request": [],
   "host/log": [],
   "host/file-stamp": [],
   "host/own-folder": [],

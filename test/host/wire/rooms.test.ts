@@ -38,7 +38,10 @@ test("of what is given back, a MiB is kept", () => {
   const were = new Set(copies.map(({ buffer }) => buffer));
   for (const copy of copies) rooms.giveBack(copy);
   const again = Array.from({ length: 20 }, () => rooms.copy(new Uint8Array(100_000)));
-  assert.is(again.filter(({ buffer }) => were.has(buffer)).length, Math.floor((1 << 20) / copies[0]!.buffer.byteLength));
+  assert.is(
+    again.filter(({ buffer }) => were.has(buffer)).length,
+    Math.floor((1 << 20) / copies[0]!.buffer.byteLength),
+  );
 });
 
 test.run();

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request over HTTP or HTTPS, by Node's own client. Its parser is native code. That of undici, which
+// fetch uses too, is WebAssembly, and V8 takes 25 MiB to optimize it.
+import { type Agent, type IncomingMessage, request as plainRequest } from "node:http";
+import { request as tlsRequest } from "node:https";
+
+/** What is sent, whole. */
+export interface HttpRequest {
+  readonly method: "GET" | "POST" | "PUT";
+  readonly url: string | URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Null: none, as of a GET. */
+  readonly body: string | Buffer | null;
+}
+
+/** How it is sent. */
+export interface HttpManner {
+  /** Of the address' protocol; undefined: Node's own. */
+  readonly agent?: Agent;
+  /** Ends the request and its answer. */
+  readonly signal: AbortSignal;
+  /** The longest wait for the answer's head, connecting included; undefined: the signal alone ends it. */
+  readonly headMs?: number;
+}
+
+/** The answer's head; its body is still to be read, or destroyed. Rejects where none comes. */
+export function answerTo(asked: HttpRequest, { agent, signal, headMs }: HttpManner): Promise<IncomingMessage> {
+  const { method, headers, body } = asked;
+  const url = new URL(asked.url);
+  return new Promise((resolve, reject) => {
+    const start = url.protocol === "https:" ? tlsRequest : plainRequest;
+    const request = start(url, { method, headers, signal, ...(agent === undefined ? {} : { agent }) });
+    let late: NodeJS.Timeout | undefined;
+    request.once("socket", () => {
+      if (headMs !== undefined) late = setTimeout(() => request.destroy(new Error("no answer in time")), headMs);
+    });
+    request.once("response", (answer) => {
+      clearTimeout(late);
+      resolve(answer);
+    });
+    request.on("error", (error) => {
+      clearTimeout(late);
+      reject(error instanceof AggregateError ? error.errors[0] : error); // one for each address of a name
+    });
+    request.end(body ?? undefined);
+  });
+}

@@ -131,7 +131,8 @@ const ROWS: readonly Row[] = [
     asks: on("metrics.enabled"),
     isMissed: true,
     instead:
-      "numbers are at /metrics, where the web server is; beyond loopback with webserver.prometheus_metrics_enabled",
+      "numbers are at /metrics under Vedette's own names, where the web server is (beyond loopback with " +
+      "webserver.prometheus_metrics_enabled); no alert and no file has them",
   },
   {
     key: "base_syscalls",

@@ -25,7 +25,7 @@ export interface Borne {
 
 const MIB = 1 << 20;
 const FIRST = { read: 20_000, open: 5_000 };
-const MOST = 5_000_000;
+const MOST = 20_000_000;
 const HALVINGS = 2;
 const TRIES = 4;
 /** Of the calls that were to be made. */

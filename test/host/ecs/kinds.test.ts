@@ -3,17 +3,19 @@
 // Three hundred files (kinds.ts): what `instrument` makes of each is right for AWS's model of ECS, holds all
 // that was there, is undone to the byte, and is the same when it is made twice; and an upgrade keeps an edit
 // in each, so that all kinds of edits are kept in many kinds of files.
+import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { stringify } from "yaml";
 import { readImageConfigs } from "../../../host/ecs/image-config.js";
 import { instrument } from "../../../host/ecs/instrument.js";
+import type { RunOptions } from "../../../host/ecs/options.js";
 import { parseDocument } from "../../../host/ecs/read.js";
 import { undo } from "../../../host/ecs/undo.js";
 import { faultsOf } from "./ecs-model.js";
 import { EDITS, type Edit, sidecarOf } from "./edits.js";
 import { compare } from "./held.js";
-import { FEATURES, type Generated, generated, KINDS } from "./kinds.js";
+import { FEATURES, fileOf, type Generated, generated, KINDS } from "./kinds.js";
 import { definitionsOf, lower, type Plain, plainOf, raise } from "./plain.js";
 
 const IMAGES = readImageConfigs([]);
@@ -106,6 +108,39 @@ for (const [kindIndex, kind] of Object.keys(KINDS).entries())
 test("each kind of edit was kept in five files at least", () => {
   for (const { title } of EDITS) assert.ok((kept.get(title) ?? 0) >= 5, `${title}: ${kept.get(title) ?? 0}`);
   assert.ok(Object.keys(FEATURES).length * Object.keys(KINDS).length >= 300);
+});
+
+/** Options, any two of which may be given together. */
+const OPTIONS: readonly RunOptions[] = [
+  { start: "security" },
+  { onOverload: "block" },
+  { logGroup: "/vedette", logRegion: "eu-west-1" },
+  { alertsTo: ["https://siem.example/in"] },
+  { container: ["queue"] },
+  { policy: ["/policies/a", "pack"] },
+  { falcoRules: ["/rules/a,b.yaml", "/rules/c.yaml"] },
+  { set: ["workers=2", "container.memory=300", "agent.snaplen=99"] },
+  { set: ["container.environment.A=b,c=d", "container.secrets.T=arn:aws:ssm:x"] },
+  { set: ["container.name=guard"] },
+];
+
+test("any things together, under any options, and upgraded under others: right, undone to the byte, twice is once", () => {
+  const options = fc.uniqueArray(fc.constantFrom(...OPTIONS), { maxLength: 2 }).map((all) => Object.assign({}, ...all));
+  const features = fc.uniqueArray(fc.constantFrom(...Object.keys(FEATURES)), { minLength: 2, maxLength: 4 });
+  fc.assert(
+    fc.property(fc.constantFrom(...Object.keys(KINDS)), features, options, options, (kind, things, first, next) => {
+      const one = fileOf(kind, things);
+      const once = run(one, one.text, { ...FIRST, ...first });
+      const later = run(one, once, { ...NEXT, ...next });
+      for (const text of [once, later]) {
+        assert.equal(faults(one, text), faults(one, one.text));
+        assert.is(run(one, text, {}), text, "twice is once");
+        const undone = undo(parseDocument(one.name, text));
+        assert.ok(undone.text === one.text && undone.isExact, "undone");
+      }
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test.run();

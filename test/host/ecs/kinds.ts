@@ -14,7 +14,7 @@ export interface Generated {
 const LOGS = { logDriver: "awslogs", options: { "awslogs-group": "shop", "awslogs-region": "eu-west-1" } };
 
 /** What each file has: a web server with its own log, and a queue. */
-export function base(): Plain {
+function base(): Plain {
   return {
     family: "shop",
     networkMode: "awsvpc",
@@ -230,13 +230,15 @@ export const KINDS: Record<string, { readonly name: string; readonly write: (def
   },
 };
 
+/** A file of this kind with all these things in it. */
+export function fileOf(kind: string, features: readonly string[]): Generated {
+  const { name, write } = KINDS[kind]!;
+  const definition: Any = base();
+  for (const what of features) FEATURES[what]!(definition);
+  return { title: `${kind}, with ${features.join(", ")}`, name, text: write(definition) };
+}
+
 /** All of them, always in the same order. */
 export function generated(): Generated[] {
-  return Object.entries(KINDS).flatMap(([kind, { name, write }]) =>
-    Object.entries(FEATURES).map(([what, put]) => {
-      const definition: Any = base();
-      put(definition);
-      return { title: `${kind}, with ${what}`, name, text: write(definition) };
-    }),
-  );
+  return Object.keys(KINDS).flatMap((kind) => Object.keys(FEATURES).map((what) => fileOf(kind, [what])));
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 120 s.
 //
 // What `instrument` makes of a task definition has the type that @aws-sdk/client-ecs gives to what is
 // registered: members that must be there, and words that a member may be. TypeScript itself says so, of all

@@ -16,6 +16,7 @@ export const KEYS: readonly KeyHelp[] = [
   { keys: "/ Ctrl-F", does: "show only rows that have a text" },
   { keys: "F5 e", does: "show what the row's process reads and writes" },
   { keys: "F6 d", does: "show each event of the row" },
+  { keys: "F8 a", does: "of an incident: close its case with a verdict, or open it again" },
   { keys: "F9 >", does: "sort by the next column" },
   { keys: "1 to 9", does: "sort by that column, with Shift or without; again: in the other order" },
   { keys: "i", does: "show the row with all its texts" },

@@ -256,6 +256,8 @@ function footerLine(state: State, paint: Paint, width: number): string {
     const lines = wrapped(text, Math.max(1, width));
     return paint.style("1", fit(lines.at(-1) ?? "", width));
   }
+  if (front.kind === "case")
+    return paint.style("1", fit("Case: t true positive  f false positive  c close  o open", width));
   let [line, taken] = ["", 0];
   for (const [key, does] of FOOTER) {
     const cells = key.length + does.length + 2;

@@ -6,7 +6,7 @@ import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import type { Table } from "../activity/activity.js";
 import { askControl } from "../control/client.js";
 import { reasonOf } from "../reason.js";
-import type { Source, Wanted, Watch, Watcher } from "./source.js";
+import type { Decision, Source, Wanted, Watch, Watcher } from "./source.js";
 import { isTold, type ToldView, topViewOf } from "./views.js";
 
 const AGAIN_MS = 1_000;
@@ -34,6 +34,10 @@ export class SocketSource implements Source {
   watch(wanted: Wanted, watcher: Watcher): Watch {
     const view = topViewOf(wanted.view)!;
     return isTold(view) ? new Asking(this.name, view, wanted, watcher) : new Streaming(this.name, wanted, watcher);
+  }
+
+  async decide({ incident, ...body }: Decision): Promise<void> {
+    await askControl(this.name, `/api/v1/incidents/${incident}`, "POST", body);
   }
 
   close(): void {

@@ -16,6 +16,13 @@ export interface Wanted {
   readonly limit: number;
 }
 
+/** What somebody decides about an incident, as the control API takes it. */
+export interface Decision {
+  readonly incident: string;
+  readonly state: "open" | "closed";
+  readonly verdict?: "true_positive" | "false_positive";
+}
+
 /** How the looking goes. */
 export type Looked =
   | { readonly kind: "waiting" }
@@ -45,5 +52,7 @@ export interface Source {
   /** Whether it knows of incidents, findings, policies and sensors. */
   readonly isJudged: boolean;
   watch(wanted: Wanted, watcher: Watcher): Watch;
+  /** Writes down what was decided about an incident. Throws where it is refused. */
+  decide?(decision: Decision): Promise<void>;
   close(): void;
 }

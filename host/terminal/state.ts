@@ -3,7 +3,7 @@
 // draws nothing and asks nobody. What is to be done besides is its `effect`.
 import type { Table } from "../activity/activity.js";
 import { both, conditionOf } from "./condition.js";
-import type { Looked } from "./source.js";
+import type { Decision, Looked } from "./source.js";
 import { isTold, TOP_VIEWS, type TopView, topViewOf } from "./views.js";
 
 /** One view with its filter: Enter puts another one on top, Backspace takes it away. */
@@ -24,6 +24,8 @@ export type Front =
   | { readonly kind: "help"; readonly top: number }
   | { readonly kind: "row"; readonly top: number }
   | { readonly kind: "views"; readonly at: number }
+  /** Which decision about the chosen incident? */
+  | { readonly kind: "case" }
   | { readonly kind: "filter" | "search"; readonly text: string };
 
 /** All that is drawn. */
@@ -38,6 +40,8 @@ export interface State {
   readonly missed: { readonly events: number; readonly batches: number };
   readonly search: string;
   readonly isPaused: boolean;
+  /** What is to be written down (`decide`). */
+  readonly decision: Decision | null;
   /** A sentence until the next key. */
   readonly word: string | null;
 }
@@ -47,10 +51,14 @@ export type Input =
   | { readonly kind: "key"; readonly key: string; readonly page: number }
   | { readonly kind: "table"; readonly table: Table }
   | { readonly kind: "gap"; readonly events: number; readonly batches: number }
-  | { readonly kind: "looked"; readonly looked: Looked };
+  | { readonly kind: "looked"; readonly looked: Looked }
+  | { readonly kind: "word"; readonly word: string };
 
-/** `watch`: what is looked at is another thing now, or is to be counted anew. */
-export type Effect = "none" | "watch" | "quit" | "stop" | "redraw";
+/**
+ * `watch`: what is looked at is another thing now, or is to be counted anew. `decide`: State.decision is to
+ * be carried out.
+ */
+export type Effect = "none" | "watch" | "decide" | "quit" | "stop" | "redraw";
 
 /** A row of a table. */
 export type TableRow = Table["rows"][number];
@@ -71,6 +79,7 @@ export function stateOf(source: { name: string; isJudged: boolean }, view: TopVi
     missed: NOTHING_MISSED,
     search: "",
     isPaused: false,
+    decision: null,
     word: null,
   };
 }
@@ -124,6 +133,8 @@ export function update(state: State, input: Input): { readonly state: State; rea
     }
     case "looked":
       return still({ ...state, looked: input.looked });
+    case "word":
+      return still({ ...state, word: input.word });
     case "key":
       return onKey({ ...state, word: null }, input.key, input.page);
   }
@@ -143,6 +154,8 @@ function onKey(state: State, key: string, page: number): Updated {
       return onPromptKey(state, front.kind, front.text, key);
     case "views":
       return onViewsKey(state, front.at, key, page);
+    case "case":
+      return onCaseKey(toTable(state), key);
     case "help":
     case "row":
       if (key === "down" || key === "j") return still({ ...state, front: { ...front, top: front.top + 1 } });
@@ -178,6 +191,33 @@ function onViewsKey(state: State, at: number, key: string, page: number): Update
   if (key === "f10") return { state, effect: "quit" };
   const chosen = key === "enter" ? TOP_VIEWS[at] : TOP_VIEWS.find((view) => view.key === key);
   return chosen === undefined ? still(toTable(state)) : show(toTable(state), chosen);
+}
+
+const DECISIONS: Readonly<Record<string, Omit<Decision, "incident">>> = {
+  t: { state: "closed", verdict: "true_positive" },
+  f: { state: "closed", verdict: "false_positive" },
+  c: { state: "closed" },
+  o: { state: "open" },
+};
+
+/** Any other key decides nothing. */
+function onCaseKey(state: State, key: string): Updated {
+  const [incident] = chosenRow(state) ?? [];
+  const decided = DECISIONS[key];
+  if (incident === undefined || decided === undefined) return still(state);
+  return { state: { ...state, decision: { incident, ...decided } }, effect: "decide" };
+}
+
+/** Asks what is to be decided about the chosen incident. */
+function act(state: State): Updated {
+  if (levelIn(state).view.id === "incidents" && chosenRow(state) !== undefined)
+    return still({ ...state, front: { kind: "case" } });
+  return still({ ...state, word: "Choose an incident first: v shows the views." });
+}
+
+function chosenRow(state: State): TableRow | undefined {
+  const rows = rowsIn(state);
+  return rows[chosenIn(state, rows)];
 }
 
 /** Another view of the same: the filter stays where both views are of events. */
@@ -228,6 +268,9 @@ function onTableKey(state: State, key: string, page: number): Updated {
     case "f6":
     case "d":
       return below(state, "events");
+    case "f8":
+    case "a":
+      return act(state);
     case "f9":
     case ">":
       return still(sortedBy(state, nextColumn(level)));

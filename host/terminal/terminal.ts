@@ -5,11 +5,12 @@
 //   guard - raw mode and alternate screen - watch, keys, size - ... - everything back
 import { ReadStream, WriteStream } from "node:tty";
 import type { Table } from "../activity/activity.js";
+import { reasonOf } from "../reason.js";
 import { Guard } from "./guard.js";
 import { keysOf } from "./keys.js";
 import { type Look, pageOf, pictureOf, type Size } from "./picture.js";
 import { Screen } from "./screen.js";
-import type { Looked, Source, Watch, Watcher } from "./source.js";
+import type { Decision, Looked, Source, Watch, Watcher } from "./source.js";
 import { type Effect, type Input, levelIn, type State, stateOf, update } from "./state.js";
 import type { TopView } from "./views.js";
 
@@ -139,8 +140,20 @@ class Top implements Watcher {
   #carryOut(effect: Effect): void {
     if (effect === "quit") this.#end();
     if (effect === "watch") this.#look();
+    if (effect === "decide" && this.#state.decision !== null) this.#decide(this.#state.decision);
     if (effect === "redraw") this.#screen.clear();
     if (effect === "stop") this.#stop();
+  }
+
+  /** What comes of it is said in the line of words; the table tells it a moment later. */
+  #decide(decision: Decision): void {
+    const tell = (word: string): void => this.#take({ kind: "word", word });
+    const done = decision.state === "open" ? "The case is open again." : "The case is closed.";
+    const decided = this.#source.decide?.(decision) ?? Promise.reject(new Error("Nothing is judged here."));
+    decided.then(
+      () => tell(done),
+      (error: unknown) => tell(reasonOf(error)),
+    );
   }
 
   #look(): void {

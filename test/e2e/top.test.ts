@@ -7,10 +7,12 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { askControl } from "../../host/control/control.js";
 import { RecordingWriter } from "../../host/recording/recording.js";
 import { openBatch } from "../../host/wire/batch.js";
 import { isKept, work } from "../host/terminal/screens.js";
 import { until } from "../until.js";
+import { opened } from "../web/shown.js";
 import { hasCommand, run, scratch, start, VEDETTE } from "./programs.js";
 import { Tmux } from "./tmux.js";
 
@@ -89,6 +91,22 @@ atTerminals("views, a filter, and the way into a row and back are keys", async (
   tmux.press("F4", "e", "v", "t", ".", "t", "y", "p", "e", "=", "Enter");
   await tmux.see("where the condition is wrong", (screen) => /wrong at column/.test(screen));
   assert.not.match(tmux.screen.join("\n"), /Nothing so far/, "what could not be looked at is not nothing");
+});
+
+atTerminals("F8 closes an incident's case in a running Vedette, and opens it again", async () => {
+  const { control, socket, incident } = await opened("one");
+  const tmux = terminal(120, 20);
+  tmux.type(`${TOP} --socket ${socket} --view incidents`);
+  await tmux.see("the incident", (screen) => screen.includes("onerror=alert"));
+  const verdict = async (): Promise<unknown> =>
+    ((await askControl(socket, `/api/v1/incidents/${incident}`)) as { case: object }).case;
+  tmux.press("F8", "t");
+  await tmux.see("that it is closed", (screen) => screen.includes("The case is closed."));
+  const { state, verdict: said, by } = (await verdict()) as Record<string, string>;
+  assert.equal([state, said, by], ["closed", "true_positive", "operator"]);
+  tmux.press("a", "o");
+  await tmux.see("that it is open", (screen) => screen.includes("The case is open again."));
+  await control.close();
 });
 
 atTerminals("Ctrl-C, q and SIGTERM leave the terminal as it was", async () => {

@@ -35,6 +35,8 @@ export type Content = "none" | "one" | "many";
 
 export interface ShownConsole {
   readonly control: Control;
+  /** The operator's. */
+  readonly socket: string;
   /** Lets a browser in, once. */
   readonly entry: () => string;
   /** One incident's id; null: there is none. */
@@ -88,7 +90,13 @@ export async function opened(content: Content): Promise<ShownConsole> {
     if (content !== "none") control.onBatch(batchOf(content, round++));
   };
   for (let nth = 0; nth < { none: 0, one: 1, many: 30 }[content]; nth++) more();
-  return { control, entry: () => control.entry()!, incident: grouping.open()[0]?.view.id ?? null, more };
+  return {
+    control,
+    socket: flags.control,
+    entry: () => control.entry()!,
+    incident: grouping.open()[0]?.view.id ?? null,
+    more,
+  };
 }
 
 /** What was told is in the store. */

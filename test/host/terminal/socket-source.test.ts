@@ -36,4 +36,27 @@ test("a stream that has begun and goes silent is told of after five seconds", as
   rmSync(folder, { recursive: true });
 });
 
+test("what is decided about an incident is sent, and a refusal is said", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "vedette-test-"));
+  const path = join(folder, "socket");
+  const came: string[] = [];
+  const server = createServer(async (request, response) => {
+    if (request.method === "GET") return void response.end("{}");
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    came.push(`${request.headers["content-type"]} ${request.url} ${Buffer.concat(parts)}`);
+    if (request.url?.endsWith("/gone"))
+      response.writeHead(404).end('{"status":404,"title":"There is no such incident."}');
+    else response.writeHead(204).end();
+  }).listen(path);
+  await new Promise((done) => server.once("listening", done));
+  const source = await SocketSource.open(path);
+  await source.decide({ incident: "1", state: "closed", verdict: "true_positive" });
+  assert.equal(came, ['application/json /api/v1/incidents/1 {"state":"closed","verdict":"true_positive"}']);
+  const said = await source.decide({ incident: "gone", state: "open" }).catch(({ message }: Error) => message);
+  assert.match(String(said), "There is no such incident.");
+  await new Promise((done) => server.close(done).closeAllConnections());
+  rmSync(folder, { recursive: true });
+});
+
 test.run();

@@ -161,4 +161,30 @@ test("each key of the help does something", () => {
     }
 });
 
+test("a case is closed by two keys, in the view of incidents alone", () => {
+  const view = topViewOf("incidents")!;
+  const row = ["id-1", ...view.columns.map(() => "x")] as unknown as Table["rows"][number];
+  const table = { view: "incidents", seconds: 1, events: 0, rate: 0, all: 1, leftOut: 0, rows: [row] } as Table;
+  const state = update(stateOf(SOURCE, view, ""), { kind: "table", table }).state;
+  const asked = press(state, "f8").state;
+  assert.is(asked.front.kind, "case");
+  for (const size of SIZES)
+    assert.match(lines(asked, size).at(-1)!, "Case: t true positive  f false positive  c close  o open");
+  for (const [key, decision] of [
+    ["t", { incident: "id-1", state: "closed", verdict: "true_positive" }],
+    ["f", { incident: "id-1", state: "closed", verdict: "false_positive" }],
+    ["c", { incident: "id-1", state: "closed" }],
+    ["o", { incident: "id-1", state: "open" }],
+  ] as const) {
+    const { state: after, effect } = press(state, "a", key);
+    assert.equal([after.decision, effect, after.front.kind], [decision, "decide", "table"]);
+  }
+  for (const key of ["escape", "enter", "q", "x"]) assert.equal(press(state, "f8", key).effect, "none");
+  assert.match(press(shown(), "f8").state.word!, "Choose an incident first");
+  assert.match(
+    lines(update(state, { kind: "word", word: "The case is closed." }).state, SIZES[0]!).join(),
+    "The case is closed.",
+  );
+});
+
 test.run();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events as they come, under a condition of Falco's. What the page or the host left out is said.
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { Refused } from "../api.js";
 import { Named, NotOfStore, Table, Time } from "../parts.js";
 import { query } from "../place.js";
@@ -33,8 +33,16 @@ function Live() {
   const missed = useSignal(0);
   const batches = useSignal(0);
   const problem = useSignal<string | null>(null);
+  /** The condition whose rows are shown. */
+  const told = useRef(condition.peek());
 
   useEffect(() => {
+    if (told.current !== condition.value) {
+      // Here and not where it was typed: until now rows of the condition before could come.
+      told.current = condition.value;
+      rows.value = [];
+      [seen.value, missed.value, batches.value] = [0, 0, 0];
+    }
     if (isPaused.value) return;
     const over = new AbortController();
     let come: Event[] = [];
@@ -63,10 +71,6 @@ function Live() {
 
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    rows.value = [];
-    seen.value = 0;
-    missed.value = 0;
-    batches.value = 0;
     condition.value = typed.value.trim();
   };
   return (

@@ -11,7 +11,7 @@ import { type Borne, FARGATE_MIB, measureSizing } from "./measure/sizing.js";
 
 const RATES = [1_000, 20_000];
 const ROUNDS = 7;
-const BARS = { availabilityMs: 50, securityMs: 1_500, agentMiB: 12, hostMiB: 100 };
+const BARS = { availabilityMs: 50, securityMs: 1_500, agentMiB: 12, hostMiB: 100, alertMs: 50 };
 
 const cpus = given("--cpus");
 if (cpus !== null) {
@@ -80,8 +80,18 @@ function loadRows(load: Load): Row[] {
     { what: at("agent, of a CPU"), figure: share(load.agentCpu) },
     { what: at("host, of a CPU"), figure: share(load.hostCpu) },
     { what: at("workload, of a CPU"), figure: share(load.workloadCpu) },
+    ...(load.alertMs.length > 0 ? [alertRow(at("call to alert, p99"), load.alertMs)] : []),
     { what: at("events made and lost"), figure: `${load.events}, ${load.lost}`, bar: [load.lost === 0, "none lost"] },
   ];
+}
+
+function alertRow(what: string, sorted: readonly number[]): Row {
+  const [p50, p99] = [0.5, 0.99].map((share) => sorted[Math.floor(sorted.length * share)] as number) as [
+    number,
+    number,
+  ];
+  const figure = `${p99} ms, median ${p50}, of ${sorted.length}`;
+  return { what, figure, bar: [p99 < BARS.alertMs, `under ${BARS.alertMs} ms`] };
 }
 
 function sizeRows(sizes: Sizes): Row[] {

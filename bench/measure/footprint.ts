@@ -21,6 +21,8 @@ const MIB = 1 << 20;
 const RUN_MS_MAX = 60_000;
 /** Of each load. */
 export const LOAD_S = 8;
+/** Opens that a rule tells, where all is on. */
+const ALERTS_A_SECOND = 10;
 /** Left out at each end of a load. */
 const EDGE_MS = 1_500;
 const TICKS_A_SECOND = 100;
@@ -55,10 +57,14 @@ export interface Load {
   readonly agentCpu: number;
   readonly hostCpu: number;
   readonly workloadCpu: number;
+  /** From a call to its alert on standard output, in ms, sorted; without those of the first EDGE_MS. */
+  readonly alertMs: readonly number[];
 }
 
 /** How the sidecar is started, and with which further words. */
 type More = Partial<ContainerOptions> & { readonly words?: readonly string[] };
+
+type LoadAlone = Omit<Load, "isEverythingOn" | "alertMs">;
 
 export type Sizes = Readonly<Record<"agent" | "root" | "layer" | "image", number>>;
 
@@ -135,20 +141,22 @@ export class Lab {
     const isEverythingOn = more.words !== undefined;
     const receiver = isEverythingOn ? startReceiver(this.#task) : null;
     const sidecar = startSidecar(this.#task, more);
+    const waits: number[] = [];
     try {
       await isListening(sidecar);
-      const load = await this.#measured(sidecar, rate, calls);
+      setTimeout(() => hearWaits(sidecar, waits), EDGE_MS);
+      const load = await this.#measured(sidecar, rate, isEverythingOn ? ["also", String(ALERTS_A_SECOND)] : [calls]);
       if (isEverythingOn && metric(this.#task, "vedette_output_sent_total", '"lake"') === 0)
         throw new Error(`Firehose got nothing: ${sidecar.stderr}`);
-      return { ...load, isEverythingOn };
+      return { ...load, isEverythingOn, alertMs: waits.toSorted((a, b) => a - b) };
     } finally {
       await stop(sidecar);
       receiver?.kill();
     }
   }
 
-  async #measured(sidecar: Container, rate: number, calls: string): Promise<Omit<Load, "isEverythingOn">> {
-    const container = this.#start([...agentWords(), "/srv/paced", String(rate), String(LOAD_S), calls]);
+  async #measured(sidecar: Container, rate: number, calls: readonly string[]): Promise<LoadAlone> {
+    const container = this.#start([...agentWords(), "/srv/paced", String(rate), String(LOAD_S), ...calls]);
     await sleep(EDGE_MS);
     const agent = container.pid();
     const host = sidecar.pid();
@@ -194,7 +202,7 @@ function startReceiver(task: Task): ChildProcess {
   return spawn("ip", ["netns", "exec", task.name, process.execPath, "-e", RECEIVER], { stdio: "ignore" });
 }
 
-/** What the sidecar is started with so that all of it is on. The workload's first open is a finding then. */
+/** What the sidecar is started with so that all of it is on. The workload's opens are findings then. */
 function everything(task: Task): More {
   const put = (name: string, text: string): string => {
     writeFileSync(join(task.volume, name), text);
@@ -213,6 +221,17 @@ function everything(task: Task): More {
   const environment = { AWS_ACCESS_KEY_ID: "AKIDONE", AWS_SECRET_ACCESS_KEY: "secret" };
   const words = ["--policy", "pack", "--falco-rules", rules, "--respond", respond, "--config", config, ...kept];
   return { words, environment };
+}
+
+/** How late each alert is that comes from now on, in ms. */
+function hearWaits(sidecar: Container, waits: number[]): void {
+  let rest = "";
+  sidecar.hear((text) => {
+    const now = Date.now();
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() as string;
+    for (const line of lines) waits.push(now - Date.parse((JSON.parse(line) as { time: string }).time));
+  });
 }
 
 async function stop(sidecar: Container): Promise<void> {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// paced RATE SECONDS [open]: reads 64 bytes of /dev/zero RATE times a second, in steps of 2 ms, and prints
-// how many reads it made; with `open` it opens and closes /dev/zero instead, which are two calls.
+// paced RATE SECONDS [open | also N]: reads 64 bytes of /dev/zero RATE times a second, in steps of 2 ms, and
+// prints how many reads it made; with `open` it opens and closes /dev/zero instead, which are two calls; with
+// `also N` it does so N times a second besides, and counts it.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +29,9 @@ int main(int argc, char** argv) {
   if (argc < 3) return 2;
   const int opens = argc > 3 && strcmp(argv[3], "open") == 0;
   const double per_ns = atof(argv[1]) / kSecondNs;
+  const double also_per_ns = argc > 4 && strcmp(argv[3], "also") == 0 ? atof(argv[4]) / kSecondNs : 0;
   const long long start = now(), end = start + atoll(argv[2]) * kSecondNs;
-  long long made = 0;
+  long long made = 0, also = 0;
   int fd = open("/dev/zero", O_RDONLY);
   if (fd < 0) return 1;
   for (long long time = start; time < end; time = now()) {
@@ -38,9 +40,11 @@ int main(int argc, char** argv) {
       if (calls < 0) return 1;
       made += calls;
     }
+    for (; also < (long long)((time - start) * also_per_ns); also++)
+      if (made_by(fd, 1) < 0) return 1;
     const struct timespec step = {0, kStepNs};
     nanosleep(&step, NULL);
   }
-  printf("%lld\n", made);
+  printf("%lld\n", made + 2 * also);
   return 0;
 }

@@ -74,6 +74,11 @@ export class Container {
     return this.#stdout;
   }
 
+  /** Is told each piece of the standard output from now on, as it comes. */
+  hear(listener: (text: string) => void): void {
+    this.#process.stdout!.on("data", listener);
+  }
+
   get stderr(): string {
     return this.#stderr;
   }

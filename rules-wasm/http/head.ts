@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The head of an HTTP/1 message (RFC 9112): its first line and the two fields that say where its body ends.
 // Nothing else of a head is looked at, and no value of a header leaves.
+import { isSame } from "../text";
 
 /** By number; 0 is what OpenTelemetry calls a method that it does not list. */
 export const METHODS: StaticArray<string> = [
@@ -8,6 +9,8 @@ export const METHODS: StaticArray<string> = [
 ];
 /** A method whose answers have no body. */
 export const HEAD: u32 = 2;
+/** The method of gRPC's calls. */
+export const POST: u32 = 3;
 /** A method after which the connection is a tunnel. */
 export const CONNECT: u32 = 6;
 const METHOD_MAX: u32 = 20;
@@ -50,6 +53,27 @@ export function isResponse(at: usize, size: u32): bool {
   return size >= 12 && load<u64>(at) << 8 == 0x2e312f5054544800 && statusOf(at) >= 100;
 }
 
+/** Bytes of what of HTTP/2's preface looks like a head. */
+export const PREFACE_HEAD: u32 = 18;
+
+/** Whether it is the begin of HTTP/2's preface, which looks like a head for servers of HTTP/1 to refuse. */
+export function isPreface(at: usize, size: u32): bool {
+  return isSame(at, size, "PRI * HTTP/2.0\r\n\r\n");
+}
+
+/** Whether an answer's whole head says that HTTP/2 follows. */
+export function isUpgrade(at: usize, size: u32): bool {
+  for (let line: u32 = 0, end: u32 = 0; line < size; line = end + 1) {
+    end = line;
+    while (end < size && load<u8>(at + end) != LF) end++;
+    if (!isField(at + line, end - line, "upgrade")) continue;
+    let from = line + 8;
+    while (from < end && load<u8>(at + from) == BLANK) from++;
+    if (end - from >= 3 && isSameWord(at + from, "h2c") && load<u8>(at + from + 3) <= BLANK) return true;
+  }
+  return false;
+}
+
 /** The status of a response, 0 where it is no number. */
 export function statusOf(at: usize): u32 {
   let status: u32 = 0;
@@ -63,13 +87,14 @@ export function statusOf(at: usize): u32 {
 
 /** The number of a request's method. */
 export function methodOf(at: usize, size: u32): u32 {
-  for (let k: u32 = 1; k < <u32>METHODS.length; k++) {
-    const name = METHODS[k], length = <u32>name.length;
-    if (size <= length || load<u8>(at + length) != BLANK) continue;
-    let i: u32 = 0;
-    while (i < length && load<u8>(at + i) == <u32>name.charCodeAt(i)) i++;
-    if (i == length) return k;
-  }
+  let length: u32 = 0;
+  while (length < size && length < METHOD_MAX && load<u8>(at + length) != BLANK) length++;
+  return length == size ? 0 : methodNamed(at, length);
+}
+
+/** The number of a method. */
+export function methodNamed(at: usize, size: u32): u32 {
+  for (let k: u32 = 1; k < <u32>METHODS.length; k++) if (isSame(at, size, METHODS[k])) return k;
   return 0;
 }
 

@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests that HTTP/1.1 clients make, by OpenTelemetry's names. What a request is and where it ends is
-// HttpClient's to say (rules-wasm/http/http.ts).
-import { AnyTransfer, counter, Event, histogram, HttpClient, meter } from "vedette";
+// Requests that clients of HTTP/1.1 and HTTP/2 make, and calls of gRPC, by OpenTelemetry's names. What a
+// request is and where it ends is HttpClient's to say (rules-wasm/http/http.ts).
+import { AnyTransfer, counter, Event, histogram, HttpClient, meter, Str } from "vedette";
 
 const CLIENT = new HttpClient();
 const DURATION = histogram({
   name: "http.client.request.duration",
   unit: "s",
-  doc: "time of requests of HTTP/1.1 clients, from the begin of their first write to the answer's last byte",
+  doc: "time of requests of HTTP clients, from the begin of their first write to the answer's last byte",
   labels: [
     "process.executable.name", "http.request.method", "http.response.status_code", "server.address", "server.port", "error.type",
+  ],
+  bounds: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+  slots: 500,
+});
+const CALLS = histogram({
+  name: "rpc.client.call.duration",
+  unit: "s",
+  doc: "time of calls of gRPC clients, from the begin of their first write to the status",
+  labels: [
+    "process.executable.name", "rpc.system.name", "rpc.method", "rpc.response.status_code", "server.address", "server.port",
+    "error.type",
   ],
   bounds: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
   slots: 500,
@@ -29,13 +40,27 @@ export function saw(e: AnyTransfer): void {
 function tell(e: Event, finished: i32): void {
   const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
-    const status = CLIENT.status(i);
-    DURATION.label(program).label(CLIENT.method(i)).label(status).label(e.fd.sip).label(e.fd.sport);
-    if (status >= 400) DURATION.label(status);
-    else DURATION.label("");
-    DURATION.record(CLIENT.seconds(i));
+    if (CLIENT.isCall(i)) tellCall(e, program, i);
+    else tellRequest(e, program, i);
   }
   if (CLIENT.unsynced == 0) return;
   UNSYNCED.label(program).add(CLIENT.unsynced);
   CLIENT.unsynced = 0;
+}
+
+function tellRequest(e: Event, program: Str, i: i32): void {
+  const status = CLIENT.status(i);
+  DURATION.label(program).label(CLIENT.method(i)).label(status).label(e.fd.sip).label(e.fd.sport);
+  if (status >= 400) DURATION.label(status);
+  else DURATION.label("");
+  DURATION.record(CLIENT.seconds(i));
+}
+
+function tellCall(e: Event, program: Str, i: i32): void {
+  const method = CLIENT.callMethod(i), status = CLIENT.callStatus(i);
+  CALLS.label(program).label("grpc");
+  if (method.isEmpty) CALLS.label("_OTHER");
+  else CALLS.label(method);
+  CALLS.label(status).label(e.fd.sip).label(e.fd.sport).label(CLIENT.isCallError(i) ? status : "");
+  CALLS.record(CLIENT.seconds(i));
 }

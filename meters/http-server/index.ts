@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests that HTTP/1.1 servers answer, by OpenTelemetry's names. What a request is and where it ends is
-// HttpServer's to say (rules-wasm/http/http.ts).
-import { AnyTransfer, counter, Event, histogram, HttpServer, meter, param } from "vedette";
+// Requests that servers of HTTP/1.1 and HTTP/2 answer, and calls of gRPC, by OpenTelemetry's names. What a
+// request is and where it ends is HttpServer's to say (rules-wasm/http/http.ts).
+import { AnyTransfer, counter, Event, histogram, HttpServer, meter, param, Str } from "vedette";
 
 const HAS_ROUTES = param.bool("routes");
 const SERVER = new HttpServer();
 const DURATION = histogram({
   name: "http.server.request.duration",
   unit: "s",
-  doc: "time of requests to HTTP/1.1 servers, from their first byte to the answer's last",
+  doc: "time of requests to HTTP servers, from their first byte to the answer's last",
   labels: ["process.executable.name", "http.request.method", "http.response.status_code", "http.route", "error.type"],
+  bounds: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+  slots: 500,
+});
+const CALLS = histogram({
+  name: "rpc.server.call.duration",
+  unit: "s",
+  doc: "time of calls to gRPC servers, from the request's first byte to the status",
+  labels: ["process.executable.name", "rpc.system.name", "rpc.method", "rpc.response.status_code", "error.type"],
   bounds: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
   slots: 500,
 });
@@ -28,15 +36,28 @@ export function saw(e: AnyTransfer): void {
 function tell(e: Event, finished: i32): void {
   const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
-    const status = SERVER.status(i);
-    DURATION.label(program).label(SERVER.method(i)).label(status);
-    if (HAS_ROUTES) DURATION.label(SERVER.route(i));
-    else DURATION.label("");
-    if (status >= 500) DURATION.label(status);
-    else DURATION.label("");
-    DURATION.record(SERVER.seconds(i));
+    if (SERVER.isCall(i)) tellCall(program, i);
+    else tellRequest(program, i);
   }
   if (SERVER.unsynced == 0) return;
   UNSYNCED.label(program).add(SERVER.unsynced);
   SERVER.unsynced = 0;
+}
+
+function tellRequest(program: Str, i: i32): void {
+  const status = SERVER.status(i);
+  DURATION.label(program).label(SERVER.method(i)).label(status);
+  if (HAS_ROUTES) DURATION.label(SERVER.route(i));
+  else DURATION.label("");
+  if (status >= 500) DURATION.label(status);
+  else DURATION.label("");
+  DURATION.record(SERVER.seconds(i));
+}
+
+function tellCall(program: Str, i: i32): void {
+  const method = SERVER.callMethod(i), status = SERVER.callStatus(i);
+  CALLS.label(program).label("grpc");
+  if (method.isEmpty) CALLS.label("_OTHER");
+  else CALLS.label(method);
+  CALLS.label(status).label(SERVER.isCallError(i) ? status : "").record(SERVER.seconds(i));
 }

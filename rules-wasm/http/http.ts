@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP/1.1 as its servers or its clients see it: requests and responses, paired in their order (RFC 9112).
+// HTTP as its servers or its clients see it. Here is HTTP/1.1: requests and responses, paired in their order
+// (RFC 9112). A connection that begins with HTTP/2's preface, or is upgraded to it, goes on in http2.ts.
 // A connection is its socket's inode. What was cut by `--snaplen`, lost, or was there before us makes a
 // connection unsure: nothing is told of it until a final answer has begun and then bytes begin with a
 // request. So of a client that sends its request whole and then waits for the answer, a name may be
@@ -15,14 +16,18 @@ import { Event } from "../event";
 import { hours } from "../duration";
 import { StateTable } from "../state/table";
 import { Str } from "../str";
-import { mix, textHash } from "../string-set";
-import { batchLost, batchSource, spanOf } from "../wire/frame";
+import { mix } from "../string-set";
+import { batchLost } from "../wire/frame";
 import { beginChunks, beginLength, BODY_STATE, DONE, skipChunks, skipLength, UNSEEN } from "./body";
+import { isSettings } from "./frame";
+import { isError, STATUSES } from "./grpc";
 import {
-  bodyLength, CONNECT, HEAD, headEnd, isChunked, isDoubtful, isRequest, isResponse, methodOf, METHODS, pathBegin, pathSize,
-  readFields, statusOf,
+  bodyLength, CONNECT, HEAD, headEnd, isChunked, isDoubtful, isPreface, isRequest, isResponse, isUpgrade, methodOf, pathBegin,
+  pathSize, PREFACE_HEAD, readFields, statusOf,
 } from "./head";
-import { Routes } from "./routes";
+import { Http2, IN, OUT } from "./http2";
+import { METHOD, PATH, PATH_MAX, PATH_SIZE, REQUEST, TIME } from "./request";
+import { NO_CALL, Told } from "./told";
 
 const KIND: u32 = 6;
 
@@ -34,9 +39,8 @@ const UNTIL_CLOSE: u32 = 3;
 const UNSURE: u32 = 4;
 /** It speaks something else, from now on; or what is read is looked at no more. */
 const OPAQUE: u32 = 5;
-
-const IN: u32 = 0;
-const OUT: u32 = 1;
+/** HTTP/2, from now on. */
+const FRAMES: u32 = 6;
 
 /** A connection: bytes from the entry's begin. `u8[2]` is for both directions. */
 const MODE: usize = 0; // u8[2]
@@ -61,20 +65,12 @@ const ANSWERED: u32 = 2;
 /** So a request was told again, which has no answer yet. */
 const RESUMED: u32 = 4;
 
-/** A request that waits for its answer. */
-const TIME: usize = 0; // u64
-const METHOD: usize = 8; // u8
-const PATH_SIZE: usize = 10; // u16: 0: not known
-const PATH: usize = 12;
-const PATH_MAX: u32 = 116;
-const REQUEST: usize = 128;
-
 /** A begin of a head: its size, then its bytes. */
 const STASH_MAX: u32 = 1020;
+/** One of so many connections may speak HTTP/2: that takes more memory. */
+const FRAMES_SHARE: u32 = 16;
 /** More are no pipeline. */
 const WAITING_MAX: u32 = 64;
-/** What one event can finish. */
-const FINISHED_MAX: u32 = 64;
 
 /** The head that was found last. */
 let headAt: usize = 0;
@@ -88,18 +84,21 @@ abstract class Http extends Connections {
   private readonly connections: StateTable;
   private readonly waiting: StateTable;
   private readonly stashes: StateTable;
-  private readonly routes: Routes = new Routes();
-  private readonly found: StaticArray<u64> = new StaticArray<u64>(<i32>FINISHED_MAX * 3);
-  private readonly foundRoutes: StaticArray<i32> = new StaticArray<i32>(<i32>FINISHED_MAX);
-  private count: i32 = 0;
+  private readonly told: Told;
+  private readonly frames: Http2;
 
   /** Connections and requests underway that are known at the same time; who is silent for longest goes. */
   constructor(isClient: bool, connections: u32, underway: u32) {
     super();
     this.isClient = isClient;
     this.connections = new StateTable(KIND, connections, CONNECTION, hours(2), false);
-    this.waiting = new StateTable(KIND, underway, REQUEST, hours(2), false);
-    this.stashes = new StateTable(KIND, 128, 4 + STASH_MAX, hours(2), false);
+    const waiting = new StateTable(KIND, underway, REQUEST, hours(2), false);
+    const stashes = new StateTable(KIND, 128, 4 + STASH_MAX, hours(2), false);
+    const told = new Told(isClient);
+    this.waiting = waiting;
+    this.stashes = stashes;
+    this.told = told;
+    this.frames = new Http2(isClient, max(8, connections / FRAMES_SHARE), told, waiting, stashes);
   }
 
   protected accepted(e: Event): void {
@@ -123,10 +122,10 @@ abstract class Http extends Connections {
   }
 
   protected messages(e: Event): i32 {
-    this.count = 0;
-    const c = e.res > 0 && this.isOurs(e) ? this.connections.find(socketOf(e), e.time) : 0;
-    if (c != 0) this.lose(c);
-    return 0;
+    this.told.begin();
+    const key = socketOf(e), c = e.res > 0 && this.isOurs(e) ? this.connections.find(key, e.time) : 0;
+    if (c != 0) this.lose(c, key, e);
+    return this.finished();
   }
 
   /** To a client the server has said all. */
@@ -145,28 +144,54 @@ abstract class Http extends Connections {
   }
 
   private end(e: Event, isOfWriter: bool): i32 {
-    this.count = 0;
     if (!isStream(e.fd)) return 0;
-    this.routes.makeRoom();
+    this.told.begin();
     const key = socketOf(e), c = this.connections.find(key, e.time);
-    if (c != 0 && (!isOfWriter || load<u64>(c, WRITER) == writerOf(e))) this.endOpen(c, key, e);
-    return this.count;
+    if (c == 0 || (isOfWriter && load<u64>(c, WRITER) != writerOf(e))) return 0;
+    if (modeOf(c, OUT) == FRAMES) this.frames.close(key, e);
+    else this.endOpen(c, key, e);
+    return this.finished();
+  }
+
+  /** How many requests the event has finished. */
+  private finished(): i32 {
+    this.unsynced += this.frames.unsynced;
+    this.frames.unsynced = 0;
+    return this.told.count;
   }
 
   /** As OpenTelemetry has it. Of a request that is finished, by its number in the answer. */
   method(i: i32): string {
-    return METHODS[<i32>(this.found[3 * i + 2] >> 32)];
+    return this.told.method(i);
   }
 
   status(i: i32): u32 {
-    return <u32>this.found[3 * i + 2];
+    return this.told.status(i);
   }
 
-  /** The path's template; empty where there is none. */
+  /** The path's template; empty where there is none. It stands until another one is asked for. */
   route(i: i32): Str {
-    const route = this.foundRoutes[i];
-    const address = route < 0 ? at : this.routes.address(route), size = route < 0 ? 0 : this.routes.size(route);
-    return changetype<Str>(spanOf(address, size));
+    return this.told.route(i);
+  }
+
+  /** Whether it is a call of gRPC. */
+  isCall(i: i32): bool {
+    return this.told.call(i) != NO_CALL;
+  }
+
+  /** Of a call: `shop.Orders/Place`; empty where it is not known. It stands until another is asked for. */
+  callMethod(i: i32): Str {
+    return this.told.route(i, 1);
+  }
+
+  /** Of a call, by its name: `NOT_FOUND`. */
+  callStatus(i: i32): string {
+    return STATUSES[this.told.call(i)];
+  }
+
+  /** Whether a call's status is an error to this side, as OpenTelemetry has it. */
+  isCallError(i: i32): bool {
+    return isError(this.told.call(i), this.isClient);
   }
 
   /**
@@ -174,8 +199,7 @@ abstract class Http extends Connections {
    * from the begin of the client's write to the return of its read.
    */
   seconds(i: i32): f64 {
-    const start = this.found[3 * i], end = this.found[3 * i + 1];
-    return end > start ? <f64>(end - start) / 1e9 : 0;
+    return this.told.seconds(i);
   }
 
   /** A connection has begun: whatever had its inode before is over. */
@@ -190,15 +214,13 @@ abstract class Http extends Connections {
   }
 
   private requests(e: Event, address: usize, size: u32): i32 {
-    this.count = 0;
-    this.routes.makeRoom();
-    if (e.res > 0 && this.isOurs(e)) {
-      const key = socketOf(e), c = this.of(key, e);
-      begin(address, size, e.res);
-      this.from = this.isClient ? e.time - e.latency : e.time;
-      if (modeOf(c, IN) != OPAQUE) this.read(c, key, e);
-    }
-    return this.count;
+    this.told.begin();
+    if (e.res <= 0 || !this.isOurs(e)) return 0;
+    const key = socketOf(e), c = this.of(key, e);
+    begin(address, size, e.res);
+    this.from = this.isClient ? e.time - e.latency : e.time;
+    if (modeOf(c, IN) != OPAQUE) this.read(c, key, e);
+    return this.finished();
   }
 
   /** One that is not known yet was there before us. */
@@ -207,7 +229,7 @@ abstract class Http extends Connections {
     if (known == 0) {
       setMode(c, IN, UNSURE);
       setMode(c, OUT, UNSURE);
-    } else if (load<u64>(c, LOST) != batchLost()) this.lose(c);
+    } else if (load<u64>(c, LOST) != batchLost()) this.lose(c, key, e);
     store<u64>(c, batchLost(), LOST);
     return c;
   }
@@ -221,8 +243,13 @@ abstract class Http extends Connections {
         case CHUNKS:
           if (chunks(c, IN)) setMode(c, IN, START);
           break;
+        case FRAMES:
+          this.frames.move(key, IN, this.from, e);
+          break;
         case UNSURE:
-          if (!isFirst || !isRequest(at, seen)) return;
+          if (!isFirst) return;
+          if (load<u32>(c, NEXT) == 0 && this.isFrames(c, key, e)) break;
+          if (!isRequest(at, seen)) return;
           if (!isSince(c, ANSWERED)) return this.ask(c);
           setMode(c, IN, START);
           store<u8>(c, <u8>RESUMED, SINCE);
@@ -240,12 +267,26 @@ abstract class Http extends Connections {
             }
             store<u64>(c, this.from, BEGUN);
           }
-          if (this.head(c, key, IN, e)) this.request(c, key, e);
+          if (!this.head(c, key, IN, e)) break;
+          if (isPreface(headAt, headSize)) this.preface(c, key, e);
+          else this.request(c, key, e);
           break;
         default:
           return;
       }
     }
+  }
+
+  /** A connection that was there before us, or whose begin is lost, may speak HTTP/2. */
+  private isFrames(c: usize, key: u64, e: Event): bool {
+    if (isPreface(at, min(seen, PREFACE_HEAD))) {
+      setMode(c, IN, START);
+      setMode(c, OUT, START);
+      return true;
+    }
+    if (!this.frames.isThere(key, e)) return false;
+    beFrames(c);
+    return true;
   }
 
   /** A request may begin, or a body that looks like one. What follows CONNECT is not for this server. */
@@ -256,8 +297,18 @@ abstract class Http extends Connections {
     if (methodOf(at, seen) == CONNECT) beOpaque(c);
   }
 
+  /** A client begins to speak HTTP/2, perhaps after the server. */
+  private preface(c: usize, key: u64, e: Event): void {
+    const isBegun = modeOf(c, OUT) == FRAMES;
+    if (!isBegun && load<u32>(c, NEXT) != 0) return beOpaque(c);
+    if (!isBegun) this.frames.start(key, e.time);
+    this.frames.startPreface(key, e.time);
+    beFrames(c);
+  }
+
   /** A request begins. */
   private request(c: usize, key: u64, e: Event): void {
+    if (modeOf(c, OUT) == FRAMES) return beOpaque(c);
     this.endOpen(c, key, e);
     if (modeOf(c, OUT) == UNSURE) setMode(c, OUT, START);
     const number = load<u32>(c, NEXT), from = headAt, size = headSize;
@@ -266,7 +317,7 @@ abstract class Http extends Connections {
     const isBody = isSince(c, RESUMED) && number != load<u32>(c, FIRST);
     if (isBody || number - load<u32>(c, FIRST) >= WAITING_MAX) {
       this.unsynced++;
-      return this.lose(c);
+      return this.lose(c, key, e);
     }
     const is = isRequest(from, size), method = is ? methodOf(from, size) : 0;
     const entry = this.waiting.take(mix(key, number), e.time);
@@ -278,7 +329,7 @@ abstract class Http extends Connections {
       const path = pathBegin(from, size), bytes = pathSize(from, size, path);
       if (bytes > 0 && <u32>bytes <= PATH_MAX) {
         memory.copy(entry + PATH, from + path, bytes);
-        store<u16>(entry, <u16>bytes, PATH_SIZE);
+        store<u8>(entry, <u8>bytes, PATH_SIZE);
       }
     }
     if (!is || !isWhole) return beUnsure(c, IN);
@@ -289,14 +340,13 @@ abstract class Http extends Connections {
   }
 
   private answers(e: Event, address: usize, size: u32): i32 {
-    this.count = 0;
-    this.routes.makeRoom();
+    this.told.begin();
     if (e.res <= 0 || !this.isOurs(e)) return 0;
     const key = socketOf(e), c = this.of(key, e);
     begin(address, size, e.res);
     // The request that this answers may be one that nobody saw.
     const isKnown = load<u32>(c, FIRST) != load<u32>(c, NEXT);
-    if (!isKnown && modeOf(c, IN) >= UNSURE && modeOf(c, OUT) != OPAQUE) {
+    if (!isKnown && modeOf(c, IN) >= UNSURE && modeOf(c, OUT) < OPAQUE) {
       setMode(c, OUT, UNSURE);
       store<u8>(c + STASHED + OUT, 0);
       this.resume(c);
@@ -308,10 +358,13 @@ abstract class Http extends Connections {
           break;
         case CHUNKS:
           if (chunks(c, OUT)) this.finish(c, key, e.time, e);
-          else if (modeOf(c, OUT) == UNSURE) this.leaveOpen(c);
+          else if (modeOf(c, OUT) == UNSURE) this.leaveOpen(c, key, e);
+          break;
+        case FRAMES:
+          this.frames.move(key, OUT, e.time, e);
           break;
         case START:
-          if (load<u8>(c + STASHED + OUT) == 0 && (seen == 0 || load<u8>(at) != 0x48)) this.beOther(c);
+          if (load<u8>(c + STASHED + OUT) == 0 && (seen == 0 || load<u8>(at) != 0x48)) this.other(c, key, e);
           else if (this.head(c, key, OUT, e)) this.response(c, key, e);
           break;
         default:
@@ -320,7 +373,7 @@ abstract class Http extends Connections {
     }
     if (!isSince(c, ASKED)) store<u64>(c, e.time, WRITTEN); // else this may be another answer
     store<u64>(c, writerOf(e), WRITER);
-    return this.count;
+    return this.finished();
   }
 
   /** Where a write of an unsure connection begins with a final answer, the next request can be told again. */
@@ -340,17 +393,18 @@ abstract class Http extends Connections {
 
   /** A response begins. */
   private response(c: usize, key: u64, e: Event): void {
-    if (!isResponse(headAt, headSize)) return this.beOther(c);
+    if (!isResponse(headAt, headSize)) return this.beOther(c, key, e);
     const status = statusOf(headAt), first = load<u32>(c, FIRST);
     const entry = first == load<u32>(c, NEXT) ? 0 : this.waiting.find(mix(key, first), e.time);
     if (entry == 0) {
       if (first == load<u32>(c, NEXT)) this.unsynced++; // of a request that nobody saw
-      return this.lose(c);
+      return this.lose(c, key, e);
     }
     if (status < 200 && status != 101) {
-      if (!isWhole) this.lose(c);
+      if (!isWhole) this.lose(c, key, e);
       return;
     }
+    if (status == 101 && isWhole && isUpgrade(headAt, headSize)) return this.upgrade(c, key, first, entry, e);
     store<u32>(c, status, STATUS);
     if (first + 1 == load<u32>(c, NEXT)) store<u8>(c, <u8>ANSWERED, SINCE);
     const method: u32 = load<u8>(entry, METHOD);
@@ -360,12 +414,12 @@ abstract class Http extends Connections {
     }
     if (method == HEAD || status == 204 || status == 304) {
       if (isWhole) this.finish(c, key, e.time, e);
-      else this.leaveOpen(c);
+      else this.leaveOpen(c, key, e);
       return;
     }
-    if (!isWhole) return this.leaveOpen(c);
+    if (!isWhole) return this.leaveOpen(c, key, e);
     readFields(headAt, headSize);
-    if (isDoubtful) this.leaveOpen(c);
+    if (isDoubtful) this.leaveOpen(c, key, e);
     else if (isChunked) startChunks(c, OUT);
     else if (bodyLength == 0) this.finish(c, key, e.time, e);
     else if (bodyLength > 0) startLength(c, OUT);
@@ -373,8 +427,8 @@ abstract class Http extends Connections {
   }
 
   /** Where this answer ends is not known; so nor where those begin that are to come after it. */
-  private leaveOpen(c: usize): void {
-    if (load<u32>(c, NEXT) - load<u32>(c, FIRST) > 1) this.lose(c);
+  private leaveOpen(c: usize, key: u64, e: Event): void {
+    if (load<u32>(c, NEXT) - load<u32>(c, FIRST) > 1) this.lose(c, key, e);
     else setMode(c, OUT, UNSURE);
   }
 
@@ -391,27 +445,40 @@ abstract class Http extends Connections {
     store<u32>(c, 0, STATUS);
     setMode(c, OUT, START);
     const entry = this.waiting.find(request, end);
-    if (entry == 0 || this.count == <i32>FINISHED_MAX) {
+    if (entry == 0 || !this.told.add(entry, end, status, NO_CALL, e)) {
       this.unsynced++;
       return;
     }
-    const i = this.count++, size: u32 = load<u16>(entry, PATH_SIZE);
-    this.found[3 * i] = load<u64>(entry, TIME);
-    this.found[3 * i + 1] = end;
-    this.found[3 * i + 2] = (<u64>load<u8>(entry, METHOD) << 32) | status;
-    this.foundRoutes[i] = size == 0 || this.isClient ? -1 : this.routes.find(serverOf(e), entry + PATH, size, status < 400);
     this.waiting.drop(request);
   }
 
+  /** The server goes on in HTTP/2, with its answer to the request. The client does when it has read that. */
+  private upgrade(c: usize, key: u64, request: u32, entry: usize, e: Event): void {
+    if (request + 1 != load<u32>(c, NEXT)) return this.beOther(c, key, e); // nobody asks for more before
+    this.frames.upgrade(key, entry, e);
+    this.waiting.drop(mix(key, request));
+    store<u32>(c, request + 1, FIRST);
+    setMode(c, OUT, FRAMES);
+    if (modeOf(c, IN) == UNSURE) setMode(c, IN, START);
+  }
+
+  /** What a server says first may be HTTP/2, before its client's preface is read. */
+  private other(c: usize, key: u64, e: Event): void {
+    if (load<u32>(c, NEXT) != 0 || modeOf(c, IN) != START || !isSettings(at, seen)) return this.beOther(c, key, e);
+    this.frames.start(key, e.time);
+    setMode(c, OUT, FRAMES);
+  }
+
   /** What a server says first shows whether it speaks HTTP. */
-  private beOther(c: usize): void {
-    if (load<u32>(c, FIRST) != 0) return this.lose(c);
+  private beOther(c: usize, key: u64, e: Event): void {
+    if (load<u32>(c, FIRST) != 0) return this.lose(c, key, e);
     beOpaque(c);
   }
 
   /** It cannot be followed any more. What waits for an answer is told of no more. */
-  private lose(c: usize): void {
+  private lose(c: usize, key: u64, e: Event): void {
     if (modeOf(c, OUT) == OPAQUE) return;
+    if (modeOf(c, OUT) == FRAMES) return this.loseFrames(c, key, e);
     const first = load<u32>(c, FIRST), next = load<u32>(c, NEXT);
     this.unsynced += <f64>(next - first);
     store<u32>(c, next - first, COUNTED);
@@ -420,6 +487,12 @@ abstract class Http extends Connections {
     store<u16>(c, 0, STASHED);
     if (modeOf(c, IN) != OPAQUE) beUnsure(c, IN);
     setMode(c, OUT, UNSURE);
+  }
+
+  /** Where the client's preface is to come, what is lost may be that. */
+  private loseFrames(c: usize, key: u64, e: Event): void {
+    this.frames.lose(key, e.time);
+    beFrames(c);
   }
 
   /** Takes a head from what was given and what waits. False: the rest is to come. */
@@ -446,7 +519,7 @@ abstract class Http extends Connections {
     }
     const stash = this.stashes.find(name, e.time);
     if (stash == 0) {
-      this.lose(c);
+      this.lose(c, key, e);
       return false;
     }
     const size = load<u32>(stash), more = min(seen, STASH_MAX - size);
@@ -481,12 +554,6 @@ export class HttpClient extends Http {
   }
 }
 
-/** A program of an agent: what has templates of its own. */
-function serverOf(e: Event): u64 {
-  const program = e.proc.exepath;
-  return mix(textHash(program.address, program.size), batchSource());
-}
-
 // @ts-ignore: decorator
 @inline function modeOf(c: usize, way: u32): u32 { return load<u8>(c + MODE + way); }
 // @ts-ignore: decorator
@@ -496,6 +563,13 @@ function serverOf(e: Event): u64 {
 @inline function isSince(c: usize, what: u32): bool { return (load<u8>(c, SINCE) & what) != 0; }
 // @ts-ignore: decorator
 @inline function since(c: usize, what: u32): void { store<u8>(c, <u8>(load<u8>(c, SINCE) | what), SINCE); }
+
+/** It speaks HTTP/2 from now on. */
+function beFrames(c: usize): void {
+  setMode(c, IN, FRAMES);
+  setMode(c, OUT, FRAMES);
+  store<u16>(c, 0, STASHED);
+}
 
 /** It speaks something else from now on. */
 function beOpaque(c: usize): void {

@@ -26,6 +26,7 @@ const ID: u64 = 0x6964;
 const ROUTES: u64 = 0x726f75746573;
 const NAMES: u64 = 0x6e616d6573;
 const END: u64 = 0x656e64;
+const WHOLE: u64 = 0x77686f6c65;
 
 /** Learns templates. One is made at the top of a file. */
 export class Routes {
@@ -57,7 +58,20 @@ export class Routes {
   find(server: u64, path: usize, size: u32, isGood: bool): i32 {
     this.server = server | 1;
     const length = this.build(path, size, isGood);
-    if (length == 0) return -1;
+    return length == 0 ? -1 : this.numberOf(length, isGood);
+  }
+
+  /** The same of a path that is a name as it stands, as a method's (`/shop.Orders/Place`). */
+  findWhole(server: u64, path: usize, size: u32, isGood: bool): i32 {
+    this.server = server | 1;
+    if (size > ROUTE_MAX || !isName(path, size)) return -1;
+    memory.copy(this.scratch, path, size);
+    this.last = mix(mix(this.server, WHOLE), textHash(path, size));
+    return this.numberOf(size, isGood);
+  }
+
+  /** The number of the template that stands in `scratch`. */
+  private numberOf(length: u32, isGood: bool): i32 {
     const end = mix(this.last, END), known = this.numberAt(end);
     if (known != 0) return <i32>known - 1;
     if (!isGood || this.count == ALL_ROUTES_MAX || this.numberAt(mix(this.server, ROUTES)) >= ROUTES_MAX) return -1;
@@ -161,6 +175,17 @@ function isIdentifier(at: usize, size: u32): bool {
     else if (byte != 0x2d) others++;
   }
   return others == 0 && digits > 0 && (hex == 0 || digits + hex >= HEX_MIN);
+}
+
+/** Words of letters, digits, `_` and dots behind two slashes at least. */
+function isName(at: usize, size: u32): bool {
+  let slashes = 0;
+  for (let i: u32 = 0; i < size; i++) {
+    const byte: u32 = load<u8>(at + i);
+    if (byte == SLASH) slashes++;
+    else if (byte - 0x30 >= 10 && (byte | 0x20) - 0x61 >= 26 && byte != 0x2e && byte != 0x5f) return false;
+  }
+  return slashes >= 2 && load<u8>(at) == SLASH;
 }
 
 function zeroed(size: u32): usize {

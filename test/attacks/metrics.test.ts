@@ -274,6 +274,41 @@ test("H37: 50,000 connections with half a head take no more memory, and who goes
   assert.equal(told(running), ["GET 204 /new"]);
 });
 
+test("H41: blocks without end, fields named again and again and thousands of streams take no more memory", () => {
+  const running = new Running(HTTP);
+  const frame = (type: number, flags: number, stream: number, payload: string): string => {
+    const number = (value: number, size: number): string =>
+      Buffer.from(value.toString(16).padStart(2 * size, "0"), "hex").toString("latin1");
+    return number(payload.length, 3) + number(type, 1) + number(flags, 1) + number(stream, 4) + payload;
+  };
+  const begin = (ino: number): ShortEvent[] => [
+    onSocket(ino, "accept4", ""),
+    onSocket(ino, "recvfrom", `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${frame(4, 0, 0, "")}`),
+  ];
+  const bytes = ([type, event]: ShortEvent): ShortEvent => [
+    type,
+    "data" in event ? { ...event, data: Buffer.from(`${event.data}`, "latin1") } : event,
+  ];
+  const judge = (...events: readonly ShortEvent[]) => running.judge(...events.map(bytes));
+  const large = `\x82\x84\x40\x01a\x7f\x80\x1f${"x".repeat(4095 - 32)}`;
+  const flood = [
+    frame(1, 5, 1, large) + frame(1, 5, 3, `\x82\x84${"\xbe".repeat(16_000)}`),
+    frame(1, 1, 5, "\x82") + frame(9, 0, 5, "").repeat(10_000),
+    Array.from(
+      { length: 2000 },
+      (_, i) => frame(1, 5, 2 * i + 7, "\x82\x84") + frame(3, 0, 2 * i + 7, "\0\0\0\x08"),
+    ).join(""),
+  ];
+  judge(...begin(1), onSocket(1, "recvfrom", frame(1, 5, 1, "\x82\x84")));
+  for (const said of flood) judge(...begin(2), onSocket(2, "recvfrom", said));
+  const before = running.memoryBytes;
+  for (let ino = 3; ino < 60; ino++) judge(...begin(ino), onSocket(ino, "recvfrom", flood[ino % 3] as string));
+  assert.is(running.memoryBytes, before);
+  assert.equal(told(running), []);
+  judge(onSocket(1, "write", frame(4, 0, 0, "") + frame(1, 5, 1, "\x89")));
+  assert.equal(told(running), ["GET 204 /"], "the other connection goes on");
+});
+
 test("H36: a cell that measures more than the host looks at loses that, which is counted, and lives", async () => {
   const times = 7_000;
   const { cell, measured, refusals, faults } = cellOf("measures", "", { number: 0, measurements: [good], times });

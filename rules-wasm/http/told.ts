@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is found of requests that one event has finished.
+import { Event } from "../event";
+import { Str } from "../str";
+import { mix, textHash } from "../string-set";
+import { batchSource, setSpan } from "../wire/frame";
+import { METHODS } from "./head";
+import { METHOD, PATH, PATH_SIZE, TIME } from "./request";
+import { Routes } from "./routes";
+
+/** More are no pipeline, and as many streams of a connection can be underway. */
+export const FINISHED_MAX: i32 = 128;
+/** Of what is no call of gRPC. */
+export const NO_CALL: u32 = 0xff;
+
+/** One is made for each side. */
+export class Told {
+  count: i32 = 0;
+  private readonly isClient: bool;
+  private readonly templates: Routes = new Routes();
+  /** Of each: begin, end, and its method, gRPC's status and its status. */
+  private readonly found: StaticArray<u64> = new StaticArray<u64>(FINISHED_MAX * 3);
+  private readonly routes: StaticArray<i32> = new StaticArray<i32>(FINISHED_MAX);
+  /** What a route is given as. */
+  private readonly span: usize = heap.alloc(8);
+
+  constructor(isClient: bool) {
+    this.isClient = isClient;
+  }
+
+  /** Before an event: nothing is finished. */
+  begin(): void {
+    this.count = 0;
+    this.templates.makeRoom();
+  }
+
+  /** A request is answered. False: there is no room for it. `call`: gRPC's status, or NO_CALL. */
+  add(request: usize, end: u64, status: u32, call: u32, e: Event): bool {
+    if (this.count == FINISHED_MAX) return false;
+    const i = this.count++, size: u32 = load<u8>(request, PATH_SIZE);
+    this.found[3 * i] = load<u64>(request, TIME);
+    this.found[3 * i + 1] = end;
+    this.found[3 * i + 2] = <u64>load<u8>(request, METHOD) << 32 | call << 16 | status;
+    this.routes[i] = size == 0 ? -1 : this.routeOf(request + PATH, size, status, call, e);
+    return true;
+  }
+
+  // @ts-ignore: decorator
+  @inline method(i: i32): string { return METHODS[<i32>(this.found[3 * i + 2] >> 32)]; }
+
+  // @ts-ignore: decorator
+  @inline status(i: i32): u32 { return <u32>this.found[3 * i + 2] & 0xffff; }
+
+  /** gRPC's status, or NO_CALL. */
+  // @ts-ignore: decorator
+  @inline call(i: i32): u32 { return <u32>this.found[3 * i + 2] >> 16; }
+
+  /** Without its first `from` bytes; empty where there is none. It stands until the next one is asked for. */
+  route(i: i32, from: u32 = 0): Str {
+    const route = this.routes[i];
+    if (route < 0) return changetype<Str>(setSpan(this.span, this.span, 0));
+    return changetype<Str>(setSpan(this.span, this.templates.address(route) + from, this.templates.size(route) - from));
+  }
+
+  seconds(i: i32): f64 {
+    const start = this.found[3 * i], end = this.found[3 * i + 1];
+    return end > start ? <f64>(end - start) / 1e9 : 0;
+  }
+
+  /** A client's paths are told of calls alone. */
+  private routeOf(path: usize, size: u32, status: u32, call: u32, e: Event): i32 {
+    if (call != NO_CALL) return this.templates.findWhole(serverOf(e), path, size, call == 0);
+    return this.isClient ? -1 : this.templates.find(serverOf(e), path, size, status < 400);
+  }
+}
+
+/** A program of an agent: what has templates of its own. */
+function serverOf(e: Event): u64 {
+  const program = e.proc.exepath;
+  return mix(textHash(program.address, program.size), batchSource());
+}

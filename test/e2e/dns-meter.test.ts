@@ -2,7 +2,7 @@
 //
 // The meter of DNS against dnsmasq's own log: two true servers, of which one asks the other, true
 // clients, and all must tell of the same lookups. Clients are glibc (A and AAAA in one call, on UDP and
-// on TCP), c-ares in Node (TCP for what is too long), busybox and dig. They ask for what there is, and
+// on TCP), c-ares in Node (TCP for what is too long), busybox, dig and Go. They ask for what there is, and
 // what there is not.
 // Time limit: 180 s.
 import { spawnSync } from "node:child_process";
@@ -14,7 +14,7 @@ import { until } from "../until.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
 const folder = scratch();
-const NEEDED = ["dnsmasq", "dig", "busybox", "curl", "ip", "unshare"];
+const NEEDED = ["dnsmasq", "dig", "busybox", "curl", "go", "ip", "unshare"];
 const missing = process.getuid?.() !== 0 ? "root" : NEEDED.find((name) => !hasCommand(name));
 const MANY = Array.from({ length: 60 }, (_, i) => `192.0.2.${i + 1}`);
 
@@ -47,6 +47,20 @@ const ask = async (worker) => {
 };
 await Promise.all(Array.from({ length: 20 }, (_, worker) => ask(worker)));\n`,
 );
+writeFileSync(
+  join(folder, "ask.go"),
+  `package main
+import ("context"; "net")
+func main() {
+  resolver := net.Resolver{PreferGo: true}
+  for i := 0; i < 20; i++ {
+    for _, name := range []string{"api.dns.test.", "no.dns.test.", "many.dns.test.", "far.up.test."} {
+      resolver.LookupHost(context.Background(), name)
+    }
+    resolver.LookupTXT(context.Background(), "txt.dns.test.")
+  }
+}\n`,
+);
 /** In a network of its own, where the servers have port 53. */
 writeFileSync(
   join(folder, "run.sh"),
@@ -66,6 +80,7 @@ dig +noedns many.dns.test
 dig +keepopen +tcp api.dns.test A no.dns.test A api.dns.test AAAA
 dig +edns=5 +noednsneg api.dns.test
 ${process.execPath} ask.mjs
+./ask
 touch done; until [ -e over ]; do sleep 0.1; done; kill $front $back; wait`,
 );
 
@@ -114,6 +129,8 @@ function logged(): { codes: Counts; names: Counts } {
 
 test("what the meter counts by type, code and name is what dnsmasq has logged, for servers and for clients", async () => {
   if (missing !== undefined) return console.log(`skip: ${missing} is missing`);
+  const built = spawnSync("go", ["build", "-o", "ask", "ask.go"], { cwd: folder, encoding: "utf8" });
+  assert.is(built.status, 0, built.stderr);
   const flags = ["--policy", "meters/dns", "--snaplen", "512", "--control", join(folder, "c.sock")];
   const apart = `ip link set lo up && mount --bind resolv.conf /etc/resolv.conf && exec "$@"`;
   const run = [...VEDETTE, "run", ...flags, "--", "sh", "run.sh"];

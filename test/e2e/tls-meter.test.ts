@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The meter of TLS against nginx' own logs: a true server, true clients, and all must tell of the same
-// handshakes. Clients are curl and openssl (one process a connection) and Node, by TLS 1.2 and 1.3, with
+// handshakes. Clients are curl and openssl (one process a connection), Node and Go, by TLS 1.2 and 1.3, with
 // and without a name, with keys that make a hello long; sessions are resumed. Some refuse the
 // certificate, ask for a name that there is not, for a version that there is not, or speak to a server
 // that has no TLS.
@@ -20,7 +20,7 @@ const folder = scratch();
 const port = await freePort();
 const plain = await freePort();
 const EACH = 5;
-const missing = !existsSync(NGINX) ? "nginx" : ["curl", "openssl"].find((name) => !hasCommand(name));
+const missing = !existsSync(NGINX) ? "nginx" : ["curl", "openssl", "go"].find((name) => !hasCommand(name));
 
 writeFileSync(
   join(folder, "nginx.conf"),
@@ -29,7 +29,7 @@ http { log_format m '$ssl_server_name|$ssl_protocol'; access_log access.log m;
   client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
   ssl_certificate cert.pem; ssl_certificate_key key.pem; ssl_protocols TLSv1.2 TLSv1.3; keepalive_timeout 5;
   server { listen 127.0.0.1:${port} ssl default_server; ssl_reject_handshake on; }
-  server { listen 127.0.0.1:${port} ssl; server_name localhost api.test other.test ""; http2 on; return 200 "ok"; }
+  server { listen 127.0.0.1:${port} ssl; server_name localhost api.test other.test go.test ""; http2 on; return 200 "ok"; }
   server { listen 127.0.0.1:${plain}; return 200 "ok"; } }\n`,
 );
 writeFileSync(
@@ -44,6 +44,26 @@ for (let i = 0; i < ${EACH}; i++) {
   await ask({ servername: "api.test", maxVersion: "TLSv1.2" });
   await ask({ servername: "other.test" });
   await ask({ servername: "unknown.test" });
+}\n`,
+);
+writeFileSync(
+  join(folder, "ask.go"),
+  `package main
+import ("crypto/tls"; "fmt"; "io")
+func ask(config tls.Config) {
+  connection, err := tls.Dial("tcp", "127.0.0.1:${port}", &config)
+  if err != nil { return }
+  fmt.Fprintf(connection, "GET / HTTP/1.0\\r\\n\\r\\n")
+  io.ReadAll(connection)
+  connection.Close()
+}
+func main() {
+  for i := 0; i < ${EACH}; i++ {
+    ask(tls.Config{ServerName: "go.test", InsecureSkipVerify: true})
+    ask(tls.Config{ServerName: "go.test", InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12})
+    ask(tls.Config{ServerName: "go.test"})
+    ask(tls.Config{ServerName: "go.test", MaxVersion: tls.VersionTLS12})
+  }
 }\n`,
 );
 /** The server, and when it answers, clients that are watched like it. */
@@ -67,6 +87,7 @@ ask() { (printf 'GET / HTTP/1.0\\r\\n\\r\\n'; sleep 0.5) | openssl s_client -qui
 { ask -tls1_2 -sess_out session; ask -tls1_2 -sess_in session; ask -tls1_3 -groups P-521; } >/dev/null 2>&1
 openssl s_client -connect 127.0.0.1:${port} -servername api.test -tls1_1 -cipher DEFAULT@SECLEVEL=0 </dev/null >/dev/null 2>&1
 ${process.execPath} ask.mjs
+./ask
 touch done; until [ -e over ]; do sleep 0.1; done; kill $server; wait`,
 );
 
@@ -108,6 +129,8 @@ function logged(): Counts {
 
 test("what the meter counts by name, version and alert is what nginx has logged, for both ends", async () => {
   if (missing !== undefined) return console.log(`skip: ${missing} is missing`);
+  const built = spawnSync("go", ["build", "-o", "ask", "ask.go"], { cwd: folder, encoding: "utf8" });
+  assert.is(built.status, 0, built.stderr);
   const flags = ["--policy", "meters/tls", "--snaplen", "2048", "--control", join(folder, "c.sock")];
   const { child, ended } = start([...VEDETTE, "run", ...flags, "--", "sh", "run.sh"], {
     cwd: folder,
@@ -124,10 +147,17 @@ test("what the meter counts by name, version and alert is what nginx has logged,
     const isSame = (): boolean =>
       [told("server"), told("client")].every(({ good }) => JSON.stringify(good) === JSON.stringify(wanted));
     await until("both ends tell what was logged", isSame, { ms: 20_000, tell });
-    const failed: Counts = { protocol_version: 1, unknown_ca: 2 * EACH, unrecognized_name: 3 * EACH };
+    const failed: Counts = {
+      bad_certificate: EACH,
+      encrypted_alert: EACH,
+      protocol_version: 1,
+      unknown_ca: 2 * EACH,
+      unrecognized_name: 3 * EACH,
+    };
     assert.equal(told("server").failed, failed);
     assert.equal(told("client").failed, sorted({ ...failed, no_tls: EACH }));
     const errors = readFileSync(join(folder, "error.log"), "utf8");
+    assert.is(errors.match(/SSL alert number 42/g)?.length, 2 * EACH); // of which a half was encrypted
     assert.is(errors.match(/SSL alert number 48/g)?.length, failed.unknown_ca);
     assert.is(errors.match(/unsupported protocol/g)?.length, failed.protocol_version);
     assert.not.match(scrape(), /^vedette_monitor_unsynced_total/m);

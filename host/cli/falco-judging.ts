@@ -10,6 +10,9 @@ import type { ResponseRow } from "../response/response.js";
 import type { CaptureForm, EvidenceSettings, Judging } from "../sensor/sensor.js";
 import { say, warn } from "./failure.js";
 
+const MIB = 1 << 20;
+const HOUR_MS = 3_600_000;
+
 /** What the command line says of policies and alerts, as it was typed. */
 export interface JudgingFlags extends FalcoFlags {
   readonly policy: readonly string[];
@@ -24,6 +27,9 @@ export interface JudgingFlags extends FalcoFlags {
   readonly respond?: string | readonly ResponseRow[];
   /** What is made of each recording of evidence. */
   readonly evidenceCapture?: CaptureForm;
+  /** Of its folder, and how long no file of it goes. */
+  readonly evidenceMaxMib?: number;
+  readonly evidenceKeepH?: number;
   /** Those of vedette.yaml. */
   readonly outputs?: readonly NamedOutput[];
   /** Where vedette.yaml is. */
@@ -89,15 +95,19 @@ export async function judging(
  * rules that ask for it or of all. Where both name a folder, it is the flag's. Throws VEDETTE_USAGE.
  */
 function keepsOf(
-  { evidence, evidenceCapture }: JudgingFlags,
+  { evidence, evidenceCapture, evidenceMaxMib: mib, evidenceKeepH: hours }: JudgingFlags,
   options: CaptureOptions | null,
   asking: ReadonlyMap<string, number | null>,
 ): EvidenceSettings | null {
   const theirs = options?.isEnabled === true ? options : null;
   const folder = evidence ?? theirs?.prefix;
   if (folder === undefined) {
-    if (evidenceCapture === undefined) return null;
-    const problem = "--evidence-capture makes captures of evidence: give --evidence DIR, too.";
+    const needs = [
+      ...(evidenceCapture === undefined ? [] : ["--evidence-capture makes captures of evidence"]),
+      ...(mib === undefined && hours === undefined ? [] : ["--evidence-max-mib and --evidence-keep-h are of evidence"]),
+    ];
+    if (needs.length === 0) return null;
+    const problem = `${needs[0]}: give --evidence DIR, too.`;
     throw new VedetteError("VEDETTE_USAGE", { problem, command: "run" });
   }
   return {
@@ -107,6 +117,8 @@ function keepsOf(
     asked: new Map([...asking].map(([rule, afterMs]) => [rule, { afterMs }])),
     ...(theirs === null ? {} : { afterMs: theirs.afterMs }),
     ...(theirs?.fileBytes == null ? {} : { fileBytes: theirs.fileBytes }),
+    ...(mib === undefined ? {} : { folderBytes: mib * MIB }),
+    ...(hours === undefined ? {} : { youngMs: hours * HOUR_MS }),
   };
 }
 

@@ -3,6 +3,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 
 const WORKERS_MAX = 8;
+/** As in host/config/keys.ts, which is not loaded for them. */
+const EVIDENCE_MIB = { least: 128, most: 1_048_576 };
+const EVIDENCE_H = { least: 1, most: 8760 };
 
 /** Adds the options and gives the command back. */
 export function addServiceOptions(command: Command): Command {
@@ -47,12 +50,30 @@ export function addServiceOptions(command: Command): Command {
       "--evidence <dir>",
       "keep what came before and after a finding in this folder, as a recording for `vedette replay` (at most 1 GiB)",
     )
+    .option(
+      "--evidence-max-mib <n>",
+      "let that folder have at most so many MiB, 128 to 1048576: the oldest files make room (default: 1024)",
+      within(EVIDENCE_MIB),
+    )
+    .option(
+      "--evidence-keep-h <n>",
+      "let no file of it go that is younger than so many hours, 1 to 8760: rather begin none (default: 24)",
+      within(EVIDENCE_H),
+    )
     .addOption(
       new Option(
         "--evidence-capture <form>",
         "make a capture of each such recording, too, for Falco, sysdig and tshark: scap, or scap.gz (gzipped)",
       ).choices(["scap", "scap.gz"]),
     );
+}
+
+function within({ least, most }: { readonly least: number; readonly most: number }): (text: string) => number {
+  return (text) => {
+    const count = Number(text);
+    if (/^\d{1,9}$/.test(text) && count >= least && count <= most) return count;
+    throw new InvalidArgumentError(`It must be a number from ${least} to ${most}.`);
+  };
 }
 
 function workers(text: string): number {

@@ -17,6 +17,9 @@ export interface Key {
   readonly optionValue?: (value: never) => unknown;
 }
 
+/** A file of evidence and its capture have room in it. */
+const EVIDENCE_MIB = { least: 128, most: 1_048_576 };
+const EVIDENCE_HOURS_MAX = 8760;
 const SNAPLEN_MAX = 4096;
 const WORKERS_MAX = 8;
 const SECONDS_MAX = 999;
@@ -75,6 +78,8 @@ export const KEYS: Readonly<Record<string, Key>> = {
   quiet: { option: "quiet", schema: yes },
   record: { option: "record", schema: text },
   evidence: { option: "evidence", schema: text },
+  evidence_max_mib: { option: "evidence-max-mib", schema: count(EVIDENCE_MIB.least, EVIDENCE_MIB.most) },
+  evidence_keep_h: { option: "evidence-keep-h", schema: count(1, EVIDENCE_HOURS_MAX) },
   evidence_capture: { option: "evidence-capture", schema: z.enum(["scap", "scap.gz"]) },
   incidents: { option: "incidents", schema: yes },
   snaplen: { option: "snaplen", schema: count(0, SNAPLEN_MAX) },

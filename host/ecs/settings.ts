@@ -42,6 +42,8 @@ const SERVE: Record<string, Kind> = {
   store: "text",
   evidence: "text",
   "evidence-capture": "text",
+  "evidence-max-mib": "number",
+  "evidence-keep-h": "number",
   alerts: "text",
   "alerts-detail": "flag",
   repeats: "text",

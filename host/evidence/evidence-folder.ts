@@ -23,6 +23,8 @@ import { ownFolder } from "../own-folder.js";
 import type { BoundedSummary } from "../recording/scap/capture-of.js";
 import type { CaptureFacts, CaptureForm, EvidenceBounds, EvidenceFacts } from "./parts.js";
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const ENDING = ".vedette";
 const PART = `${ENDING}.part`;
 const FACTS = ".json";
@@ -87,7 +89,7 @@ export class EvidenceFolder {
       for (const ending of [ENDING, FACTS, ...CAPTURES]) rmSync(join(this.path, `${name}${ending}`), { force: true });
       bytes -= size;
     }
-    if (bytes > folderBytes) return "the folder has no room, and none of its files is older than a day";
+    if (bytes > folderBytes) return `the folder has no room, and none of its files is older than ${ageText(youngMs)}`;
     return this.isDiskFull() ? "the folder's disk is almost full" : null;
   }
 
@@ -187,6 +189,10 @@ export class EvidenceFolder {
     const ending = [ENDING, ...CAPTURES].find((one) => file.endsWith(one));
     return ending === undefined ? null : { name: file.slice(0, -ending.length), most: null };
   }
+}
+
+function ageText(ms: number): string {
+  return ms === DAY_MS ? "a day" : `${ms / HOUR_MS} h`;
 }
 
 /** One recording, and the capture of it where there is one. */

@@ -306,8 +306,9 @@ const keyOf = ({ facts, hostname }: EvidenceOf): string => facts?.id ?? hostname
 const ownerOf = ({ container, hostname }: EvidenceFacts): string => container?.id ?? hostname;
 
 /** An operator may want smaller files, and never larger ones. */
-function boundsOf({ bounds = EVIDENCE_BOUNDS, fileBytes = bounds.fileBytes }: EvidenceOptions): EvidenceBounds {
-  return { ...bounds, fileBytes: Math.min(bounds.fileBytes, fileBytes) };
+function boundsOf({ bounds = EVIDENCE_BOUNDS, ...said }: EvidenceOptions): EvidenceBounds {
+  const { fileBytes = bounds.fileBytes, folderBytes = bounds.folderBytes, youngMs = bounds.youngMs } = said;
+  return { ...bounds, fileBytes: Math.min(bounds.fileBytes, fileBytes), folderBytes, youngMs };
 }
 
 const fileOf = (name: string): string => `${name}.vedette`;

@@ -79,6 +79,9 @@ export interface EvidenceSettings {
   readonly afterMs?: number;
   /** The most bytes of one file; undefined: as the bounds say. */
   readonly fileBytes?: number;
+  /** The most bytes of the folder, and the age (ms) up to which no file goes; undefined: likewise. */
+  readonly folderBytes?: number;
+  readonly youngMs?: number;
 }
 
 /** What is kept where an operator says no more than where. */

@@ -141,10 +141,20 @@ function shadowRules(): string {
   return path;
 }
 
-test("--evidence-capture without a folder is refused, before the workload begins", async () => {
-  const { status, stdout, stderr } = await run([...VEDETTE, "run", "--evidence-capture", "scap", "--", "echo", "ran"]);
+test("what is said of evidence without a folder is refused, and so is a number out of bounds, before the workload begins", async () => {
+  for (const flags of [
+    ["--evidence-capture", "scap"],
+    ["--evidence-max-mib", "200"],
+    ["--evidence-keep-h", "48"],
+  ]) {
+    const { status, stdout, stderr } = await run([...VEDETTE, "run", ...flags, "--", "echo", "ran"]);
+    assert.equal([status, stdout], [2, ""]);
+    assert.match(stderr, /give --evidence DIR, too\./);
+  }
+  const small = ["--evidence", join(folder, "small"), "--evidence-max-mib", "127"];
+  const { status, stdout, stderr } = await run([...VEDETTE, "run", ...small, "--", "echo", "ran"]);
   assert.equal([status, stdout], [2, ""]);
-  assert.match(stderr, /give --evidence DIR, too\./);
+  assert.match(stderr, /a number from 128 to 1048576/);
 });
 
 /** Two rules of Informational, which make no evidence by themselves; the first asks for a capture. */

@@ -213,6 +213,7 @@ test("every key is a variable, which wins over the file", () => {
     tiers: "all",
     integrity: "strict",
     evidence_capture: "scap",
+    evidence_max_mib: "512",
     io_uring: "allow",
     on_overload: "shed",
     respond: '[{"rules": ["R"], "action": "kill"}]',

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which alerts have evidence: by their rule, by their priority, and where somebody asks. The thread is real.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -21,7 +21,7 @@ const slight = alertOf({ file: 1 }, { priority: "Debug" });
 const grave = alertOf({ file: 2 }, { priority: "Critical" });
 let folders = 0;
 
-function evidenceOf(settings: Partial<EvidenceSettings>): { evidence: Evidence; kept: () => string[] } {
+function evidenceOf(settings: Partial<EvidenceSettings>): { evidence: Evidence; folder: string; kept: () => string[] } {
   const folder = join(scratch, `${folders++}`);
   const bounds = { ...EVIDENCE_BOUNDS, filesAnHour: 2 };
   const onFault = (error: Error): never => {
@@ -29,7 +29,7 @@ function evidenceOf(settings: Partial<EvidenceSettings>): { evidence: Evidence; 
   };
   const options = { ...USUAL_EVIDENCE, ...settings, folder, bounds, ring: capture.ring };
   const evidence = Evidence.open({ ...options, onAlert: () => undefined, onFault });
-  return { evidence, kept: () => readdirSync(folder).filter((name) => name.endsWith(".vedette")) };
+  return { evidence, folder, kept: () => readdirSync(folder).filter((name) => name.endsWith(".vedette")) };
 }
 
 test("somebody who asks has evidence of any alert, also where rules alone have it", async () => {
@@ -55,6 +55,28 @@ test("whether somebody who asks would have it is told, and uses up nothing", asy
   await evidence.close();
   assert.not.ok(evidence.canMark(slight, peer(4, "db")), "it has ended");
   assert.is(kept().length, 2);
+});
+
+test("an operator's bounds of the folder hold: the oldest make room, but none that is younger than he says", async () => {
+  const day = 86_400_000;
+  const [oldest, old] = ["oldest.vedette", "old.vedette"] as const;
+  const held = async (settings: Partial<EvidenceSettings>): Promise<string[]> => {
+    const { evidence, kept, folder } = evidenceOf(settings);
+    for (const [name, days] of [[oldest, 3] as const, [old, 2] as const]) {
+      writeFileSync(join(folder, name), "");
+      truncateSync(join(folder, name), 40 << 20);
+      utimesSync(join(folder, name), new Date(), new Date(Date.now() - days * day));
+    }
+    const { evidence: named } = evidence.mark(grave, peer(1, "web"));
+    await evidence.close();
+    return kept()
+      .map((name) => (name === named ? "new" : name))
+      .sort();
+  };
+  const folderBytes = 100 << 20;
+  assert.equal(await held({}), ["new", old, oldest]);
+  assert.equal(await held({ folderBytes }), ["new", old]);
+  assert.equal(await held({ folderBytes, youngMs: 10 * day }), [old, oldest]);
 });
 
 test.run();

@@ -16,6 +16,10 @@
 //         - read: {proc: {name: cat}}
 //       metrics:                                   # all that is measured; labels that are left out may be any
 //         - {name: app.reads, labels: {process.executable.name: cat}, value: 1}     # of a histogram: count
+//     - name: what rows of prevent: deny
+//       events:
+//         - connect: {addr: "169.254.170.2:80"}
+//       denied: [{row: No task credentials, event: 1}]                       # or just: No task credentials
 import * as z from "zod";
 import { PRIORITIES } from "../finding/priority.js";
 import type { ParameterValues } from "../wasm/settings.js";
@@ -40,6 +44,7 @@ const ExpectedMetric = z.strictObject({
   value: z.number().optional(),
   count: z.number().int().nonnegative().optional(),
 });
+const ExpectedDenial = z.strictObject({ row: z.string(), event: z.number().int().positive().optional() });
 const Test = z.strictObject({
   name: z.string().min(1),
   parameters: z
@@ -52,6 +57,7 @@ const Test = z.strictObject({
     .optional(),
   alerts: z.array(z.union([z.string(), ExpectedAlert])).optional(),
   metrics: z.array(ExpectedMetric).optional(),
+  denied: z.array(z.union([z.string(), ExpectedDenial])).optional(),
 });
 const TestFile = z.strictObject({ tests: z.array(Test).min(1) });
 
@@ -59,6 +65,8 @@ const TestFile = z.strictObject({ tests: z.array(Test).min(1) });
 export type ExpectedAlert = z.infer<typeof ExpectedAlert>;
 /** What a test expects of one set of labels of an instrument. What is left out may be anything. */
 export type ExpectedMetric = z.infer<typeof ExpectedMetric>;
+/** A call that a test expects a row of `prevent:` to deny. */
+export type ExpectedDenial = z.infer<typeof ExpectedDenial>;
 /** One test, checked against the schema. Either `events` or `recording` is used. */
 export interface PolicyTest {
   readonly name: string;
@@ -69,6 +77,8 @@ export interface PolicyTest {
   readonly alerts: readonly ExpectedAlert[];
   /** Null: it says nothing of what is measured. */
   readonly metrics: readonly ExpectedMetric[] | null;
+  /** Null: it says nothing of what is denied. */
+  readonly denied: readonly ExpectedDenial[] | null;
 }
 /** All tests, and the file for error messages. */
 export interface PolicyTests {
@@ -99,14 +109,18 @@ export function readTests(bundle: Bundle): PolicyTests {
     }),
     alerts: expectedIn(test, i, file).map((alert) => (typeof alert === "string" ? { rule: alert } : alert)),
     metrics: test.metrics ?? null,
+    denied: test.denied?.map((denial) => (typeof denial === "string" ? { row: denial } : denial)) ?? null,
   }));
   return { tests, file };
 }
 
-/** A test says which alerts it expects; one that says what is measured may leave that out, and means none. */
-function expectedIn({ alerts, metrics }: z.infer<typeof Test>, index: number, file: YamlFile<unknown>) {
-  if (alerts === undefined && metrics === undefined)
-    throw file.wrong(["tests", index], "a test has the alerts or the metrics that it expects");
+/**
+ * A test says which alerts it expects; one that says what is measured or denied may leave that out, and
+ * means none.
+ */
+function expectedIn({ alerts, metrics, denied }: z.infer<typeof Test>, index: number, file: YamlFile<unknown>) {
+  if (alerts === undefined && metrics === undefined && denied === undefined)
+    throw file.wrong(["tests", index], "a test has the alerts, the metrics or the denied calls that it expects");
   return alerts ?? [];
 }
 

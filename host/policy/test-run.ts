@@ -11,6 +11,7 @@ import { resolveParameters } from "../wasm/settings.js";
 import { valueText } from "../wire/value.js";
 import type { Bundle } from "./bundle.js";
 import { ShortEventError, ShortEvents } from "./short-event.js";
+import { deniedDifferences, missingDenied } from "./test-denied.js";
 import { type ExpectedAlert, type PolicyTest, type PolicyTests, readTests } from "./test-file.js";
 import { metricDifferences, missingMetrics } from "./test-metrics.js";
 import type { TestRecording } from "./test-recording.js";
@@ -41,9 +42,7 @@ export async function runPolicyTests<P extends ExaminedPolicy>(
   const results = await run(
     made.map(({ policy: one, batches }, i) => ({ policy: one, batches, isMetered: tests[i]?.metrics !== null })),
   );
-  const outcomes = tests.map((test, i) =>
-    compare(policy, test, results[i] as TrialResult, (made[i] as Made<P>).eventAt),
-  );
+  const outcomes = tests.map((test, i) => compare(policy, test, results[i] as TrialResult, made[i] as Made<P>));
   return { outcomes, missing: missingTests(policy, tests) };
 }
 
@@ -65,6 +64,10 @@ function makeCase<P extends ExaminedPolicy>(
   for (const { rule } of test.alerts) {
     if (!policy.rules.some((one) => one.name === rule))
       throw file.wrong(["tests", index, "alerts"], `the policy has no rule "${rule}"`);
+  }
+  for (const { row } of test.denied ?? []) {
+    if (!policy.prevent?.some(({ name }) => name === row))
+      throw file.wrong(["tests", index, "denied"], `the policy has no row "${row}" in prevent:`);
   }
   const parameters = resolveParameters(
     policy.admitted.metadata,
@@ -91,7 +94,12 @@ function recorded({ batches, numbers }: TestRecording): Omit<Made<never>, "polic
   return { batches, eventAt: (time) => numbers.get(time) ?? 0 };
 }
 
-function compare(policy: ExaminedPolicy, test: PolicyTest, result: TrialResult, eventAt: EventAt): TestOutcome {
+function compare(
+  policy: ExaminedPolicy,
+  test: PolicyTest,
+  result: TrialResult,
+  { batches, eventAt }: Omit<Made<ExaminedPolicy>, "policy">,
+): TestOutcome {
   const differences: string[] = [];
   if (result.fault !== null) differences.push(result.fault);
   const left = [...result.alerts];
@@ -103,6 +111,7 @@ function compare(policy: ExaminedPolicy, test: PolicyTest, result: TrialResult, 
   for (const alert of left)
     differences.push(`+ got:      ${alert.rule} at event ${eventAt(alert.time)}: ${alert.output}`);
   differences.push(...metricDifferences(policy, test, result));
+  differences.push(...deniedDifferences(policy, test, batches, eventAt));
   return { name: test.name, differences, logs: result.logs };
 }
 
@@ -140,9 +149,9 @@ function describeExpected({ rule, event, priority, output, fields }: ExpectedAle
   return [rule, ...details.filter((detail) => detail !== "")].join(" ");
 }
 
-/** Rules without a positive or a negative test, and instruments without any, in sentences. */
+/** Rules and rows without a positive or a negative test, and instruments without any, in sentences. */
 export function missingTests(policy: ExaminedPolicy, tests: readonly PolicyTest[]): string[] {
-  return [...missingOfRules(policy, tests), ...missingMetrics(policy, tests)];
+  return [...missingOfRules(policy, tests), ...missingMetrics(policy, tests), ...missingDenied(policy, tests)];
 }
 
 function missingOfRules(policy: ExaminedPolicy, tests: readonly PolicyTest[]): string[] {

@@ -19,6 +19,7 @@ export { PathSet, PrefixSet } from "./path-set";
 export { ProgramSet } from "./program-set";
 export { Glob } from "./glob";
 export { Regex } from "./regex";
+export { isJson, JsonPath } from "./json";
 export { Cidr, CidrSet } from "./cidr";
 export { bit, has, hasAny, holds, isOpenRead, isOpenWrite } from "./flag";
 export { hourOf, minuteOf, weekdayOf } from "./clock";

@@ -173,7 +173,9 @@ const S3 = z.strictObject({
   type: z.literal("s3"),
   bucket: says(
     text.pipe(
-      z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name has small letters, digits and .-"),
+      z
+        .string()
+        .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name has 3 to 63 small letters, digits and .-"),
     ),
     "of Amazon S3: the bucket's name",
   ),

@@ -133,7 +133,7 @@ const MISTAKES: readonly (readonly [title: string, text: string, code: string, s
     "a bucket that can be none",
     "outputs:\n  a: {type: s3, bucket: My/Logs, region: eu-west-1}\n",
     "VEDETTE_CONFIG_VALUE",
-    ["vedette.yaml:2:", "a bucket's name has small letters, digits and .-"],
+    ["vedette.yaml:2:", "a bucket's name has 3 to 63 small letters, digits and .-"],
   ],
   [
     "a missing key",

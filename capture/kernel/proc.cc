@@ -88,9 +88,9 @@ Result<void> read_file(PathAt path, std::string& into, size_t max) {
 }
 
 Result<void> read_link(PathAt path, std::string& into) {
-  into.resize(PATH_MAX);
-  const ssize_t size = ::readlinkat(path.folder, path.name, into.data(), into.size());
-  into.resize(static_cast<size_t>(size > 0 ? size : 0));
+  char bytes[PATH_MAX];
+  const ssize_t size = ::readlinkat(path.folder, path.name, bytes, sizeof bytes);
+  into.assign(bytes, static_cast<size_t>(size > 0 ? size : 0));
   if (size < 0) return Errno::last();
   return {};
 }

@@ -48,7 +48,9 @@ std::optional<Report> Waiter::next(bool several) {
   if (!crowded_ && ++unchecked_ < kUncheckedMax) return first;
   queue_.push_back(*first);
   take_the_rest();
-  return take_queued();
+  if (crowded_) return take_queued();
+  queue_.clear();  // there is nothing else, and so nothing that it waits for
+  return first;
 }
 
 std::optional<Report> Waiter::poll() { return queue_.empty() ? wait_one(false) : take_queued(); }

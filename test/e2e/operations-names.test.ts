@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Time limit: 240 s.
 //
 // What docs/fargate.md and docs/operations.md name in their prose is there: options, settings, metrics,
 // errors, paths of the sidecar's HTTP, alerts, files, tests and benches. So a page cannot speak of what was
@@ -13,6 +14,8 @@ import { until } from "../until.js";
 import { freePort } from "./free-port.js";
 import { AGENT, ROOT, run, scratch, start, VEDETTE } from "./programs.js";
 
+/** The first host after a build compiles all policies. */
+const READY_MS_MAX = 150_000;
 const PAGES = ["fargate.md", "operations.md"];
 const sources = globSync("{host,capture,policies}/**/*.{ts,cc,h,yaml}", { cwd: ROOT }).map((path) =>
   readFileSync(join(ROOT, path), "utf8"),
@@ -77,10 +80,11 @@ function settingsKnow(key: string): boolean {
 const served = (async () => {
   const folder = scratch();
   const at = `127.0.0.1:${await freePort()}`;
-  const host = start([...VEDETTE, "serve", "--listen", `unix:${folder}/host.sock`, "--http", at]);
+  const argv = [...VEDETTE, "serve", "--listen", `unix:${folder}/host.sock`, "--http", at];
+  const host = start(argv, { limitMs: 2 * READY_MS_MAX });
   try {
     const ask = (path: string) => fetch(`http://${at}${path}`).catch(() => null);
-    await until("a host that is well", async () => (await ask("/healthz"))?.ok);
+    await until("a host that is well", async () => (await ask("/healthz"))?.ok, { ms: READY_MS_MAX });
     const paths = ["/healthz", "/metrics", "/api/v1/health"];
     const answers = await Promise.all(paths.map(ask));
     assert.equal(

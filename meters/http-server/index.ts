@@ -34,6 +34,7 @@ export function saw(e: AnyTransfer): void {
 }
 
 function tell(e: Event, finished: i32): void {
+  if (finished == 0 && SERVER.unsynced == 0) return;
   const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
     if (SERVER.isCall(i)) tellCall(program, i);

@@ -87,7 +87,7 @@ export function forget(table: usize): void {
 /** Reads blocks. */
 export class Hpack {
   /** Paths in all tables, by their hashes. */
-  private readonly paths: StateTable = new StateTable(KIND, 1024, 4 + PATH_MAX, hours(2), false);
+  private readonly paths: StateTable = new StateTable(KIND, 512, 4 + PATH_MAX, hours(2), false);
 
   /**
    * Reads a block, and adds to the table what it adds. False: it is cut, or none. What was read of it stands

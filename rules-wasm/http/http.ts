@@ -68,7 +68,7 @@ const RESUMED: u32 = 4;
 /** A begin of a head: its size, then its bytes. */
 const STASH_MAX: u32 = 1020;
 /** One of so many connections may speak HTTP/2: that takes more memory. */
-const FRAMES_SHARE: u32 = 16;
+const FRAMES_SHARE: u32 = 32;
 /** More are no pipeline. */
 const WAITING_MAX: u32 = 64;
 

@@ -117,7 +117,10 @@ function editorConfig(folder: string): string {
       moduleResolution: "bundler",
       module: "esnext",
       rootDirs: [place(SDK), place(GENERATED)],
-      paths: { vedette: [place(join(SDK, "index.ts"))] },
+      paths: {
+        vedette: [place(join(SDK, "index.ts"))],
+        "vedette/protocols": [place(join(SDK, "protocols.ts"))],
+      },
     },
     include: ["*.ts"],
   };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lookups in DNS, as clients and servers see them, by OpenTelemetry's names. What a query is and which answer
 // belongs to it is Dns' to say (rules-wasm/dns/dns.ts).
-import { AnyTransfer, counter, Dns, Event, histogram, meter, param } from "vedette";
+import { AnyTransfer, counter, Event, histogram, meter, param } from "vedette";
+import { Dns } from "vedette/protocols";
 
 const HAS_NAMES = param.bool("names");
 const CONNECTIONS = new Dns();

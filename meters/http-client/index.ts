@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that clients of HTTP/1.1 and HTTP/2 make, and calls of gRPC, by OpenTelemetry's names. What a
 // request is and where it ends is HttpClient's to say (rules-wasm/http/http.ts).
-import { AnyTransfer, counter, Event, histogram, HttpClient, meter, Str } from "vedette";
+import { AnyTransfer, counter, Event, histogram, meter, Str } from "vedette";
+import { HttpClient } from "vedette/protocols";
 
 const CLIENT = new HttpClient();
 const DURATION = histogram({

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that servers of HTTP/1.1 and HTTP/2 answer, and calls of gRPC, by OpenTelemetry's names. What a
 // request is and where it ends is HttpServer's to say (rules-wasm/http/http.ts).
-import { AnyTransfer, counter, Event, histogram, HttpServer, meter, param, Str } from "vedette";
+import { AnyTransfer, counter, Event, histogram, meter, param, Str } from "vedette";
+import { HttpServer } from "vedette/protocols";
 
 const HAS_ROUTES = param.bool("routes");
 const SERVER = new HttpServer();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Statements of PostgreSQL, as servers and clients see them, by OpenTelemetry's names. What a statement is
 // and where it ends is PostgreSql's to say (rules-wasm/postgresql/postgresql.ts).
-import { AnyTransfer, counter, Event, histogram, PostgreSql, meter } from "vedette";
+import { AnyTransfer, counter, Event, histogram, meter } from "vedette";
+import { PostgreSql } from "vedette/protocols";
 
 const CONNECTIONS = new PostgreSql();
 const SERVED = histogram({

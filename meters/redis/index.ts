@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to Redis, as servers and clients see them, by OpenTelemetry's names. What a request is and where
 // it ends is Redis's to say (rules-wasm/redis/redis.ts).
-import { AnyTransfer, counter, Event, histogram, Redis, meter } from "vedette";
+import { AnyTransfer, counter, Event, histogram, meter } from "vedette";
+import { Redis } from "vedette/protocols";
 
 const CONNECTIONS = new Redis();
 const SERVED = histogram({

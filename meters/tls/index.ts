@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handshakes of TLS, as clients and servers see them: what of an encrypted connection is in plaintext. What a
 // handshake is and when it is over is Tls' to say (rules-wasm/tls/tls.ts).
-import { AnyTransfer, counter, Event, histogram, meter, param, Tls } from "vedette";
+import { AnyTransfer, counter, Event, histogram, meter, param } from "vedette";
+import { Tls } from "vedette/protocols";
 
 const HAS_NAMES = param.bool("names");
 const CONNECTIONS = new Tls();

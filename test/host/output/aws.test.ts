@@ -112,7 +112,7 @@ test("Firehose gets each alert as a record of one line, in batches of at most 50
   await until("all sent", () => queue.stats().sent === 1200);
   await queue.close();
   await there.close();
-  // A machine that is busy elsewhere may hold the answer up for longer than an output waits before it says so.
+  // A machine that is busy elsewhere may hold the answer up until the output says that it waits.
   assert.equal([there.complaints, faults.filter((fault) => !fault.includes("VEDETTE_OUTPUT_STUCK"))], [[], []]);
   assert.equal(outputs(there), all(1200));
   assert.equal([...new Set(there.puts.map(({ token }) => token))], ["token of AKIDONE"]);

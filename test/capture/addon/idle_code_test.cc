@@ -72,6 +72,16 @@ TEST_CASE("a page that differs from its file stays, and its mapping with it") {
   CHECK(file.at[1] == 'b');
 }
 
+TEST_CASE("a page that differs from its file stays also where it was swapped out") {
+  const MappedFile file;
+  REQUIRE(mprotect(file.at, MappedFile::page(), PROT_READ | PROT_WRITE) == 0);
+  file.at[1] = 'b';
+  REQUIRE(mprotect(file.at, MappedFile::page(), PROT_READ | PROT_EXEC) == 0);
+  madvise(file.at, MappedFile::page(), MADV_PAGEOUT);  // without swap, or before Linux 5.4, it stays where it is
+  drop_idle_code();
+  CHECK(file.at[1] == 'b');
+}
+
 TEST_CASE("memory that is no file's, or can be written to, is left alone") {
   const MappedFile file;
   REQUIRE(mprotect(file.at, MappedFile::size(), PROT_READ | PROT_WRITE) == 0);

@@ -14,6 +14,7 @@
         "ring.cc",
         "child.cc",
         "listener.cc",
+        "hang_watch.cc",
         "idle_code.cc",
         "launch.cc",
         "signals.cc",

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `capture.node` exports: Receiver, checkBatch for those who have bytes and no stream (tests compare it
-// with its twin in TypeScript), writeNow for outputs, and dropIdleCode for a host that has started.
+// with its twin in TypeScript), writeNow for outputs, and what a host that has started asks for: dropIdleCode
+// and watchForHang.
 #include <napi.h>
 
 #include "capture/addon/check.h"
+#include "capture/addon/hang_watch.h"
 #include "capture/addon/idle_code.h"
 #include "capture/addon/receiver.h"
 #include "capture/addon/write_now.h"
@@ -43,10 +45,25 @@ Napi::Value drop_code(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(drop_idle_code()));
 }
 
+// (ms between looks, looks, ms of processor time, text, exit status)
+Napi::Value watch(const Napi::CallbackInfo& info) {
+  const auto number = [&](size_t i) { return info[i].As<Napi::Number>().Uint32Value(); };
+  const std::string text = info[3].As<Napi::String>();
+  watch_for_hang({.look_ms = number(0), .looks = number(1), .cpu_ms = number(2)}, text, static_cast<int>(number(4)));
+  return info.Env().Undefined();
+}
+
+Napi::Value answer(const Napi::CallbackInfo& info) {
+  answer_watch();
+  return info.Env().Undefined();
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Receiver", Receiver::define(env));
   exports.Set("checkBatch", Napi::Function::New(env, check, "checkBatch"));
   exports.Set("writeNow", Napi::Function::New(env, write, "writeNow"));
+  exports.Set("watchForHang", Napi::Function::New(env, watch, "watchForHang"));
+  exports.Set("answerWatch", Napi::Function::New(env, answer, "answerWatch"));
   exports.Set("dropIdleCode", Napi::Function::New(env, drop_code, "dropIdleCode"));
   return exports;
 }

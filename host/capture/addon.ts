@@ -89,6 +89,13 @@ export interface Addon {
   /** How many bytes a descriptor took, 0 when none can be written now, or an errno below zero. */
   writeNow(fd: number, bytes: Uint8Array): number;
   /**
+   * From now on this thread must call answerWatch() now and then. Where it hangs, `text` goes to stderr and
+   * the process ends: it has not answered at `looks` looks in a row, and has used `cpuMs` of processor time
+   * since, or has slept at each of them. Once a process.
+   */
+  watchForHang(lookMs: number, looks: number, cpuMs: number, text: string, status: number): void;
+  answerWatch(): void;
+  /**
    * Takes pages of programs and libraries out of memory, and gives how many bytes they were. What is needed
    * again comes back from the page cache.
    */

@@ -8,7 +8,7 @@ import { dirname, resolve } from "node:path";
 import { loadAddon } from "../capture/addon.js";
 import { METADATA_VARIABLE, TaskMetadata } from "../ecs/metadata.js";
 import { processors, workersFor } from "../engine/processors.js";
-import { VedetteError } from "../errors.js";
+import { explain, VedetteError } from "../errors.js";
 import { Agents, type IntakeCounts, type NamedFile, Secrets } from "../intake/intake.js";
 import type { LogFormat } from "../log.js";
 import { counted } from "../output/counted.js";
@@ -39,6 +39,8 @@ const CHECK_MS_MAX = 4_000;
 const STARTED_MS = 2_000;
 /** Some is of what happens now and then: V8 compiles, an agent comes. */
 const DROP_EVERY_MS = 10_000;
+/** What takes this thread longest, thousands of Falco's rules, takes 6 s of processor time. */
+const HANG = { lookMs: 1_000, looks: 60, cpuMs: 30_000, answerMs: 1_000 };
 
 /** `again`: how it is told anew. Runs until SIGTERM or SIGINT. Throws where judging cannot go on. */
 export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER): Promise<number> {
@@ -67,6 +69,7 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
       sayWhatRuns(sensor.health);
       say(`vedette: listening at ${port > 0 ? `tcp:127.0.0.1:${port}` : flags.listen}`);
       dropIdleCode();
+      endIfHung();
       const signal = await Promise.race([stopped, sensor.failed]);
       if (signal instanceof VedetteError) throw signal;
       say(`vedette: ${signal}: letting agents finish`);
@@ -75,6 +78,14 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
     },
   );
   return 0;
+}
+
+/** Whoever started a host starts it again when it has ended; nobody does so when it hangs. */
+function endIfHung(): void {
+  const { lookMs, looks, cpuMs, answerMs } = HANG;
+  const error = new VedetteError("VEDETTE_HOST_HUNG", { seconds: (lookMs * looks) / 1000 });
+  loadAddon().watchForHang(lookMs, looks, cpuMs, `vedette: ${explain(error)}\n`, error.exit);
+  setInterval(() => loadAddon().answerWatch(), answerMs).unref();
 }
 
 function dropIdleCode(): void {

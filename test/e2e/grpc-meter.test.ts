@@ -71,6 +71,7 @@ const chat = () => new Promise((done) => {
   call.on("data", () => (++heard < 5 ? call.write(Buffer.from("more")) : call.end())).on("status", ({ code }) => done(log("Chat", code)));
   call.write(Buffer.from("first"));
 });
+await new Promise((done, fail) => client.waitForReady(Date.now() + 60_000, (error) => (error ? fail(error) : done())));
 await unary("Place", [0]); // a method is known from its first success on
 for (let i = 0; i < 20; i++) {
   for (let code = 0; code <= 16; code++) await unary("Place", [code]);

@@ -16,6 +16,13 @@ const NAMES_LIMIT = <u32>param.int("names");
 const NAMES = new FirstSeen(minutes(5), 2048);
 const LONG_NAMES = new Counter(minutes(5));
 const QUERY = new DnsQuery();
+const TOLD = new FirstSeen(minutes(5), 2048);
+const TOLD_NAMES = new Counter(minutes(5));
+const NOTES = new Counter(minutes(1), 8);
+/** Suspicious names of one process that are told within five minutes. */
+const TOLD_MAX: u32 = 20;
+/** Notes of all processes within a minute: each takes memory, which is given back after a batch only. */
+const NOTES_MAX: u32 = 500;
 /** Bytes before the last two labels of a name that may carry data. */
 const LONG: u32 = 32;
 const DNS: u64 = 53;
@@ -58,7 +65,8 @@ export function dnsByTheHundred(e: AnySend): bool {
 })
 export function suspiciousName(e: AnySend): bool {
   if (!isQuery(e) || !QUERY.isBeneath(DOMAINS)) return false;
-  note(`name=${QUERY.name.toString()} type=${QUERY.type}`);
+  if (!TOLD.isNew(e, keys(e.proc.key, QUERY.nameKey)) || TOLD_NAMES.hit(e, e.proc.key) > TOLD_MAX) return false;
+  if (NOTES.hit(e, 1) <= NOTES_MAX) note(`name=${QUERY.name.toString()} type=${QUERY.type}`);
   return true;
 }
 

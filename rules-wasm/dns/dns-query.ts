@@ -7,18 +7,23 @@
 import { Str } from "../str";
 import { StringSet, textHash } from "../string-set";
 import { setSpan } from "../wire/frame";
-import { CUT_QUERY, NAME_MAX, nameSize, question, QUERY, readMessage, type } from "./message";
+import { cutLabel, CUT_QUERY, NAME_MAX, nameSize, question, QUERY, readMessage, type } from "./message";
 import { typeText } from "./words";
 
 const DOT: u8 = 0x2e;
+/** Labels beneath a country's beneath which there are domains: `co.uk`, `com.br`. */
+const SUFFIXES: string[] = ["ac", "co", "com", "edu", "go", "gob", "gouv", "gov", "mil", "ne", "net", "nom", "or", "org"];
 
 /** One is made at the top of a file, and read for each event. */
 export class DnsQuery {
   private readonly text: usize = heap.alloc(<usize>NAME_MAX + 8);
   private readonly span: usize = heap.alloc(8);
+  private readonly suffixes: StringSet = new StringSet(SUFFIXES);
   private size: u32 = 0;
   /** Whether the name goes on with what was not kept. */
   isCut: bool = false;
+  /** Bytes of its longest label; of the one that was cut, as many as it has. */
+  longestLabel: u32 = 0;
 
   /** Reads a datagram of `size` bytes, of which `data` were kept. False: it is no query. */
   read(data: Str, size: i64): bool {
@@ -26,11 +31,13 @@ export class DnsQuery {
     if (kind != QUERY && kind != CUT_QUERY) return false;
     this.isCut = kind == CUT_QUERY;
     this.size = 0;
+    this.longestLabel = this.isCut ? cutLabel : 0;
     for (let from: u32 = 0; from < nameSize && load<u8>(question + from) != 0; ) {
       const length: u32 = load<u8>(question + from);
       if (this.size > 0) store<u8>(this.text + this.size++, DOT);
       memory.copy(this.text + this.size, question + from + 1, length);
       this.size += length;
+      this.longestLabel = max(this.longestLabel, length);
       from += length + 1;
     }
     return true;
@@ -56,14 +63,14 @@ export class DnsQuery {
     return false;
   }
 
-  /** Where its last two labels begin: `example.com` of `a.b.example.com`. */
+  /** Where its domain begins: `example.com` of `a.b.example.com`, `example.co.uk` of `a.example.co.uk`. */
   get domainAt(): u32 {
-    let dots = 0, from = this.size;
-    while (from > 0 && (load<u8>(this.text + from - 1) != DOT || ++dots < 2)) from--;
-    return from;
+    const top = this.labelAt(this.size), second = top == 0 ? 0 : this.labelAt(top - 1);
+    const isSuffix = second != 0 && this.size - top == 2 && this.suffixes.hasBytes(this.text + second, top - 1 - second);
+    return isSuffix ? this.labelAt(second - 1) : second;
   }
 
-  /** Of the last two labels. */
+  /** Of its domain. */
   get domainKey(): u64 {
     const from = this.domainAt;
     return textHash(this.text + from, this.size - from);
@@ -72,5 +79,12 @@ export class DnsQuery {
   /** Of the whole name. */
   get nameKey(): u64 {
     return textHash(this.text, this.size);
+  }
+
+  /** Where the label begins that ends there. */
+  private labelAt(end: u32): u32 {
+    let from = end;
+    while (from > 0 && load<u8>(this.text + from - 1) != DOT) from--;
+    return from;
   }
 }

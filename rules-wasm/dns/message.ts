@@ -45,6 +45,8 @@ export const question: usize = memory.data(<i32>QUESTION_MAX + 1);
 export let questionSize: u32 = 0;
 /** Bytes of the name in it; of one that was cut, of its labels that were seen. */
 export let nameSize: u32 = 0;
+/** Bytes that the label has which was cut; 0: none was, or its length is unseen, too. */
+export let cutLabel: u32 = 0;
 /** Whether the name has letters, digits, `-` and `_` alone. */
 export let isPlain: bool = false;
 /** Of the question: A is 1. */
@@ -86,11 +88,15 @@ export function isHeader(at: usize, size: u32): bool {
 function readName(at: usize, size: u32): u32 {
   let from = HEADER, to: u32 = 0;
   nameSize = 0;
+  cutLabel = 0;
   isPlain = true;
   while (from < size) {
     const length: u32 = load<u8>(at + from);
     if (length > LABEL_MAX || to + length + 1 > NAME_MAX) return 0;
-    if (from + 1 + length > size) break;
+    if (from + 1 + length > size) {
+      cutLabel = length;
+      break;
+    }
     store<u8>(question + to, <u8>length);
     for (let i: u32 = 1; i <= length; i++) store<u8>(question + to + i, small(load<u8>(at + from + i)));
     from += length + 1;

@@ -23,8 +23,10 @@ const NOTES = new Counter(minutes(1), 8);
 const TOLD_MAX: u32 = 20;
 /** Notes of all processes within a minute: each takes memory, which is given back after a batch only. */
 const NOTES_MAX: u32 = 500;
-/** Bytes before the last two labels of a name that may carry data. */
+/** Bytes before the domain of a name that may carry data. */
 const LONG: u32 = 32;
+/** Bytes of a label that may carry data. A name that is cut needs one, since its domain is not known. */
+const LONG_LABEL: u32 = 40;
 const DNS: u64 = 53;
 const DNS_TLS: u64 = 853;
 
@@ -79,7 +81,8 @@ export function suspiciousName(e: AnySend): bool {
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
 })
 export function namesThatCarryData(e: AnySend): bool {
-  if (!isQuery(e) || (!QUERY.isCut && QUERY.domainAt < LONG) || QUERY.isBeneath(CARRIERS)) return false;
+  if (!isQuery(e) || (QUERY.isCut ? QUERY.longestLabel < LONG_LABEL : QUERY.domainAt < LONG)) return false;
+  if (QUERY.isBeneath(CARRIERS)) return false;
   const domain = keys(e.proc.key, QUERY.isCut ? 0 : QUERY.domainKey);
   if (!NAMES.isNew(e, keys(domain, QUERY.nameKey)) || LONG_NAMES.hit(e, domain) != NAMES_LIMIT) return false;
   if (ALLOWED.has(e.proc)) return false;

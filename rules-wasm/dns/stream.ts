@@ -47,7 +47,7 @@ export function message(d: usize, now: u64): u32 {
   while (total > 0) {
     const moved = load<u32>(d, MOVED), kept = load<u32>(d, KEPT_SIZE);
     if (moved == 0) store<u64>(d, now, BEGUN);
-    if (moved < PREFIX && seen == 0) return UNSEEN;
+    if (moved < PREFIX && <u64>seen < min<u64>(PREFIX - moved, total)) return UNSEEN;
     const left = moved < PREFIX ? PREFIX - moved : PREFIX + wholeSize(d) - moved;
     const more = <u32>min<u64>(left, total), room = moved == kept ? min(min(more, seen), KEPT_MAX - kept) : 0;
     memory.copy(d + KEPT + kept, at, room);

@@ -262,6 +262,21 @@ test("what was lost on TCP is told again once it has rested for a second", () =>
   assert.equal([meter.served, meter.unsynced], [["TXT api.example.com NOERROR"], 1]);
 });
 
+test("on TCP, a length of which one byte was kept loses the connection, until it has rested", () => {
+  const first = framed(query(1, `${"a".repeat(51)}.example`)),
+    [second, third] = [framed(query(2, "b.example", "AAAA")), framed(query(3, "c.example", "TXT"))];
+  assert.is(first.length, 79);
+  const meter = new Meter(80).judge([
+    ["accept", "", "1ms"],
+    [">", first + second, "2ms"],
+    [">", third, "3ms"],
+    ["<", framed(answer(3, "c.example", "TXT", 3)), "4ms"],
+    [">", framed(query(4, "d.example", "SOA")), "2s"],
+    ["<", framed(answer(4, "d.example", "SOA", 5)), "2001ms"],
+  ]);
+  assert.equal([meter.served, meter.unsynced], [["SOA _OTHER REFUSED"], 1]);
+});
+
 test("other protocols on TCP, whoever speaks first, are no DNS", () => {
   const meter = new Meter();
   for (const steps of [

@@ -256,8 +256,10 @@ function footerLine(state: State, paint: Paint, width: number): string {
     const lines = wrapped(text, Math.max(1, width));
     return paint.style("1", fit(lines.at(-1) ?? "", width));
   }
-  if (front.kind === "case")
-    return paint.style("1", fit("Case: t true positive  f false positive  c close  o open", width));
+  if (front.kind === "case") {
+    const keys = "Case: t true positive  f false positive  c close  o open";
+    return paint.style("1", fit(`${keys}  of ${paint.clean(front.incident)}`, width));
+  }
   let [line, taken] = ["", 0];
   for (const [key, does] of FOOTER) {
     const cells = key.length + does.length + 2;

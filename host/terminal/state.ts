@@ -24,8 +24,8 @@ export type Front =
   | { readonly kind: "help"; readonly top: number }
   | { readonly kind: "row"; readonly top: number }
   | { readonly kind: "views"; readonly at: number }
-  /** Which decision about the chosen incident? */
-  | { readonly kind: "case" }
+  /** Which decision about this incident? It stays the same one, whatever table comes until the answer. */
+  | { readonly kind: "case"; readonly incident: string }
   | { readonly kind: "filter" | "search"; readonly text: string };
 
 /** All that is drawn. */
@@ -155,7 +155,7 @@ function onKey(state: State, key: string, page: number): Updated {
     case "views":
       return onViewsKey(state, front.at, key, page);
     case "case":
-      return onCaseKey(toTable(state), key);
+      return onCaseKey(toTable(state), front.incident, key);
     case "help":
     case "row":
       if (key === "down" || key === "j") return still({ ...state, front: { ...front, top: front.top + 1 } });
@@ -201,23 +201,20 @@ const DECISIONS: Readonly<Record<string, Omit<Decision, "incident">>> = {
 };
 
 /** Any other key decides nothing. */
-function onCaseKey(state: State, key: string): Updated {
-  const [incident] = chosenRow(state) ?? [];
+function onCaseKey(state: State, incident: string, key: string): Updated {
   const decided = DECISIONS[key];
-  if (incident === undefined || decided === undefined) return still(state);
+  if (decided === undefined) return still(state);
   return { state: { ...state, decision: { incident, ...decided } }, effect: "decide" };
 }
 
 /** Asks what is to be decided about the chosen incident. */
 function act(state: State): Updated {
-  if (levelIn(state).view.id === "incidents" && chosenRow(state) !== undefined)
-    return still({ ...state, front: { kind: "case" } });
-  return still({ ...state, word: "Choose an incident first: v shows the views." });
-}
-
-function chosenRow(state: State): TableRow | undefined {
+  const level = levelIn(state);
   const rows = rowsIn(state);
-  return rows[chosenIn(state, rows)];
+  const [incident] = rows[chosenIn(state, rows)] ?? [];
+  if (level.view.id !== "incidents" || incident === undefined)
+    return still({ ...state, word: "Choose an incident first: v shows the views." });
+  return still({ ...withLevel(state, { ...level, chosen: incident }), front: { kind: "case", incident } });
 }
 
 /** Another view of the same: the filter stays where both views are of events. */

@@ -187,4 +187,25 @@ test("a case is closed by two keys, in the view of incidents alone", () => {
   );
 });
 
+test("a case is that of the row that was chosen at the first key, whatever table comes before the second", () => {
+  const view = topViewOf("incidents")!;
+  const of = (...ids: readonly string[]): Table => {
+    const rows = ids.map((id) => [id, ...view.columns.map(() => "x")] as unknown as Table["rows"][number]);
+    return { view: "incidents", seconds: 1, events: 0, rate: 0, all: ids.length, leftOut: 0, rows } as Table;
+  };
+  const given = (state: State, table: Table): State => update(state, { kind: "table", table }).state;
+  const asked = press(given(stateOf(SOURCE, view, ""), of("id-1", "id-2")), "f8").state;
+  for (const [name, table] of [
+    ["a newer one stands first", of("id-3", "id-1", "id-2")],
+    ["it is not shown any more", of("id-3", "id-2")],
+    ["none is shown", of()],
+  ] as const) {
+    const later = given(asked, table);
+    assert.match(lines(later, SIZES[1]!).at(-1)!, /o open {2}of id-1/, name);
+    assert.equal(press(later, "c").state.decision, { incident: "id-1", state: "closed" }, name);
+  }
+  const newer = given(asked, of("id-3", "id-1"));
+  assert.is(levelIn(press(newer, "escape").state).chosen, "id-1", "the row that was asked about stays chosen");
+});
+
 test.run();

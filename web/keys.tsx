@@ -101,10 +101,13 @@ const ACTS: Readonly<Record<string, () => boolean>> = {
   Enter: () => {
     const row = document.activeElement;
     if (!(row instanceof HTMLTableRowElement)) return false;
-    row.querySelector<HTMLElement>("a[href], button")?.click();
-    return true;
+    const way = row.querySelector<HTMLElement>(OPENS);
+    way?.click();
+    return way !== null;
   },
 };
+/** Links, and buttons that show more of their row. Any other button does something, which opens no row. */
+const OPENS = "a[href], button[data-opens]";
 
 function go(path: string): boolean {
   location.hash = `#${path}`;

@@ -182,6 +182,43 @@ test("keys lead to screens, rows and fields, are listed, and can be switched off
   await page.close();
 });
 
+test("Enter opens a row by what shows more of it, and presses no button that does something", async () => {
+  const page = await entered();
+  const acts: string[] = [];
+  page.on("request", (request) => {
+    if (request.method() === "POST") acts.push(new URL(request.url()).pathname);
+  });
+  for (const [screen, name] of [
+    ["outputs", /^Send a test to /],
+    ["policies", /^Test .* on what just happened$/],
+  ] as const) {
+    await show(page, screen);
+    const button = page.getByRole("button", { name }).first();
+    await button.waitFor();
+    await page.keyboard.press("j");
+    assert.ok(await page.evaluate("document.activeElement.matches('main tbody tr')"), screen);
+    await page.keyboard.press("Enter");
+    const answered = page.waitForResponse(`**/api/v1/${screen}/test`);
+    await button.click();
+    await answered;
+    assert.equal(acts.splice(0), [`/api/v1/${screen}/test`], "by the click alone");
+  }
+  await show(page, "monitor");
+  await page
+    .getByRole("button", { name: /^Over time: / })
+    .first()
+    .waitFor();
+  await page.evaluate(`{
+    const [button] = document.querySelectorAll("main tbody tr button");
+    button.addEventListener("click", () => { window.isOpened = true; });
+    button.closest("tr").tabIndex = -1;
+    button.closest("tr").focus();
+  }`);
+  await page.keyboard.press("Enter");
+  assert.ok(await page.evaluate("window.isOpened"), "a button that shows more of its row opens it");
+  await page.close();
+});
+
 test("who does not see the screen is told of a new incident, and of none that was there before", async () => {
   const page = await newPage(browser, offences);
   let more = 0;

@@ -71,6 +71,7 @@ function Whole({ one }: { one: IncidentRow }) {
                       <button
                         type="button"
                         class="plain"
+                        data-opens
                         aria-pressed={each === row}
                         onClick={() => {
                           chosen.value = index;

@@ -111,6 +111,7 @@ function Measured({ said, onChoose }: { said: Numbers; onChoose: (id: number) =>
             <td>
               <button
                 type="button"
+                data-opens
                 aria-pressed={one.id === overTime?.id}
                 aria-label={`Over time: ${nameOf(one)}`}
                 onClick={() => onChoose(one.id)}

@@ -95,6 +95,9 @@ export class PolicyService {
   #answering: Answering | null = null;
   #handlers: ServiceHandlers | null = null;
   #work: Promise<void> = Promise.resolve();
+  /** Where policies are tested just now. */
+  readonly #trials = new Set<TrialHouse>();
+  #isStopped = false;
 
   /** Reads tenants.yaml and opens the tenants' alert files: what is wrong there ends the start. */
   constructor(flags: ServiceFlags, say: Say, openAnswering: ((asked: Asked) => Promise<Answering>) | null = null) {
@@ -194,6 +197,8 @@ export class PolicyService {
 
   /** Ends what open() began: at once, whatever tenants' processes have to say. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const house of this.#trials) house.close();
     this.#housing?.stop();
     await this.#watch?.close();
     const answering = this.#answering;
@@ -230,12 +235,23 @@ export class PolicyService {
 
   /**
    * What a policy that is loaded says to these batches, from a new state; null: there is none. It runs in a
-   * process of its own, and not where it judges. Throws VEDETTE_POLICY_TRIAL.
+   * process of its own, and not where it judges. Throws VEDETTE_POLICY_TRIAL, also where stop() comes first.
    */
   tryPolicy(tenant: string, name: string, batchesOf: BatchesOf): Promise<TrialResult> | null {
-    const seats = this.#housing?.status() ?? [];
+    const seats = this.#isStopped ? [] : (this.#housing?.status() ?? []);
     const found = seats.find(({ policy }) => policy.name === name && (policy.tenancy?.tenant ?? "") === tenant);
-    return found === undefined ? null : tryIn(new TrialHouse(), found.policy, batchesOf);
+    return found === undefined ? null : this.#tryIn(new TrialHouse(), found.policy, batchesOf);
+  }
+
+  async #tryIn(house: TrialHouse, policy: LoadedPolicy, batchesOf: BatchesOf): Promise<TrialResult> {
+    this.#trials.add(house);
+    try {
+      const [result] = await house.run([{ policy, batches: batchesOf(policy.tenancy?.scope ?? null) }], TRIAL_MS);
+      return result!;
+    } finally {
+      house.close();
+      this.#trials.delete(house);
+    }
   }
 
   /** Sends a test to a tenant's output of that name; null: there is none. */
@@ -283,15 +299,6 @@ export class PolicyService {
       this.#say(`policy ${tenant}/${policy} failed: ${explain(error)}`, "warning");
       this.deliver(internalAlert(error, policy, tenant, ""));
     }
-  }
-}
-
-async function tryIn(house: TrialHouse, policy: LoadedPolicy, batchesOf: BatchesOf): Promise<TrialResult> {
-  try {
-    const [result] = await house.run([{ policy, batches: batchesOf(policy.tenancy?.scope ?? null) }], TRIAL_MS);
-    return result!;
-  } finally {
-    house.close();
   }
 }
 

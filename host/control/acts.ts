@@ -2,6 +2,7 @@
 // What a door does beside answering: it lets somebody in, and out. One row an act; the server works by this
 // table, and openapi.ts describes it.
 import * as z from "zod";
+import type { OutputAsked } from "../output/try-one.js";
 import type { Decision, Store } from "../store/store.js";
 import { Problem } from "./problem.js";
 import { type Answer, found, type Shown } from "./routes.js";
@@ -55,6 +56,7 @@ const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u20
 const NAME_MAX = 4_096;
 /** Longest that a test of an output is waited for. */
 const OUTPUT_MS = 4_000;
+const SEVERAL = "Several outputs have this name. Say the kind of one that is the only one of its kind with this name.";
 const seconds = z.int().describe("for so long it holds");
 
 /** All of them. */
@@ -130,11 +132,15 @@ export const ACTS: readonly Act[] = [
     door: "any",
     for: "operator",
     isSlow: true,
-    body: z.strictObject({ name: z.string().min(1).max(NAME_MAX) }),
+    body: z.strictObject({
+      name: z.string().min(1).max(NAME_MAX),
+      kind: z.string().max(NAME_MAX).optional().describe("where several outputs have that name"),
+    }),
     answer: OutputTried,
-    of: async ({ shown, body: { name } }) => {
-      const tried = await shown.tryOutput(name as string, OUTPUT_MS);
-      if (tried === null) throw new Problem(404, "There is no such output, or it cannot be tested.");
+    of: async ({ shown, body }) => {
+      const tried = await shown.tryOutput(body as unknown as OutputAsked, OUTPUT_MS);
+      if (tried === "none") throw new Problem(404, "There is no such output, or it cannot be tested.");
+      if (tried === "several") throw new Problem(409, SEVERAL);
       return found(JSON.stringify(tried));
     },
   },

@@ -147,7 +147,7 @@ export class Control {
       history: new History(this.#conditions),
       processes: this.#processes,
       requests: this.#requests,
-      tryOutput: sources.tryOutput ?? (() => null),
+      tryOutput: sources.tryOutput ?? (() => "none"),
       tryPolicy: (tenant, policy) => trials.try(tenant, policy),
       evidence: new EvidenceFiles(sources.evidence ?? (() => null)),
       connections: new ConnectionPages(this.#connections, this.#found, this.#conditions),

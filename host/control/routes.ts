@@ -5,7 +5,7 @@ import * as z from "zod";
 import { VIEWS } from "../activity/activity.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { RequestQuery, Requests } from "../metric/requests.js";
-import type { Tried } from "../output/queue.js";
+import type { OutputAsked, tryOne } from "../output/try-one.js";
 import type { PolicyStatus } from "../policy/status.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
 import { CONDITION_MAX } from "./condition.js";
@@ -51,8 +51,8 @@ export interface Shown {
   readonly connections: ConnectionPages;
   readonly requests: Requests;
   readonly evidence: EvidenceFiles;
-  /** Sends a test to an output; null: there is none of that name. */
-  tryOutput(name: string, ms: number): Promise<Tried> | null;
+  /** Sends a test to one output. */
+  tryOutput(asked: OutputAsked, ms: number): ReturnType<typeof tryOne>;
   /** What a policy says to what just happened; null: there is none of that name. Throws a Problem. */
   tryPolicy(tenant: string, policy: string): Promise<PolicyTried> | null;
   /** `store`: nothing runs here. */

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Alert } from "./alert.js";
 import type { IncidentNews } from "./incident-news.js";
 import type { OutputStats } from "./output.js";
-import { OutputQueue, type QueueOptions, type Tried } from "./queue.js";
+import { OutputQueue, type QueueOptions } from "./queue.js";
 import { type Asked, type Manner, type OutputPlan, plannedOutputs } from "./registry.js";
 
 /** Which outputs are asked for, and how they write. */
@@ -106,9 +106,9 @@ export class Outputs {
     for (const { queue } of this.#open) queue.write(alert);
   }
 
-  /** Sends an alert to the output of that name alone, to see what becomes of it; null: there is none. */
-  try(name: string, alert: Alert, ms: number): Promise<Tried> | null {
-    return this.#open.find(({ queue }) => queue.name === name)?.queue.try(alert, ms) ?? null;
+  /** Those that are open, for tests of one of them. */
+  queues(): readonly OutputQueue[] {
+    return this.#open.map(({ queue }) => queue);
   }
 
   /** Some output is told of incidents. */

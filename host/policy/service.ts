@@ -12,9 +12,8 @@ import { explain, VedetteError } from "../errors.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
 import type { OutputStats } from "../output/output.js";
-import type { OutputQueue, Tried } from "../output/queue.js";
+import type { OutputQueue } from "../output/queue.js";
 import { linesOutput } from "../output/registry.js";
-import { testAlert } from "../output/test-alert.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { ResponseRow } from "./respond.js";
 import { Serials } from "./serials.js";
@@ -254,9 +253,9 @@ export class PolicyService {
     }
   }
 
-  /** Sends a test to a tenant's output of that name; null: there is none. */
-  tryOutput(name: string, ms: number): Promise<Tried> | null {
-    return [...this.#outputs.values()].find((output) => output.name === name)?.try(testAlert(), ms) ?? null;
+  /** The tenants' own outputs, for tests of one of them. */
+  queues(): readonly OutputQueue[] {
+    return [...this.#outputs.values()];
   }
 
   /** How the tenants' own outputs are. */

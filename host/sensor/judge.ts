@@ -35,7 +35,10 @@ import type { Opened } from "./opened.js";
 /** What a command judges with, and where its alerts go. */
 export interface Judging {
   readonly policies: readonly LoadedPolicy[];
-  readonly outputs: Pick<Outputs, "write" | "try" | "tell" | "tellsIncidents" | "reopen" | "stats" | "room" | "close">;
+  readonly outputs: Pick<
+    Outputs,
+    "write" | "queues" | "tell" | "tellsIncidents" | "reopen" | "stats" | "room" | "close"
+  >;
   /** Where it was read again: what has yet to become of `outputs`; undefined: they are as they are to be. */
   readonly change?: OutputsChange;
   /**

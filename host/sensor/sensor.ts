@@ -21,7 +21,7 @@ import type { Say } from "../log.js";
 import { counted } from "../output/counted.js";
 import type { IncidentNews } from "../output/incident-news.js";
 import type { MetricsSettings } from "../output/metrics-push.js";
-import { testAlert } from "../output/test-alert.js";
+import { type OutputAsked, tryOne } from "../output/try-one.js";
 import type { Asked, PolicyService, ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
 import { VERSION } from "../version.js";
@@ -339,8 +339,8 @@ export class Sensor<I extends Intake = Intake> {
       sensors: () => this.#roster?.rows() ?? [],
       from: "sensor" as const,
       evidence: () => this.#evidenceFolder,
-      tryOutput: (name: string, ms: number) =>
-        this.#judging?.outputs.try(name, testAlert(), ms) ?? this.#service?.tryOutput(name, ms) ?? null,
+      tryOutput: (asked: OutputAsked, ms: number) =>
+        tryOne([...(this.#judging?.outputs.queues() ?? []), ...(this.#service?.queues() ?? [])], asked, ms),
       onFault: (error: unknown) => this.#options.onFault(error),
     };
     const answers = async (asked: Asked): Promise<Control> => {

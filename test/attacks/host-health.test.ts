@@ -105,7 +105,7 @@ test("H7: a worker that dies turns health red, ends the host with a word, and is
       tell: () => undefined,
       tellsIncidents: false,
       reopen: () => undefined,
-      try: () => null,
+      queues: () => [],
       stats: () => [],
       room: async () => undefined,
       close: async () => 0,

@@ -75,6 +75,7 @@ export const DOORS: Record<string, string[]> = {
     "summary",
     "syslog-url",
     "test-alert",
+    "try-one",
     "voice",
     "visible",
   ],

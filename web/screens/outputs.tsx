@@ -40,7 +40,7 @@ export function Outputs() {
                         type="button"
                         aria-label={`Send a test to ${visible(one.name)}`}
                         disabled={busy.value !== null}
-                        onClick={() => void act(one.name, { name: one.name })}
+                        onClick={() => void act(one.name, { name: one.name, kind: one.kind })}
                       >
                         {busy.value === one.name ? "Sending …" : "Send test"}
                       </button>

@@ -11,6 +11,7 @@ import { askControl, type ControlFlags } from "../../../host/control/control.js"
 import { openapi } from "../../../host/control/openapi.js";
 import { ROUTES } from "../../../host/control/routes.js";
 import type { VedetteError } from "../../../host/errors.js";
+import type { OutputAsked } from "../../../host/output/try-one.js";
 import type { PolicyStatus } from "../../../host/policy/status.js";
 import {
   alert,
@@ -205,6 +206,23 @@ test("a viewer's token sees what the operator sees, and changes nothing", async 
   }
   assert.equal((await asked(`incidents/${id}`)).json.history, []);
   assert.is((await asked("session", "DELETE")).status, 204, "who may only look may leave");
+});
+
+test("a test of an output whose name several have is refused, and not sent to any one of them", async () => {
+  const path = newPath();
+  const tried: OutputAsked[] = [];
+  const tryOutput = (asked: OutputAsked) => {
+    tried.push(asked);
+    if (asked.kind === undefined) return "several" as const;
+    return Promise.resolve({ end: "taken" as const, ms: 1, error: null });
+  };
+  await opened({ control: path }, [], { tryOutput });
+  const headers = { "content-type": "application/json" };
+  const asked = (body: object) => ask(path, "/api/v1/outputs/test", { method: "POST", headers }, JSON.stringify(body));
+  const refused = await asked({ name: "siem" });
+  assert.equal([refused.status, /Several outputs have this name/.test(refused.json.title)], [409, true]);
+  assert.equal((await asked({ name: "siem", kind: "http" })).json, { end: "taken", ms: 1, error: null });
+  assert.equal(tried, [{ name: "siem" }, { name: "siem", kind: "http" }]);
 });
 
 test("tokens and addresses that cannot be used are told", async () => {

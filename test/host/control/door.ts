@@ -57,7 +57,7 @@ const open: Control[] = [];
 export async function opened(
   flags: ControlFlags,
   tenants: Iterable<Tenant> = [],
-  more: Pick<ControlSources, "measures"> = {},
+  more: Pick<ControlSources, "measures" | "tryOutput"> = {},
 ): Promise<Control> {
   const sources = {
     health: () => ({ isWell: false, json: HEALTH }),

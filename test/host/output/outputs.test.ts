@@ -10,7 +10,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
 import { Outputs } from "../../../host/output/outputs.js";
+import type { Tried } from "../../../host/output/queue.js";
 import { type NamedOutput, plannedOutputs } from "../../../host/output/registry.js";
+import { tryOne } from "../../../host/output/try-one.js";
 import { until } from "../../until.js";
 import { makeCertificates } from "./certificates.js";
 import { ALERT } from "./shared.js";
@@ -64,6 +66,26 @@ for (const where of ["memory", "disk"] as const)
     assert.is(await outputs.close(), 0);
     there.close();
   });
+
+test("a test goes to the output that is meant, and to none where a name is that of several", async () => {
+  const there = await receiver();
+  const settings = { url: `http://127.0.0.1:${there.port}/`, userAgent: "v", capacity: 100 };
+  const http = { name: "same", kind: "http", settings } as NamedOutput;
+  const outputs = await Outputs.open({ ...nothing, named: [file("same", "same"), http, file("lone", "lone")] });
+  const tried = (name: string, kind?: string) => tryOne(outputs.queues(), { name, kind }, 60_000);
+  assert.is(tried("same"), "several");
+  assert.is(tried("no-such"), "none");
+  assert.is(tried("lone", "http"), "none");
+  assert.equal([there.got.length, linesIn("same")], [0, 0]);
+  assert.is(((await tried("same", "http")) as Tried).end, "taken");
+  assert.equal([there.got.length, linesIn("same")], [1, 0]);
+  assert.is(((await tried("lone")) as Tried).end, "taken");
+  assert.is(linesIn("lone"), 1);
+  const twice = [...outputs.queues(), ...outputs.queues()];
+  assert.is(tryOne(twice, { name: "same", kind: "http" }, 1), "several", "the kind does not tell them apart");
+  await outputs.close();
+  there.close();
+});
 
 test("what stays is not touched, what is new is opened, and what went has what it was given", async () => {
   const outputs = await Outputs.open({ ...nothing, named: [file("stays", "stays"), file("goes", "goes")] });

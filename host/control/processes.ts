@@ -18,7 +18,7 @@ const MOST = 10_000;
 const COMMAND_MAX = 1_000;
 /** So many processes of an answer have their descriptors counted: each is asked of the kernel. */
 const COUNTED_MAX = 200;
-/** Of one process; a circle of parents ends here, too. */
+/** Of one process. */
 const ANCESTORS_MAX = 64;
 const CHILDREN_MAX = 100;
 const EXIT = EVENTS.find(({ name }) => name === "procexit")!.id;
@@ -126,8 +126,11 @@ export class Processes {
     const own = seen.all.find(({ item }) => item.key === key);
     if (own === undefined) return { items: [], next: null };
     const line = [own];
-    for (let at = seen.parentOf(own); at !== null && line.length < ANCESTORS_MAX; at = seen.parentOf(at)) line.push(at);
-    const children = seen.all.filter((one) => seen.parentOf(one) === own).slice(0, CHILDREN_MAX);
+    // Each once: parents may be a circle.
+    const isNew = (one: Known | null): one is Known => one !== null && !line.includes(one);
+    for (let at = seen.parentOf(own); isNew(at) && line.length < ANCESTORS_MAX; at = seen.parentOf(at)) line.push(at);
+    const isChild = (one: Known): boolean => seen.parentOf(one) === own && isNew(one);
+    const children = seen.all.filter(isChild).slice(0, CHILDREN_MAX);
     return { items: this.#shown(viewer, [...line.reverse(), ...children], seen), next: null };
   }
 

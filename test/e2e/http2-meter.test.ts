@@ -87,13 +87,14 @@ for i in $(seq ${ROUNDS}); do
   curl -s --http2-prior-knowledge -Z ${out("/", "/users/12", "/missing", "/users/13", "/fail", "/")}
   curl -s --http2-prior-knowledge --compressed ${out("/big.bin", "/")}
   curl -s --http2-prior-knowledge -I ${out("/", "/missing")}
-  curl -s --http2-prior-knowledge --data-binary @body ${out("/made", "/made")}
+  curl -s --http2-prior-knowledge --data-binary 'GET /fake HTTP/1.1' ${out("/made", "/made")}
   curl -s --http2 ${out("/users/14")}
 done
 ${process.execPath} client.mjs ${nodePort} 4 / /404 /204 /500
 ${process.execPath} client.mjs ${port} 4 / /users/77 /missing
 touch done
 until [ -e more ]; do sleep 0.1; done
+for i in $(seq 5); do curl -s --http2-prior-knowledge --data-binary @body ${out("/made", "/made")}; done
 ${process.execPath} client.mjs ${nodePort} 3000 / /404 /big
 ${process.execPath} client.mjs ${port} 3000 / /made /missing
 curl -s --http2-prior-knowledge -Z ${out("/", "/missing", "/big.bin", "/users/15", "/big.bin")}

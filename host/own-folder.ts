@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A folder for what names commands and files of whoever is watched: only Vedette's own user may look into it,
 // and one process at a time has it.
-import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const OTHERS = 0o077;
 const LOCK = "lock";
 /** In /proc/PID/stat behind the name, from 0 (proc_pid_stat(5): field 22). */
 const START_TIME = 19;
+/** What this process has: each folder as it was named, and what that name led to. */
+const held = new Map<string, string>();
 
 /**
  * Its absolute path. It is made where it is missing, but not those above it: where one cannot be, as in
@@ -32,10 +34,13 @@ function make(path: string): void {
 }
 
 /**
- * Takes the folder for this process. What another one left that is gone is no obstacle. Throws an Error that
- * names who has it. The file holds `PID START`: a pid alone may be somebody else's by now.
+ * Takes the folder, once in this process and for it alone. What another one left that is gone is no
+ * obstacle. Throws an Error that names who has it. The file holds `PID START`: a pid alone may be somebody
+ * else's by now.
  */
 export function lockFolder(folder: string): void {
+  const real = realpathSync(folder);
+  if ([...held.values()].includes(real)) throw new Error("this process uses it already");
   const path = join(folder, LOCK);
   const own = `${process.pid} ${startOf(process.pid)}`;
   const theirs = textAt(path);
@@ -43,10 +48,12 @@ export function lockFolder(folder: string): void {
   if (theirs !== "" && theirs !== own && theirs === `${pid} ${startOf(Number(pid))}`)
     throw new Error(`process ${pid} uses it`);
   writeFileSync(path, own, { mode: 0o600 });
+  held.set(resolve(folder), real);
 }
 
-/** Others may have it from now on. */
+/** Others may have it from now on. Whoever took it calls this, and nobody else. */
 export function unlockFolder(folder: string): void {
+  held.delete(resolve(folder));
   rmSync(join(folder, LOCK), { force: true });
 }
 

@@ -71,6 +71,7 @@ export class Reread<F extends Partial<JudgingFlags>> implements Rereading {
     const names = Object.keys({ ...this.#fixed, ...fixed }).filter(
       (name) => !isDeepStrictEqual(this.#fixed[name], fixed[name]),
     );
+    names.push(...(judging.change?.held ?? []).map((name) => `outputs.${name}`));
     if (names.length > 0) warn(`vedette: changed, and taken at the next start: ${names.join(", ")}`);
     return judging;
   }

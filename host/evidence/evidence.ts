@@ -93,10 +93,13 @@ export class Evidence {
 
   /** Throws VEDETTE_EVIDENCE_UNUSABLE. */
   static open(options: EvidenceOptions): Evidence {
+    let isOurs = false;
     try {
       lockFolder(ownFolder(options.folder));
+      isOurs = true;
       return new Evidence(options);
     } catch (cause) {
+      if (isOurs) unlockFolder(options.folder);
       const { folder: path } = options;
       throw new VedetteError("VEDETTE_EVIDENCE_UNUSABLE", { path, reason: reasonOf(cause) }, { cause });
     }

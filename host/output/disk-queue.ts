@@ -45,11 +45,11 @@ const SEGMENT_BYTES = 4 << 20;
 const SEGMENTS_LEAST = 4;
 const CURSOR = "cursor";
 
-/** The folder of one output. One process at a time has it. */
+/** The folder of one output, which is open once. */
 export class DiskQueue {
   readonly #folder: string;
-  readonly #most: number;
-  readonly #segmentBytes: number;
+  #most = 0;
+  #segmentBytes = 0;
   /** Those that are there, by number, and how many of their lines are unread. */
   readonly #segments = new Map<number, { size: number; unread: number }>();
   /** Damaged bytes that open() passed over. */
@@ -62,21 +62,29 @@ export class DiskQueue {
   #read: Place;
   #buffer: { segment: number; bytes: Buffer } | null = null;
 
-  /** Throws VEDETTE_QUEUE_DISK where the folder cannot be used, or another process has it. */
+  /** Throws VEDETTE_QUEUE_DISK where the folder cannot be used, or somebody has it. */
   constructor(folder: string, most: number) {
     this.#folder = folder;
-    this.#most = most;
-    this.#segmentBytes = Math.min(SEGMENT_BYTES, Math.floor(most / SEGMENTS_LEAST));
+    this.setBound(most);
+    let isOurs = false;
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       lockFolder(folder);
+      isOurs = true;
       const { read, damaged } = this.#recover();
       this.#read = read;
       this.damaged = damaged;
     } catch (error) {
+      if (isOurs) unlockFolder(folder);
       throw error instanceof VedetteError ? error : this.#fault(error);
     }
     this.#next = Math.max(this.#read.segment, ...this.#segments.keys()) + 1;
+  }
+
+  /** From now on it takes lines up to `most` bytes. What is there stays, also where that is more. */
+  setBound(most: number): void {
+    this.#most = most;
+    this.#segmentBytes = Math.min(SEGMENT_BYTES, Math.floor(most / SEGMENTS_LEAST));
   }
 
   /** Lines that nobody has read from here yet. */

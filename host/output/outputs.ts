@@ -14,6 +14,8 @@ export interface OutputsOptions extends Asked, Manner {}
 
 /** Other outputs that are open, and get nothing yet: one of its methods is to be called, once. */
 export interface OutputsChange {
+  /** Names of outputs that stay as they are until the next start: another kind, and a folder that is open. */
+  readonly held: readonly string[];
   /** From here on alerts go to these. Resolves when those that are not asked for any more have ended. */
   commit(): Promise<void>;
   /** All stays as it is. */
@@ -29,6 +31,7 @@ interface Open {
 interface Next extends Open {
   readonly becomes?: QueueOptions;
   readonly isNew?: true;
+  readonly isHeld?: true;
 }
 
 /** What waits in an output that is to change has so long to get where it was to go, ms. */
@@ -53,7 +56,8 @@ export class Outputs {
   /** Opens what is asked for now, and is not open. Throws as open() does; then nothing has changed. */
   async prepare(options: OutputsOptions): Promise<OutputsChange> {
     const { next, cancel } = await this.#prepared(options);
-    return { cancel, commit: () => this.#commit(next) };
+    const held = next.flatMap(({ isHeld, plan: { name } }) => (isHeld ? [name] : []));
+    return { held, cancel, commit: () => this.#commit(next) };
   }
 
   async #prepared(options: OutputsOptions): Promise<{ next: readonly Next[]; cancel: () => Promise<void> }> {
@@ -74,9 +78,12 @@ export class Outputs {
   }
 
   async #next(plan: OutputPlan, taken: readonly Next[]): Promise<Next> {
-    const open = this.#open.find(({ plan: { place } }) => place === plan.place);
+    const open = this.#open.find(
+      ({ plan: { place, folder } }) => place === plan.place || (folder !== undefined && folder === plan.folder),
+    );
     const isFree = open !== undefined && !taken.some(({ queue }) => queue === open.queue);
     if (isFree && open.plan.print === plan.print) return { plan, queue: open.queue };
+    if (isFree && open.plan.place !== plan.place) return { ...open, isHeld: true }; // its lines are of its kind
     const options = await plan.make();
     if (isFree) {
       options.carrier.start?.();

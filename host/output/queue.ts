@@ -47,6 +47,8 @@ export interface QueueOptions {
   readonly text: (alert: Alert) => string;
   /** Opens the disk where lines wait, too; undefined: they wait in memory alone. */
   readonly disk?: () => DiskQueue;
+  /** The most bytes that lines take on that disk. */
+  readonly diskBytes?: number;
   /** An incident's line; undefined: incidents are not told there. */
   readonly news?: (news: IncidentNews) => string;
   /** Alerts for which it does not hold are not written, and counted nowhere; undefined: all are. */
@@ -206,6 +208,7 @@ export class OutputQueue implements Output {
   become(options: QueueOptions): void {
     const { carrier } = this.#options;
     this.#options = options;
+    if (options.diskBytes !== undefined) this.#disk?.setBound(options.diskBytes);
     if (this.#state === "gone") this.#state = "ok";
     this.#told.clear();
     if (!this.#isUnderway) void carrier.close();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The outputs that there are, a row each: who is asked for, and what opens it. A new output is a file with
 // its carrier and a row here (docs/add-an-output.md). Nobody else knows them one by one.
+import { resolve } from "node:path";
 import type { VedetteError } from "../errors.js";
 import { fileStamp } from "../file-stamp.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
@@ -217,6 +218,10 @@ const ROWS = [bound(RECEIVER), bound(SYSLOG), bound(TERMINAL), bound(FILE)];
 
 /** An output that is asked for, before there is one. */
 export interface OutputPlan {
+  /** Of an output that vedette.yaml names; else what it writes to. */
+  readonly name: string;
+  /** The folder where its lines wait, absolute; undefined: they wait in memory. */
+  readonly folder?: string;
   /** Of two plans with one place, the later output goes on with the queue of the earlier one. */
   readonly place: string;
   /** Another text where the output would be another one, or would read other files of keys. */
@@ -245,17 +250,20 @@ async function planOf<Settings>(
   manner: Manner,
   named: Partial<NamedOutput> = {},
 ): Promise<OutputPlan> {
-  const { name, least, disk: place } = named;
+  const { name, least, disk: where } = named;
   const { onFault: _, ...how } = manner;
   const stamps = await Promise.all(keyFilesOf(settings).map(fileStamp));
+  const called = name ?? row.name(settings);
+  const folder = where === undefined ? undefined : resolve(where.folder);
   return {
-    place: JSON.stringify([row.kind, name ?? row.name(settings), place]),
+    name: called,
+    ...(folder === undefined ? {} : { folder }),
+    place: JSON.stringify([row.kind, called, folder]),
     print: JSON.stringify([settings, named, how, stamps]),
     make: async () => {
       const [texts, carrier] = [await row.texts(settings, manner), await row.carrier(settings)];
-      const disk = place === undefined ? undefined : await diskAt(place);
-      const called = { ...(name === undefined ? {} : { name }), ...(least === undefined ? {} : { least }) };
-      return queueOf(row, settings, manner, { texts, carrier, ...called, ...(disk === undefined ? {} : { disk }) });
+      const queue = queueOf(row, settings, manner, { texts, carrier, name: called, ...(least && { least }) });
+      return where === undefined ? queue : { ...queue, disk: await diskAt(where), diskBytes: where.bytes };
     },
   };
 }
@@ -326,19 +334,17 @@ interface Behind {
   readonly carrier: Carrier;
   readonly name?: string;
   readonly least?: Priority;
-  readonly disk?: () => DiskQueue;
 }
 
 function queueOf<Settings>(row: OutputRow<Settings>, settings: Settings, manner: Manner, behind: Behind): QueueOptions {
-  const { texts, carrier, name = row.name(settings), least = "Debug", disk } = behind;
+  const { texts, carrier, name = row.name(settings), least = "Debug" } = behind;
   const isWanted = wantedBy(manner, typeof settings === "string" && isForPerson(manner.form, settings));
   const lowest = PRIORITIES.indexOf(least);
   const wants = (alert: Alert): boolean => PRIORITIES.indexOf(alert.priority) <= lowest && isWanted(alert);
   const { kind } = row;
   const { onFault } = manner;
   const limits = row.limits(settings, manner);
-  const queue = { name, kind, carrier, limits, wants, onFault, ...texts };
-  return disk === undefined ? queue : { ...queue, disk };
+  return { name, kind, carrier, limits, wants, onFault, ...texts };
 }
 
 async function schemaTexts(lines: SchemaLines): Promise<Texts> {

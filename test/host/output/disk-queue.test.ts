@@ -9,8 +9,10 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,6 +25,7 @@ import { DiskQueue } from "../../../host/output/disk-queue.js";
 import type { Sent } from "../../../host/output/output.js";
 import { OutputQueue } from "../../../host/output/queue.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
+import { unlockFolder } from "../../../host/own-folder.js";
 import { until } from "../../until.js";
 import { otlpReceiver } from "./otlp-receiver.js";
 
@@ -37,7 +40,7 @@ const sizeOf = (folder: string): number =>
 const linesOf = (queue: DiskQueue): string[] => queue.read(1_000_000).map(({ line }) => line);
 
 /** As a process that was killed leaves it: nothing is closed, and its lock is nobody's. */
-const abandon = (folder: string): void => rmSync(join(folder, "lock"), { force: true });
+const abandon = unlockFolder;
 
 test("what was written is there for the next process, from the first line that was not acknowledged", () => {
   const folder = fresh();
@@ -102,6 +105,44 @@ test("two processes do not use one folder", () => {
   );
   writeFileSync(join(folder, "lock"), `${process.ppid} 1`); // a pid that was somebody else's before
   new DiskQueue(folder, MIB).close();
+});
+
+test("one process does not use a folder twice, by whatever name, and one that was refused leaves it as it was", () => {
+  const folder = fresh();
+  const first = new DiskQueue(folder, MIB);
+  const link = fresh();
+  symlinkSync(folder, link);
+  for (const name of [folder, `${folder}/`, link])
+    assert.throws(
+      () => new DiskQueue(name, MIB),
+      (error: VedetteError) => error.code === "VEDETTE_QUEUE_DISK" && error.message.includes("this process uses it"),
+    );
+  assert.ok(readFileSync(join(folder, "lock"), "utf8").startsWith(`${process.pid} `));
+  first.close();
+  mkdirSync(join(folder, "00000001.seg")); // cannot be read
+  assert.throws(
+    () => new DiskQueue(folder, MIB),
+    (error: VedetteError) => !error.message.includes("uses it"),
+  );
+  rmdirSync(join(folder, "00000001.seg"));
+  new DiskQueue(link, MIB).close();
+});
+
+test("another bound holds at once, and what is there stays", () => {
+  const folder = fresh();
+  const queue = new DiskQueue(folder, 4 * MIB);
+  const line = "x".repeat(1000);
+  for (let i = 0; i < 2000; i++) queue.append(line);
+  queue.setBound(MIB);
+  assert.not.ok(queue.hasRoom(1));
+  const all = queue.read(2001);
+  assert.is(all.length, 2000);
+  queue.done(all[1999]!.end);
+  for (; queue.hasRoom(line.length); ) queue.append(line);
+  assert.ok(sizeOf(folder) <= MIB && segmentsIn(folder).length >= 4, `${sizeOf(folder)}`);
+  queue.setBound(2 * MIB);
+  assert.ok(queue.hasRoom(line.length));
+  queue.close();
 });
 
 test("a folder is an array, whatever is appended, read, acknowledged and opened again", () => {

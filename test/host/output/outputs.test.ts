@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Outputs that are asked for anew while they run: what waits goes to the new place, what stays is not
 // touched, and where one cannot be opened all is as it was.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -21,6 +21,7 @@ const root = mkdtempSync(join(tmpdir(), "vedette-outputs-"));
 test.after(() => rmSync(root, { recursive: true }));
 const path = (name: string): string => join(root, name);
 const linesIn = (name: string): number => readFileSync(path(name), "utf8").split("\n").length - 1;
+const MIB = 1 << 20;
 const nothing = { targets: [], onFault: () => undefined };
 const file = (name: string, to: string, more: object = {}): NamedOutput =>
   ({ name, kind: "file", settings: path(to), ...more }) as NamedOutput;
@@ -85,6 +86,69 @@ test("a test goes to the output that is meant, and to none where a name is that 
   assert.is(tryOne(twice, { name: "same", kind: "http" }, 1), "several", "the kind does not tell them apart");
   await outputs.close();
   there.close();
+});
+
+/** What waits in `queue_mib` of a receiver that is away; and what it gets when it is there. */
+async function waiting(folder: string) {
+  const there = await receiver();
+  there.close();
+  const siem = (port: number, mib: number): NamedOutput => ({
+    ...{ name: "siem", kind: "http", disk: { folder: path(folder), bytes: mib * MIB } },
+    settings: { url: `http://127.0.0.1:${port}/`, userAgent: "v", capacity: 10 },
+  });
+  const outputs = await Outputs.open({ ...nothing, named: [siem(there.port, 1)] });
+  for (let i = 0; i < 50; i++) outputs.write({ ...ALERT, output: `nth ${i}` });
+  await until("it is told", () => outputs.stats()[0]?.state === "retrying");
+  return { outputs, siem, port: there.port };
+}
+const nths = (bodies: readonly string[]): number[] =>
+  bodies.map((body) => Number((JSON.parse(body) as { output: string }).output.split(" ").at(-1)));
+const upTo = (end: number): number[] => Array.from({ length: end }, (_, i) => i);
+
+test("a disk that may be larger or smaller from now on goes on with what waits: each once, and none is lost", async () => {
+  const { outputs, siem, port } = await waiting("bound");
+  for (const mib of [2, 1, 4]) await (await outputs.prepare({ ...nothing, named: [siem(port, mib)] })).commit();
+  await (await outputs.prepare({ ...nothing, named: [siem(port, 8)] })).cancel();
+  const long = "x".repeat(1000);
+  for (let i = 50; i < 2050; i++) outputs.write({ ...ALERT, rule: long, output: `nth ${i}` });
+  assert.is(outputs.stats()[0]?.queued, 2050, "more than 1 MiB");
+  while (outputs.stats()[0]?.dropped.full === 0) outputs.write({ ...ALERT, rule: long });
+  const most = outputs.stats()[0]?.queuedBytes ?? 0;
+  assert.ok(most > 3 * MIB && most <= 4 * MIB, `${most}`);
+  const there = await receiver();
+  await (await outputs.prepare({ ...nothing, named: [siem(there.port, 1)] })).commit();
+  await until("all are sent", () => outputs.stats()[0]?.queued === 0);
+  await outputs.close();
+  there.close();
+  assert.equal(nths(there.got).slice(0, 2050), upTo(2050));
+  assert.equal(
+    readdirSync(path("bound")).filter((name) => name.endsWith(".seg")),
+    [],
+  );
+});
+
+test("an output of another kind does not get a folder that is open: the next start takes it", async () => {
+  const { outputs, siem, port } = await waiting("kind");
+  const settings = { url: `http://127.0.0.1:${port}/`, userAgent: "v", capacity: 10, hasIncidents: false };
+  const other = { name: "siem", kind: "otlp", settings, disk: { folder: `${path("kind")}/.`, bytes: MIB } } as const;
+  for (let i = 0; i < 2; i++) {
+    const change = await outputs.prepare({ ...nothing, named: [other, file("more", "beside")] });
+    assert.equal(change.held, ["siem"]);
+    await change.commit();
+  }
+  assert.equal(
+    outputs.stats().map(({ name, kind }) => `${name} ${kind}`),
+    ["siem http", "more file"],
+  );
+  outputs.write({ ...ALERT, output: "nth 50" });
+  const there = await receiver();
+  const change = await outputs.prepare({ ...nothing, named: [siem(there.port, 1)] });
+  assert.equal(change.held, []);
+  await change.commit();
+  await until("all are sent", () => outputs.stats()[0]?.sent === 51);
+  assert.is(await outputs.close(), 0);
+  there.close();
+  assert.equal(nths(there.got), upTo(51));
 });
 
 test("what stays is not touched, what is new is opened, and what went has what it was given", async () => {

@@ -42,6 +42,11 @@ export function answerTo(asked: HttpRequest, { agent, signal, headMs }: HttpMann
       clearTimeout(late);
       reject(error instanceof AggregateError ? error.errors[0] : error); // one for each address of a name
     });
+    // `101 Switching Protocols` is no answer, and ends in this alone. After an answer it says nothing.
+    request.once("close", () => {
+      clearTimeout(late);
+      reject(new Error("the connection ended without an answer"));
+    });
     request.end(body ?? undefined);
   });
 }

@@ -209,7 +209,7 @@ test("Enter opens a row by what shows more of it, and presses no button that doe
     .first()
     .waitFor();
   await page.evaluate(`{
-    const [button] = document.querySelectorAll("main tbody tr button");
+    const [button] = document.querySelectorAll("main tbody tr button[data-opens]");
     button.addEventListener("click", () => { window.isOpened = true; });
     button.closest("tr").tabIndex = -1;
     button.closest("tr").focus();

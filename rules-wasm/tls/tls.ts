@@ -50,9 +50,10 @@ const DIRECTION: usize = 16;
 const RECORDS: u32 = 0;
 const UNSURE: u32 = 1;
 const IGNORED: u32 = 2;
-/** Of HELLO. */
+/** Of HELLO: none has come; is known; a part of it is in its stash. */
 const AWAITED: u32 = 0;
 const KNOWN: u32 = 1;
+const GATHERING: u32 = 2;
 
 /** A connection. */
 const IS_CLIENT: usize = 0; // u8
@@ -297,10 +298,18 @@ export class Tls extends Connections {
     return false;
   }
 
-  /** Bytes of a hello, which may go on in further records. False: this is no TLS. */
+  /**
+   * Bytes of a hello, which may go on in further records. A stash may be of a connection that was before this
+   * one, and may make room for others. False: this is no TLS, or the hello's begin has gone.
+   */
   private gather(e: Event, c: usize, d: usize, there: u32, isCut: bool, isOfClient: bool): bool {
-    const stashKey = mix(this.key, u64(isOfClient)), isNew = this.stashes.find(stashKey, e.time) == 0;
-    const stash = this.stashes.take(stashKey, e.time), size: u32 = isNew ? 0 : load<u32>(stash);
+    const stashKey = mix(this.key, u64(isOfClient)), isUnderway = load<u8>(d, HELLO) == GATHERING;
+    if (isUnderway && this.stashes.find(stashKey, e.time) == 0) {
+      this.lose(c);
+      return false;
+    }
+    const stash = this.stashes.take(stashKey, e.time), size: u32 = isUnderway ? load<u32>(stash) : 0;
+    store<u8>(d, <u8>GATHERING, HELLO);
     const kept = min(there, HELLO_MAX - size);
     memory.copy(stash + 4 + size, at, kept);
     store<u32>(stash, size + kept);

@@ -190,6 +190,26 @@ test("the time is from the hello's first byte to what shows that it is over", ()
   assert.is(new Meter().judge(NEW.map(([way, text], i): Step => [way, text, at[i]!])).seconds(), "0.040");
 });
 
+test("half a hello is over with its connection, though the next one has the same process and descriptor", () => {
+  const half = (name: string): string =>
+    records(clientHello([serverName(name), extension(51, "k".repeat(1_200))])).slice(0, 300);
+  for (const end of [[], [["close", ""]]] as const)
+    for (const ino of [0, 7]) {
+      const client = new Meter();
+      client.judge([NEW[0]!, [">", half("old.example")], ...end], ino, 0, { isClient: true });
+      client.judge(NEW, ino, 0, { isClient: true });
+      assert.equal([client.told("client"), client.unsynced], [["api.example.com 1.3 h2 -"], 0], `inode ${ino}`);
+    }
+});
+
+test("a hello whose first half had to make room for others loses its connection", () => {
+  const [steps, at] = [NEW.slice(0, 2), 60];
+  const meter = new Meter().judge([...steps, ["<", FLIGHT.slice(0, at)]]);
+  for (let ino = 1_000; ino < 1_300; ino++) meter.judge([...steps, ["<", FLIGHT.slice(0, at)]], ino);
+  meter.judge([["<", FLIGHT.slice(at)], ...NEW.slice(3)]);
+  assert.equal([meter.told(), meter.unsynced], [[], 1]);
+});
+
 test("a client without a name, and names that are none of a host", () => {
   const meter = new Meter();
   for (const extensions of [

@@ -101,7 +101,11 @@ for (const [kind, text, said] of [
     "2:65: rules.r.exceptions.item 1.comps.item 1 must be one of =, !=, in, startswith, endswith, contains, glob, pmatch.",
   ],
   [TESTS, "tests: [{name: x, evnts: [], alerts: []}]", '1:19: "evnts" is not known here.'],
-  [TESTS, "tests: [{name: x, events: [{execve: {}}]}]", "1:9: a test has the alerts or the metrics that it expects."],
+  [
+    TESTS,
+    "tests: [{name: x, events: [{execve: {}}]}]",
+    "1:9: a test has the alerts, the metrics or the denied calls that it expects.",
+  ],
   [TESTS, "tests: [{name: x, events: {}, alerts: []}]", "1:19: tests.item 1.events must be a list, not a mapping."],
   [TENANTS, "tenants: [web]", "1:1: tenants must be a mapping, not a list."],
   [TENANTS, "tenants:\n  web:", "2:3: tenants.web must be a mapping, not nothing."],

@@ -8,6 +8,7 @@ import type { Browser, Page } from "playwright-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { audit, CHROMIUM, newPage, openBrowser, type PageOptions, show } from "../e2e/browser.js";
+import { until } from "../until.js";
 import { MARKUP, opened, type ShownConsole } from "./shown.js";
 
 const test = suite("use of the console");
@@ -263,7 +264,8 @@ test("the network is shown as a map, what clutters it is left out, and a node na
     await map.getByRole("button", { name: "Show all again" }).click();
     await places.getByRole("link", { name: "203.0.113.0 :443" }).click();
     await page.waitForURL(/fd\.rip/);
-    assert.is(await page.getByLabel("Condition").inputValue(), "fd.rip = 203.0.113.0");
+    const condition = page.getByLabel("Condition");
+    await until("the condition", async () => (await condition.inputValue()) === "fd.rip = 203.0.113.0");
     assert.is(await page.locator("img").count(), 0);
     await page.close();
   }

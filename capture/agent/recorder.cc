@@ -10,7 +10,6 @@ namespace {
 
 constexpr size_t kEndBytes = 64;  // the end frame: a word, two small numbers, the counters
 constexpr uint64_t kTickedAgeNs = 3'000'000;  // a tick comes every 10 ms, or sooner
-constexpr uint64_t kAgainNs = 1'000'000;  // the tracer was at it: a batch that is due is looked at again
 
 EventTier tier_of(const Sighting& sighting) { return kEvents[static_cast<size_t>(sighting.event.id)].tier; }
 

@@ -18,6 +18,9 @@ namespace vedette {
 class Recorder final : public Sink {
  public:
   static constexpr uint64_t kAgeMaxNs = 8'000'000;  // with a scheduling delay still within the promised 10 ms
+  // The tracer was at it: the uplink rests so long before it looks again at a batch that is due.
+  static constexpr uint64_t kPauseNs = 1'000'000;
+  static constexpr uint64_t kAgainNs = Spool::kSoonNs + kPauseNs;
 
   Recorder(const Encoder::Source& source, Clock& clock, Spool& spool, LostCounters& lost)
       : encoder_(source), clock_(clock), spool_(spool), lost_(lost) {}

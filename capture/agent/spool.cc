@@ -12,7 +12,6 @@ namespace {
 
 constexpr size_t kSpareMax = 3;  // one being filled, one being sent, one between
 constexpr uint64_t kForever = ~0ull;
-constexpr uint64_t kSoonNs = 1'000'000;  // who looks so little before a batch is due need not look again
 constexpr size_t kPressedQuarters = 3;  // from three quarters of the room on, hot events are shed
 
 }  // namespace

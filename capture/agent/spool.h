@@ -48,6 +48,9 @@ enum class Overload : uint8_t {
 
 class Spool {
  public:
+  // Who looks so little before a batch is due need not look again.
+  static constexpr uint64_t kSoonNs = 1'000'000;
+
   // `pulse`: of the thread that puts; while it waits for room it rests. nullptr: nobody looks.
   Spool(size_t bytes_max, uint64_t wait_ns, Overload overload = Overload::Shed, Pulse* pulse = nullptr)
       : bytes_max_(bytes_max), wait_ns_(wait_ns), overload_(overload), pulse_(pulse) {}

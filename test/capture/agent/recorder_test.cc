@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "test/capture/state/world.h"
 
 using namespace vedette;
@@ -60,4 +62,23 @@ TEST_CASE("an event outside a burst seals what the burst before has left to grow
   Frame frame;
   CHECK(r.spool.take(frame) == Spool::Wake::Frame);
   CHECK(frame.events == 2);
+}
+
+TEST_CASE("while the tracer is at it, the uplink rests before it looks again at a batch that is due") {
+  Recording r;
+  r.recorder.on_burst();
+  r.recorder.on_event(r.open(100, "/a", 3));
+  uint64_t pause_ns = 0;
+  Spool::Wake wake = Spool::Wake::Closed;
+  std::thread uplink([&] {
+    const uint64_t start = monotonic_ns();
+    r.recorder.flush_due();
+    Frame frame;
+    wake = r.spool.take(frame);
+    pause_ns = monotonic_ns() - start;
+  });
+  uplink.join();
+  r.recorder.on_burst_end();
+  CHECK(wake == Spool::Wake::Due);
+  CHECK(pause_ns >= Recorder::kPauseNs);
 }

@@ -23,7 +23,6 @@ constexpr size_t kStatusMax = 4096;
 constexpr size_t kCgroupMax = 16384;
 constexpr std::string_view kMemfdPrefix = "/memfd:";
 constexpr std::string_view kByDescriptor = "/dev/fd/";  // execveat, whose comm is the kernel's business
-constexpr size_t kFoundMax = 256;
 constexpr uint64_t kOutsideGoodForNs = 250'000'000;
 
 // The first `max` bytes of strings that each end with NUL; a cut one gets its NUL back.
@@ -47,11 +46,6 @@ bool agree(const FirstStack& stack, const Process& process) {
 // which we do not see.
 bool may_have_another_terminal(const Process& process) {
   return process.nested_pids || process.tty != 0 || process.session == 0 || process.session == process.pid;
-}
-
-// By one mount, and of one name: whatever reaches both is called the same.
-bool is_same_name(const FileFacts& one, const FileFacts& other) {
-  return one.ino == other.ino && one.dev == other.dev && one.ctime_ns == other.ctime_ns && one.mount == other.mount && one.links == other.links;
 }
 
 bool can_write(const Credentials& who, const FileFacts& file) {
@@ -199,34 +193,11 @@ std::optional<FileFacts> Images::load_executable(Process& process) {
   process.exe_flags = 0;
   process.exe_of_image = false;
   process.exe_dev = process.exe_ino = process.exe_ctime_ns = process.exe_mtime_ns = 0;
-  const std::optional<FileFacts> file = truth_.facts(process.pid, "exe");
-  if (file) {
-    if (Ref<Text> path = known_path_of(*file)) {
-      process.exe_path = std::move(path);
-      process.exe_of_image = true;
-      return file;
-    }
-  }
   if (truth_.link(process.pid, "exe", scratch_)) {
     if (scratch_.starts_with(kMemfdPrefix)) process.exe_flags |= kExeFromMemfd;
     process.exe_path = share(scratch_);
   }
-  return file;
-}
-
-// What the kernel would call an executable that it has called so before. A file of one name has one in each
-// mount. Where the path that it had leads to it now, by the same mount, it still has that name.
-Ref<Text> Images::known_path_of(const FileFacts& file) {
-  const auto known = found_.find(file.ino);
-  if (known == found_.end() || !is_same_name(known->second.file, file)) return {};
-  const std::optional<FileFacts> there = facts_from_own_root(view(known->second.path));
-  return there && is_same_name(*there, file) ? known->second.path : Ref<Text>();
-}
-
-void Images::know_path_of(const FileFacts& file, const Ref<Text>& path) {
-  if (file.mount == 0 || file.links != 1) return;
-  if (found_.size() >= kFoundMax) found_.clear();
-  found_.insert_or_assign(file.ino, Found{file, path});
+  return truth_.facts(process.pid, "exe");
 }
 
 void Images::judge_executable(Process& process, const std::optional<FileFacts>& file) {
@@ -238,22 +209,16 @@ void Images::judge_executable(Process& process, const std::optional<FileFacts>& 
   if (can_write(process.credentials, *file)) process.exe_flags |= kExeWritable;
   const bool is_new = file->ctime_ns >= first_ns_;
   if (is_overlay(process.pid, file->dev)) process.exe_flags |= is_new ? kExeUpperLayer : kExeLowerLayer;
-  if (process.exe_of_image) return;  // a known path's
   process.exe_of_image = !is_new && is_where_it_says(process, *file);
-  if (process.exe_of_image) know_path_of(*file, process.exe_path);
 }
 
 // In a mount namespace of its own a process may put any file at any path. From our root the path leads to the
 // file, or to another.
 bool Images::is_where_it_says(const Process& process, const FileFacts& file) {
-  const std::optional<FileFacts> there = facts_from_own_root(view(process.exe_path));
-  return there && there->dev == file.dev && there->ino == file.ino;
-}
-
-std::optional<FileFacts> Images::facts_from_own_root(std::string_view path) {
-  scratch_.assign("root").append(path);
+  scratch_.assign("root").append(view(process.exe_path));
   static const uint32_t own = static_cast<uint32_t>(::getpid());
-  return truth_.facts(own, scratch_.c_str());
+  const std::optional<FileFacts> there = truth_.facts(own, scratch_.c_str());
+  return there && there->dev == file.dev && there->ino == file.ino;
 }
 
 bool Images::is_overlay(uint32_t pid, uint64_t dev) {

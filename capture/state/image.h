@@ -52,9 +52,6 @@ class Images {
   void load_names(Process& process);
   bool is_overlay(uint32_t pid, uint64_t dev);
   bool is_where_it_says(const Process& process, const FileFacts& file);
-  std::optional<FileFacts> facts_from_own_root(std::string_view path);
-  Ref<Text> known_path_of(const FileFacts& file);
-  void know_path_of(const FileFacts& file, const Ref<Text>& path);
   const Container& own();
   uint64_t began(const StatText& stat, uint64_t now_ns);
 
@@ -65,11 +62,6 @@ class Images {
   bool outside_doubted_ = false;
   uint64_t first_ns_ = 0;  // when the first image was loaded: the container's start, near enough
   std::unordered_map<uint64_t, bool> overlays_;  // by device
-  struct Found {
-    FileFacts file;
-    Ref<Text> path;
-  };
-  std::unordered_map<uint64_t, Found> found_;  // executables where their paths say, by inode
   std::optional<Container> own_;  // the agent's
   std::optional<uint64_t> init_ns_;  // when process 1 of our pid namespace began; 0: unknown
   std::string scratch_;

@@ -24,8 +24,6 @@ struct FileFacts {
   uint64_t size = 0;
   uint64_t ctime_ns = 0;
   uint64_t mtime_ns = 0;
-  uint64_t mount = 0;  // by which one it was reached; 0: unknown (before Linux 5.8)
-  uint32_t links = 0;  // names that it has
 };
 
 struct SocketFacts {

@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,17 +76,6 @@ FileFacts facts_of(const struct stat& facts) {
                    .ctime_ns = in_ns(facts.st_ctim), .mtime_ns = in_ns(facts.st_mtim)};
 }
 
-uint64_t in_ns(const statx_timestamp& time) { return static_cast<uint64_t>(time.tv_sec) * kSecond + time.tv_nsec; }
-
-std::optional<FileFacts> facts_at(PathAt path) {
-  struct statx facts;
-  if (::syscall(SYS_statx, path.folder, path.name, 0, STATX_BASIC_STATS | STATX_MNT_ID, &facts) != 0) return std::nullopt;
-  return FileFacts{.dev = makedev(facts.stx_dev_major, facts.stx_dev_minor), .ino = facts.stx_ino, .mode = facts.stx_mode,
-                   .uid = facts.stx_uid, .gid = facts.stx_gid, .size = facts.stx_size, .ctime_ns = in_ns(facts.stx_ctime),
-                   .mtime_ns = in_ns(facts.stx_mtime), .mount = (facts.stx_mask & STATX_MNT_ID) != 0 ? facts.stx_mnt_id : 0,
-                   .links = facts.stx_nlink};
-}
-
 // A path, as the task means it, by the numbers that the workload's own /proc has. Nothing: it does not show
 // the task.
 std::optional<std::string> for_us(uint32_t tid, uint32_t process, std::string_view path) {
@@ -122,9 +110,13 @@ bool ProcTruth::text(uint32_t pid, const char* name, std::string& into, size_t m
 std::optional<FileFacts> ProcTruth::facts(uint32_t pid, const char* name) {
   constexpr std::string_view kInRoot = "root/";
   static const uint32_t own = static_cast<uint32_t>(::getpid());
-  if (pid == own && std::string_view(name).starts_with(kInRoot)) return facts_at(name + kInRoot.size() - 1);
+  struct stat facts;
+  if (pid == own && std::string_view(name).starts_with(kInRoot)) {
+    return stat_at(name + kInRoot.size() - 1, facts) ? std::optional(facts_of(facts)) : std::nullopt;
+  }
   const ProcPath path = path_of(pid, name);
-  return path.fits() ? facts_at(path) : std::nullopt;
+  if (!path.fits() || !stat_at(path, facts)) return std::nullopt;
+  return facts_of(facts);
 }
 
 // O_PATH: nothing is opened for use, a pipe does not wait for its other end, a device is not woken. From

@@ -3,7 +3,7 @@
 // What an exec is told with, against what the kernel says of the same process a moment later: the program
 // itself prints its files of /proc.
 import { execFileSync } from "node:child_process";
-import { chmodSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -90,6 +90,19 @@ test("a script: its own name, its interpreter's arguments", async () => {
   const exec = watched.events.find((event) => event["evt.type"] === "execve" && event["evt.arg.comm"] === "script")!;
   assert.match(watched.run.stdout, /:script\n/);
   assert.is(`${exec["evt.arg.exe"]} ${exec["evt.arg.args"]}`, `/bin/sh ${join(cwd, "script")} x y`);
+});
+
+test("an executable whose folder was moved, with a link to it left in its place, has the name it has now", async () => {
+  const cwd = scratch();
+  mkdirSync(join(cwd, "t"));
+  copyFileSync(execFileSync("sh", ["-c", "command -v env"], { encoding: "utf8" }).trim(), join(cwd, "t/x"));
+  const script = "t/x; t/x; mv t moved; ln -s moved t; t/x; moved/x";
+  const watched = await trace("exec-facts-moved", ["sh", "-c", script], { cwd });
+  const told = watched.events.filter((event) => event["evt.type"] === "execve" && event["evt.arg.comm"] === "x");
+  assert.equal(
+    told.map((event) => event["evt.arg.trusted_exepath"]),
+    ["t/x", "t/x", "moved/x", "moved/x"].map((name) => join(cwd, name)),
+  );
 });
 
 test("lists longer than what is kept are cut", () => {

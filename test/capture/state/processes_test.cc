@@ -346,31 +346,6 @@ TEST_CASE("an executable is the image's when it is older than the agent and its 
   CHECK_FALSE(is_of_image());
 }
 
-TEST_CASE("what the kernel calls an executable is asked once, while its one name still leads to it by that mount") {
-  World w;
-  w.fork(100, 101);
-  w.image(101, "su", "/usr/bin/su", std::string("su\0", 3));
-  FileFacts& file = w.kernel.files["101/exe"] = {.dev = 5, .ino = 77, .mode = S_IFREG | 0755, .ctime_ns = 1, .mount = 3, .links = 1};
-  FileFacts& there = w.kernel.files[FakeTruth::key(static_cast<uint32_t>(getpid()), "root/usr/bin/su")] = file;
-  // The link says another name each time it is asked.
-  int times = 0;
-  const auto path = [&] {
-    w.kernel.links["101/exe"] = "/usr/bin/su" + std::string(times++, '!');
-    w.state.on_exec(101, 101, ++w.now);
-    return std::string(view(w.process(101)->exe_path));
-  };
-  CHECK(path() == "/usr/bin/su");
-  CHECK(path() == "/usr/bin/su");
-  CHECK(w.process(101)->exe_of_image);
-  SUBCASE("it has a second name") { file.links = there.links = 2; }
-  SUBCASE("it was reached by another mount") { file.mount = 4; }
-  SUBCASE("it was moved") { there.ino = 78; }
-  SUBCASE("it was changed") { file.ctime_ns = 2; }
-  SUBCASE("this kernel has no numbers for mounts") { file.mount = there.mount = 0; }
-  CHECK(path() == "/usr/bin/su!!");
-  CHECK_FALSE(w.process(101)->exe_of_image);
-}
-
 TEST_CASE("with snaplen 0 the environment is not even read") {
   World w;
   w.kernel.texts["100/environ"] = std::string("TOKEN=secret\0", 13);

@@ -101,16 +101,17 @@ bool InlineBoot::stage(Task& task) {
 }
 
 // The dynamic linker that the kernel has begun. What decides is its build-id in memory, so the one that was
-// found last is tried first. Else the file is looked up as the kernel did, whatever lay under that name for
-// others, who may have another root. It may have been replaced since. One that others than root could have
-// written is never tried first: with a build-id of another's it would choose what is written into processes
-// that begin in the other.
+// found last by that path is tried first. Else the file is looked up as the kernel did, whatever lay under
+// that name for others, who may have another root. It may have been replaced since. One that others than root
+// could have written, or that lies there in mounts of its own only, is never tried first: with a build-id of
+// another's it would choose what is written into processes that begin in the other.
 std::shared_ptr<PatchableFile> InlineBoot::interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias) {
-  if (last_interpreter_ != nullptr) bias = last_interpreter_->bias_in(task.memory, entry);
-  if (bias) return last_interpreter_;
+  const bool is_last = last_.file != nullptr && last_.path == path;
+  if (is_last) bias = last_.file->bias_in(task.memory, entry);
+  if (bias) return last_.file;
   std::shared_ptr<PatchableFile> found = code_.files().find(ProcPath(task.tid, "root" + path));
   if (found) bias = found->bias_in(task.memory, entry);
-  if (bias && found->vouches_by_build_id()) last_interpreter_ = found;
+  if (bias && found->vouches_by_build_id() && code_.files().is_at(path.c_str(), *found)) last_ = {path, found};
   return found;
 }
 

@@ -54,7 +54,11 @@ class InlineBoot {
   InlineRings& rings_;
   InlinePace& pace_;
   Context* context_ = nullptr;
-  std::shared_ptr<PatchableFile> last_interpreter_;  // that an image has begun in
+  struct Interpreter {
+    std::string path;
+    std::shared_ptr<PatchableFile> file;
+  };
+  Interpreter last_;  // that an image has begun in, and that its path leads to for us, too
   bool boots_patch_ = true;  // none was refused so far
 };
 

@@ -253,4 +253,9 @@ std::shared_ptr<PatchableFile> FileCache::guess(uint64_t dev, uint64_t ino) cons
   return key.dev == dev && key.ino == ino ? known.file : nullptr;
 }
 
+bool FileCache::is_at(PathAt path, const PatchableFile& file) const {
+  struct stat facts;
+  return stat_at(path, facts) && guess(facts.st_dev, facts.st_ino).get() == &file;
+}
+
 }  // namespace vedette

@@ -64,6 +64,7 @@ class PatchableFile {
   // too.
   static constexpr uint32_t kKnownTraps = 2;
   static constexpr unsigned kImagesBeforeAnswers = 8;
+  static constexpr size_t kWholeBuildId = 16;  // a digest's length
 
   // `file` stays open for later looks. Nothing when it is no program of ours to understand.
   static std::unique_ptr<PatchableFile> open(Fd file, SiteCache& cache);
@@ -78,7 +79,8 @@ class PatchableFile {
   // Whether its build-id stands in memory where it is mapped; false when it has none.
   bool is_mapped_at(RemoteMemory& memory, uint64_t bias) const;
   // Whether its build-id in memory is proof enough that it is mapped there, whatever the kernel has mapped.
-  bool vouches_by_build_id() const { return author_ == Author::Root && !image_.build_id.empty(); }
+  // A short one is another file's by chance.
+  bool vouches_by_build_id() const { return author_ == Author::Root && image_.build_id.size() >= kWholeBuildId; }
   // Its path as we see it; only of files that have system calls.
   std::string path() const;
   // Any `syscall` in its code, by raw bytes: for making one call, a decoder's blessing is not needed.
@@ -134,6 +136,8 @@ class FileCache {
   // The newest file of that device and inode among those met; nullptr: none. A guess until its build-id has
   // been compared.
   std::shared_ptr<PatchableFile> guess(uint64_t dev, uint64_t ino) const;
+  // Whether a path of ours leads to that file of those met.
+  bool is_at(PathAt path, const PatchableFile& file) const;
   SiteCache& sites() { return sites_; }
   size_t size() const { return files_.size(); }
   void keep();

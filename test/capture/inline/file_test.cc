@@ -10,13 +10,16 @@
 
 #include <cstring>
 #include <string>
+#include <string_view>
 
 using namespace vedette;
 
 namespace {
 
+constexpr const char* kLinker = "/lib64/ld-linux-x86-64.so.2";
+
 std::unique_ptr<PatchableFile> open_subject(SiteCache& cache) {
-  for (const char* path : {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1"}) {
+  for (const char* path : {kLinker, "/lib/ld-musl-x86_64.so.1"}) {
     if (Fd file(::open(path, O_RDONLY | O_CLOEXEC)); file.is_open()) return PatchableFile::open(std::move(file), cache);
   }
   return PatchableFile::open(Fd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)), cache);
@@ -54,11 +57,15 @@ struct Subject {
   uint64_t list_of(std::span<const size_t> some) { return near->list_of(file->image(), some); }
 };
 
-// A copy of the subject, for whose writers `mode` speaks.
-std::unique_ptr<PatchableFile> copy_of_subject(SiteCache& cache, mode_t mode) {
+// What comes before a build-id of 20 bytes in an ELF file: the lengths of name and id, the type, the name.
+constexpr std::string_view kIdNote("\4\0\0\0\x14\0\0\0\3\0\0\0GNU\0", 16);
+
+// A copy of the subject, for whose writers `mode` speaks. `id_bytes`: so short is its build-id.
+std::unique_ptr<PatchableFile> copy_of_subject(SiteCache& cache, mode_t mode, char id_bytes = 20) {
   std::string bytes(1 << 22, '\0');
-  const Fd from(::open("/lib64/ld-linux-x86-64.so.2", O_RDONLY | O_CLOEXEC));
+  const Fd from(::open(kLinker, O_RDONLY | O_CLOEXEC));
   const ssize_t size = from.is_open() ? ::read(from.get(), bytes.data(), bytes.size()) : 0;
+  if (const size_t note = bytes.find(kIdNote); note != bytes.npos) bytes[note + 4] = id_bytes;
   char name[] = "/tmp/vedette-file-XXXXXX";
   Fd copy(::mkstemp(name));
   ::unlink(name);
@@ -74,6 +81,24 @@ TEST_CASE("a build-id vouches for a file that only root could have written") {
   if (roots == nullptr || anybodys == nullptr || roots->image().build_id.empty()) return;
   CHECK(roots->vouches_by_build_id() == (::geteuid() == 0));
   CHECK_FALSE(anybodys->vouches_by_build_id());
+}
+
+TEST_CASE("a short build-id vouches for nothing") {
+  SiteCache cache;
+  const std::unique_ptr<PatchableFile> brief = copy_of_subject(cache, 0755, 8);
+  if (brief == nullptr || brief->image().build_id.size() != 8) return;
+  CHECK_FALSE(brief->vouches_by_build_id());
+}
+
+TEST_CASE("a file is at a path that leads to it, and not where another lies or none") {
+  FileCache files;
+  const std::shared_ptr<PatchableFile> self = files.find("/proc/self/exe");
+  REQUIRE(self);
+  CHECK(files.is_at("/proc/self/exe", *self));
+  CHECK_FALSE(files.is_at("/bin/sh", *self));
+  CHECK(files.find("/bin/sh"));
+  CHECK_FALSE(files.is_at("/bin/sh", *self));
+  CHECK_FALSE(files.is_at("/nowhere", *self));
 }
 
 TEST_CASE("a list of patches says what to write where, counted from the segment that it lies in") {

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
+import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
 const folder = scratch();
@@ -84,26 +85,13 @@ ${process.execPath} ask.mjs
 touch done; until [ -e over ]; do sleep 0.1; done; kill $front $back; wait`,
 );
 
-type Counts = Record<string, number>;
-const sorted = (counts: Counts): Counts =>
-  Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
-const add = (counts: Counts, name: string, more: number): void => {
-  counts[name] = (counts[name] ?? 0) + more;
-};
-
-const scrape = (): string => {
-  const words = ["-s", "--unix-socket", join(folder, "c.sock"), "http://localhost/api/v1/metrics"];
-  return spawnSync("curl", words, { encoding: "utf8" }).stdout;
-};
+const socket = join(folder, "c.sock");
 
 /** What the meter has counted, by type and code; of names, where there are such. */
 function told(side: "" | "server_", key: readonly string[]): Counts {
   const counts: Counts = {};
-  for (const line of scrape().split("\n")) {
-    if (!line.startsWith(`dns_${side}lookup_duration_seconds_count{`)) continue;
-    const of = (label: string): string => new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1] ?? "";
-    add(counts, key.map(of).join(" "), Number(line.split(" ").at(-1)));
-  }
+  for (const { of, value } of seriesOf(socket, `dns_${side}lookup_duration_seconds_count`))
+    add(counts, key.map(of).join(" "), value);
   return sorted(counts);
 }
 const CODES = ["dns_question_type", "dns_response_code"];
@@ -131,7 +119,7 @@ test("what the meter counts by type, code and name is what dnsmasq has logged, f
   if (missing !== undefined) return console.log(`skip: ${missing} is missing`);
   const built = spawnSync("go", ["build", "-o", "ask", "ask.go"], { cwd: folder, encoding: "utf8" });
   assert.is(built.status, 0, built.stderr);
-  const flags = ["--policy", "meters/dns", "--snaplen", "512", "--control", join(folder, "c.sock")];
+  const flags = ["--policy", "meters/dns", "--snaplen", "512", "--control", socket];
   const apart = `ip link set lo up && mount --bind resolv.conf /etc/resolv.conf && exec "$@"`;
   const run = [...VEDETTE, "run", ...flags, "--", "sh", "run.sh"];
   const { child, ended } = start(["unshare", "-mn", "sh", "-c", apart, "sh", ...run], {
@@ -156,9 +144,9 @@ test("what the meter counts by type, code and name is what dnsmasq has logged, f
       for (const name of Object.keys(found))
         assert.ok(name.startsWith("_OTHER ") || found[name]! <= (names[name] ?? 0), `${side}${name}: ${found[name]}`);
     }
-    assert.not.match(scrape(), /^vedette_monitor_unsynced_total/m);
+    assert.not.match(scraped(socket), /^vedette_monitor_unsynced_total/m);
     assert.match(
-      scrape(),
+      scraped(socket),
       /^dns_lookup_duration_seconds_count\{.*network_transport="tcp",server_address="127\.0\.0\.1",server_port="53"/m,
     );
     writeFileSync(join(folder, "over"), "");

@@ -3,16 +3,17 @@
 // The meters of HTTP on gRPC: a true server and a true client, and both must have counted what the meters
 // tell, by method and status. Calls are unary and streams, many at once, with every status.
 // Time limit: 180 s.
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
 import { freePort } from "./free-port.js";
+import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
 import { endGroup, hasCommand, ROOT, scratch, start, VEDETTE } from "./programs.js";
 
 const folder = scratch();
+const socket = join(folder, "c.sock");
 const port = await freePort();
 const GRPC = join(ROOT, "node_modules/@grpc/grpc-js/build/src/index.js");
 const STATUSES =
@@ -81,11 +82,10 @@ client.close();
 `,
 );
 
-type Counts = Record<string, number>;
 function countsOf(lines: readonly string[]): Counts {
   const counts: Counts = {};
-  for (const line of [...lines].sort()) counts[line] = (counts[line] ?? 0) + 1;
-  return counts;
+  for (const line of lines) add(counts, line, 1);
+  return sorted(counts);
 }
 /** Of a log, as the meters name it: a method that never succeeds is none. */
 const logged = (file: string): string[] =>
@@ -99,28 +99,19 @@ test("what the meters tell of calls is what the client was told and the server h
   if (!hasCommand("curl") || !existsSync(GRPC)) return console.log("skip: curl or @grpc/grpc-js is missing");
   const script = `${process.execPath} server.mjs & ${process.execPath} client.mjs; touch done; until [ -e over ]; do sleep 0.1; done; kill $!`;
   const words = ["--policy", "meters/http-server", "--policy", "meters/http-client", "--snaplen", "4096"];
-  const { child, ended } = start(
-    [...VEDETTE, "run", ...words, "--control", join(folder, "c.sock"), "--", "sh", "-c", script],
-    { cwd: folder, limitMs: 150_000 },
-  );
+  const { child, ended } = start([...VEDETTE, "run", ...words, "--control", socket, "--", "sh", "-c", script], {
+    cwd: folder,
+    limitMs: 150_000,
+  });
   let told = "";
   child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
-  const scrape = (): string =>
-    spawnSync("curl", ["-s", "--unix-socket", join(folder, "c.sock"), "http://localhost/api/v1/metrics"], {
-      encoding: "utf8",
-    }).stdout;
   const counted = (side: string): Counts => {
-    const lines = scrape()
-      .split("\n")
-      .filter((line) => line.startsWith(`rpc_${side}_call_duration_seconds_count{`));
-    return countsOf(
-      lines.flatMap((line) => {
-        const of = (label: string): string => new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1] ?? "";
-        assert.is(of("rpc_system_name"), "grpc");
-        const shown = `${of("rpc_method")} ${of("rpc_response_status_code")}`;
-        return new Array<string>(Number(line.split(" ").at(-1))).fill(shown);
-      }),
-    );
+    const counts: Counts = {};
+    for (const { of, value } of seriesOf(socket, `rpc_${side}_call_duration_seconds_count`)) {
+      assert.is(of("rpc_system_name"), "grpc");
+      add(counts, `${of("rpc_method")} ${of("rpc_response_status_code")}`, value);
+    }
+    return sorted(counts);
   };
   try {
     await until("the client is done", () => existsSync(join(folder, "done")), { ms: 120_000, tell: () => told });
@@ -132,7 +123,7 @@ test("what the meters tell of calls is what the client was told and the server h
         ms: 20_000,
         tell: () => `${JSON.stringify(counted(side))}; the client was told ${JSON.stringify(right)}`,
       });
-    assert.not.match(scrape(), /^(?:vedette_monitor_unsynced_total|http_server_request)/m);
+    assert.not.match(scraped(socket), /^(?:vedette_monitor_unsynced_total|http_server_request)/m);
     writeFileSync(join(folder, "over"), "");
     await ended;
   } finally {

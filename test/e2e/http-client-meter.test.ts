@@ -4,7 +4,6 @@
 // node), and the server must have answered what they tell of. Connections are kept alive, bodies come in
 // chunks, by length and until the end, answers have none, and one comes after 100 Continue.
 // Time limit: 180 s.
-import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,15 +11,13 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
+import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
 const folder = scratch();
+const socket = join(folder, "c.sock");
 const ROUNDS = 20;
 const BIG = "x".repeat(200_000);
-
-type Counts = Record<string, number>;
-const sorted = (counts: Counts): Counts =>
-  Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** Answers by the path, and counts by method and status what it has answered. */
 function serve(counts: Counts): Promise<Server> {
@@ -82,25 +79,18 @@ python3 client.py ${port}
 ${process.execPath} client.mjs ${port}
 touch done
 until [ -e over ]; do sleep 0.1; done`;
-  const words = ["--policy", "meters/http-client", "--snaplen", "1024", "--control", join(folder, "c.sock")];
+  const words = ["--policy", "meters/http-client", "--snaplen", "1024", "--control", socket];
   const { child, ended } = start([...VEDETTE, "run", ...words, "--", "sh", "-c", script], {
     cwd: folder,
     limitMs: 150_000,
   });
   let told = "";
   child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
-  const scrape = (): string =>
-    spawnSync("curl", ["-s", "--unix-socket", join(folder, "c.sock"), "http://localhost/api/v1/metrics"], {
-      encoding: "utf8",
-    }).stdout;
   const measured = (): Counts => {
     const found: Counts = {};
-    for (const line of scrape().split("\n")) {
-      if (!line.startsWith("http_client_request_duration_seconds_count{")) continue;
-      const of = (label: string): string => new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1] ?? "";
+    for (const { of, value } of seriesOf(socket, "http_client_request_duration_seconds_count")) {
       assert.equal([of("server_address"), of("server_port")], ["127.0.0.1", `${port}`]);
-      const name = `${of("http_request_method")} ${of("http_response_status_code")}`;
-      found[name] = (found[name] ?? 0) + Number(line.split(" ").at(-1));
+      add(found, `${of("http_request_method")} ${of("http_response_status_code")}`, value);
     }
     return sorted(found);
   };
@@ -110,8 +100,8 @@ until [ -e over ]; do sleep 0.1; done`;
       ms: 20_000,
       tell: () => `${JSON.stringify(measured())}; the server has answered ${JSON.stringify(sorted(counts))}`,
     });
-    assert.not.match(scrape(), /s3cret/);
-    assert.not.match(scrape(), /^vedette_monitor_unsynced_total/m);
+    assert.not.match(scraped(socket), /s3cret/);
+    assert.not.match(scraped(socket), /^vedette_monitor_unsynced_total/m);
     writeFileSync(join(folder, "over"), "");
     await ended;
   } finally {

@@ -4,7 +4,6 @@
 // counted the same. Clients keep connections alive, pipeline, send bodies in chunks and heads in pieces,
 // close half a connection, and send what is no request.
 // Time limit: 180 s.
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
@@ -13,12 +12,14 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
 import { freePort } from "./free-port.js";
+import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
 const NGINX = "/usr/sbin/nginx";
 const EACH = 200;
 const BIG = 300_000;
 const folder = scratch();
+const socket = join(folder, "c.sock");
 const port = await freePort();
 
 mkdirSync(join(folder, "html"));
@@ -102,16 +103,15 @@ async function traffic(): Promise<void> {
 }
 
 /** As `GET 200`: what nginx calls no method is `_OTHER`. */
-function countsIn(rows: readonly (readonly [method: string, status: string, count: number])[]): Record<string, number> {
-  const counts: Record<string, number> = {};
+function countsIn(rows: readonly (readonly [method: string, status: string, count: number])[]): Counts {
+  const counts: Counts = {};
   for (const [method, status, count] of rows) {
-    const name = `${method === "" || method === "-" ? "_OTHER" : method} ${status}`;
-    counts[name] = (counts[name] ?? 0) + count;
+    add(counts, `${method === "" || method === "-" ? "_OTHER" : method} ${status}`, count);
   }
-  return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return sorted(counts);
 }
 
-function logged(): Record<string, number> {
+function logged(): Counts {
   const lines = readFileSync(join(folder, "access.log"), "utf8").trim().split("\n");
   return countsIn(lines.map((line) => line.split("|")).map(([status = "", method = ""]) => [method, status, 1]));
 }
@@ -119,30 +119,18 @@ function logged(): Record<string, number> {
 test("what the meter counts by method and status is what nginx has logged, and no route is another's", async () => {
   if (!hasCommand(NGINX) || !hasCommand("curl")) return console.log("skip: nginx or curl is missing");
   const server = [NGINX, "-p", folder, "-c", "nginx.conf"];
-  const words = ["--policy", "meters/http-server", "--snaplen", "1024", "--control", join(folder, "c.sock")];
+  const words = ["--policy", "meters/http-server", "--snaplen", "1024", "--control", socket];
   const { child, ended } = start([...VEDETTE, "run", ...words, "--", ...server], { limitMs: 150_000 });
   let told = "";
   child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
-  const scrape = (): string =>
-    spawnSync("curl", ["-s", "--unix-socket", "c.sock", "http://localhost/api/v1/metrics"], {
-      cwd: folder,
-      encoding: "utf8",
-    }).stdout;
   const requestsTold = (): (readonly [string, string, string, number])[] =>
-    scrape()
-      .split("\n")
-      .filter((line) => line.startsWith("http_server_request_duration_seconds_count{"))
-      .map((line) => {
-        const of = (name: string): string => new RegExp(`${name}="([^"]*)"`).exec(line)?.[1] ?? "";
-        return [
-          of("http_request_method"),
-          of("http_response_status_code"),
-          of("http_route"),
-          Number(line.split(" ").at(-1)),
-        ];
-      });
-  const counted = (): Record<string, number> =>
-    countsIn(requestsTold().map(([method, status, , count]) => [method, status, count]));
+    seriesOf(socket, "http_server_request_duration_seconds_count").map(({ of, value }) => [
+      of("http_request_method"),
+      of("http_response_status_code"),
+      of("http_route"),
+      value,
+    ]);
+  const counted = (): Counts => countsIn(requestsTold().map(([method, status, , count]) => [method, status, count]));
   try {
     await until("nginx answers", () => existsSync(join(folder, "nginx.pid")), { tell: () => told });
     await traffic();
@@ -154,8 +142,8 @@ test("what the meter counts by method and status is what nginx has logged, and n
     assert.equal(logged()["_OTHER 400"], 20);
     const routes = new Set(requestsTold().map(([, , route]) => route));
     assert.equal([...routes].sort(), ["", "/", "/big.bin", "/made", "/users/{id}", "/users/{id}/orders"]);
-    assert.not.match(scrape(), /s3cret|fake/);
-    assert.not.match(scrape(), /^vedette_monitor_unsynced_total\{.*nginx/m);
+    assert.not.match(scraped(socket), /s3cret|fake/);
+    assert.not.match(scraped(socket), /^vedette_monitor_unsynced_total\{.*nginx/m);
     child.kill("SIGTERM");
     await ended;
   } finally {

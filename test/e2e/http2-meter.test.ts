@@ -4,18 +4,19 @@
 // have counted the same. Requests are multiplexed, with bodies in both directions, by prior knowledge and
 // upgraded.
 // Time limit: 240 s.
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
 import { freePorts } from "./free-port.js";
+import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
 const NGINX = "/usr/sbin/nginx";
 const ROUNDS = 20;
 const folder = scratch();
+const socket = join(folder, "c.sock");
 const [port = 0, nodePort = 0] = await freePorts(2);
 
 mkdirSync(join(folder, "html"));
@@ -67,12 +68,11 @@ session.close();
 `,
 );
 
-type Counts = Record<string, number>;
-const countsOf = (names: readonly string[]): Counts => {
+function countsOf(names: readonly string[]): Counts {
   const counts: Counts = {};
-  for (const name of [...names].sort()) counts[name] = (counts[name] ?? 0) + 1;
-  return counts;
-};
+  for (const name of names) add(counts, name, 1);
+  return sorted(counts);
+}
 
 test("what the meters of servers and of clients count is what nginx and node have logged", async () => {
   if (!hasCommand(NGINX) || !hasCommand("curl")) return console.log("skip: nginx or curl is missing");
@@ -102,30 +102,18 @@ touch finished
 until [ -e over ]; do sleep 0.1; done
 kill $(cat nginx.pid) $!`;
   const words = ["--policy", "meters/http-server", "--policy", "meters/http-client", "--snaplen", "4096"];
-  const { child, ended } = start(
-    [...VEDETTE, "run", ...words, "--control", join(folder, "c.sock"), "--", "sh", "-c", script],
-    { cwd: folder, limitMs: 200_000 },
-  );
+  const { child, ended } = start([...VEDETTE, "run", ...words, "--control", socket, "--", "sh", "-c", script], {
+    cwd: folder,
+    limitMs: 200_000,
+  });
   let told = "";
   child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
-  const scrape = (): string =>
-    spawnSync("curl", ["-s", "--unix-socket", join(folder, "c.sock"), "http://localhost/api/v1/metrics"], {
-      encoding: "utf8",
-    }).stdout;
-  const series = (name: string): ((label: string) => string)[] =>
-    scrape()
-      .split("\n")
-      .filter((line) => line.startsWith(`${name}{`))
-      .flatMap((line) => {
-        const of = (label: string): string => new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1] ?? "";
-        return new Array<typeof of>(Number(line.split(" ").at(-1))).fill(of);
-      });
-  const counted = (side: string): Counts =>
-    countsOf(
-      series(`http_${side}_request_duration_seconds_count`).map(
-        (of) => `${of("http_request_method")} ${of("http_response_status_code")}`,
-      ),
-    );
+  const counted = (side: string): Counts => {
+    const counts: Counts = {};
+    for (const { of, value } of seriesOf(socket, `http_${side}_request_duration_seconds_count`))
+      add(counts, `${of("http_request_method")} ${of("http_response_status_code")}`, value);
+    return sorted(counts);
+  };
   const logged = (): Counts =>
     countsOf(
       ["access.log", "node.log"]
@@ -139,16 +127,18 @@ kill $(cat nginx.pid) $!`;
       await until(`the same counts of each ${side}`, () => JSON.stringify(counted(side)) === JSON.stringify(logged()), {
         ms: 20_000,
         tell: () =>
-          `${JSON.stringify(counted(side))}; logged ${JSON.stringify(logged())}; ${scrape().match(/^vedette_monitor_unsynced.*/gm)}`,
+          `${JSON.stringify(counted(side))}; logged ${JSON.stringify(logged())}; ${scraped(socket).match(/^vedette_monitor_unsynced.*/gm)}`,
       });
-    const routes = new Set(series("http_server_request_duration_seconds_count").map((of) => of("http_route")));
+    const routes = new Set(
+      seriesOf(socket, "http_server_request_duration_seconds_count").map(({ of }) => of("http_route")),
+    );
     for (const one of ["/users/{id}", "/users/{id}/orders", "/big.bin", "/made"]) assert.ok(routes.has(one), one);
-    assert.not.match(scrape(), /s3cret|fake/);
-    assert.not.match(scrape(), /^vedette_monitor_unsynced_total/m);
+    assert.not.match(scraped(socket), /s3cret|fake/);
+    assert.not.match(scraped(socket), /^vedette_monitor_unsynced_total/m);
     // What comes behind a body in the same call is not seen. Then less is told, and nothing else.
     writeFileSync(join(folder, "more"), "");
     await until("the clients are done", () => existsSync(join(folder, "finished")), { ms: 60_000, tell: () => told });
-    await until("it is told of what was not seen", () => /^vedette_monitor_unsynced_total/m.test(scrape()));
+    await until("it is told of what was not seen", () => /^vedette_monitor_unsynced_total/m.test(scraped(socket)));
     for (const side of ["server", "client"]) {
       const found = counted(side);
       const right = logged();

@@ -13,6 +13,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
 import { freePort } from "./free-port.js";
+import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
 const VERSIONS = "/usr/lib/postgresql";
@@ -35,20 +36,13 @@ const ERRORS = [
   "SELECT 's3cret'::int",
 ];
 
-type Counts = Record<string, number>;
-const sorted = (counts: Counts): Counts =>
-  Object.fromEntries(
-    Object.entries(counts)
-      .filter(([, count]) => count !== 0)
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
-const add = (counts: Counts, name: string, more: number): void => {
-  counts[name] = (counts[name] ?? 0) + more;
-};
+const positive = (counts: Counts): Counts =>
+  sorted(Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0)));
 
 class Served {
   readonly folder = scratch();
   readonly log = join(this.folder, "log");
+  readonly #socket = join(this.folder, "c.sock");
   #port = 0;
   #group: ReturnType<typeof start> | null = null;
   told = "";
@@ -109,8 +103,7 @@ class Served {
   }
 
   scrape(): string {
-    const words = ["-s", "--unix-socket", join(this.folder, "c.sock"), "http://localhost/api/v1/metrics"];
-    return spawnSync("curl", words, { encoding: "utf8" }).stdout;
+    return scraped(this.#socket);
   }
 
   /** What the meter has counted: statements that were completed, and errors. */
@@ -126,14 +119,12 @@ class Served {
   #counted(side: string): { statements: Counts; errors: Counts } {
     const statements: Counts = {};
     const errors: Counts = {};
-    for (const line of this.scrape().split("\n")) {
-      if (!line.startsWith(`db_${side}_operation_duration_seconds_count{`)) continue;
-      const of = (label: string): string => new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1] ?? "";
-      const [name, error, count] = [of("db_operation_name"), of("error_type"), Number(line.split(" ").at(-1))];
+    for (const { of, value: count } of seriesOf(this.#socket, `db_${side}_operation_duration_seconds_count`)) {
+      const [name, error] = [of("db_operation_name"), of("error_type")];
       if (error === "") add(statements, name, count);
       else add(errors, error, count);
     }
-    return { statements: sorted(statements), errors: sorted(errors) };
+    return { statements: positive(statements), errors: positive(errors) };
   }
 
   /** By SQLSTATE, as the server has logged them. */
@@ -169,7 +160,7 @@ async function traffic(served: Served): Promise<void> {
   const more = (): Counts => {
     const now = { ...served.counted.statements };
     for (const [name, count] of Object.entries(before)) add(now, name, -count);
-    return sorted(now);
+    return positive(now);
   };
   await until("both ends tell the same", () => JSON.stringify(more()) === JSON.stringify(served.asked.statements), {
     ms: 20_000,
@@ -226,12 +217,12 @@ test("what the meter counts by statement and error is what PostgreSQL has counte
     add(wanted, "SELECT", 1); // what asks for them
     add(wanted, "UNLISTEN", 1);
     const tell = (): string =>
-      `${JSON.stringify(served.counted)}; PostgreSQL has counted ${JSON.stringify(sorted(wanted))}`;
+      `${JSON.stringify(served.counted)}; PostgreSQL has counted ${JSON.stringify(positive(wanted))}`;
     await until("the last statement is counted", () => served.counted.statements.UNLISTEN === 1, { ms: 20_000, tell });
-    assert.equal(served.counted.statements, sorted(wanted));
+    assert.equal(served.counted.statements, positive(wanted));
     const errors = served.errors();
     for (const [code, count] of Object.entries(logged)) add(errors, code, -count + (failed[code] ?? 0));
-    assert.equal(served.counted.errors, sorted(errors));
+    assert.equal(served.counted.errors, positive(errors));
     assert.not.match(served.scrape(), /s3cret/i);
     assert.not.match(served.scrape(), /^vedette_monitor_unsynced_total/m);
   } finally {

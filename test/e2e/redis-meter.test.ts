@@ -12,9 +12,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
 import { freePort } from "./free-port.js";
+import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
 const folder = scratch();
+const socket = join(folder, "c.sock");
 const port = await freePort();
 const ROUNDS = 10;
 
@@ -82,10 +84,6 @@ async function traffic(): Promise<void> {
   assert.match(cli("-3", "GET", "k"), "v");
 }
 
-type Counts = Record<string, number>;
-const sorted = (counts: Counts): Counts =>
-  Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
-
 /** Requests by command, and errors by their first word, as Redis has counted them. */
 function counted(): { commands: Counts; errors: Counts } {
   const commands: Counts = {};
@@ -103,25 +101,17 @@ function counted(): { commands: Counts; errors: Counts } {
 test("what the meter counts by command and error is what Redis has counted", async () => {
   if (!hasCommand("redis-server") || !hasCommand("curl")) return console.log("skip: redis or curl is missing");
   const server = ["redis-server", "--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder];
-  const words = ["--policy", "meters/redis", "--snaplen", "4096", "--control", join(folder, "c.sock")];
+  const words = ["--policy", "meters/redis", "--snaplen", "4096", "--control", socket];
   const { child, ended } = start([...VEDETTE, "run", ...words, "--", "sh", "-c", BOTH, "sh", ...server], {
     cwd: folder,
     limitMs: 150_000,
   });
   let told = "";
   child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
-  const scrape = (): string =>
-    spawnSync("curl", ["-s", "--unix-socket", "c.sock", "http://localhost/api/v1/metrics"], {
-      cwd: folder,
-      encoding: "utf8",
-    }).stdout;
   const sums = (label: string, side = "server"): Counts => {
     const counts: Counts = {};
-    for (const line of scrape().split("\n")) {
-      if (!line.startsWith(`db_${side}_operation_duration_seconds_count{`)) continue;
-      const name = new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1] ?? "";
-      if (name !== "") counts[name] = (counts[name] ?? 0) + Number(line.split(" ").at(-1));
-    }
+    for (const { of, value } of seriesOf(socket, `db_${side}_operation_duration_seconds_count`))
+      if (of(label) !== "") add(counts, of(label), value);
     return counts;
   };
   try {
@@ -150,10 +140,10 @@ test("what the meter counts by command and error is what Redis has counted", asy
     await until("the same counts", isSame, {
       ms: 20_000,
       tell: () =>
-        `${JSON.stringify([sorted(sums("db_operation_name")), sorted(sums("error_type"))])}; Redis has counted ${JSON.stringify([wanted, wantedErrors])}; ${/^vedette_monitor.*$/m.exec(scrape())?.[0]}`,
+        `${JSON.stringify([sorted(sums("db_operation_name")), sorted(sums("error_type"))])}; Redis has counted ${JSON.stringify([wanted, wantedErrors])}; ${/^vedette_monitor.*$/m.exec(scraped(socket))?.[0]}`,
     });
-    assert.not.match(scrape(), /s3cret/i);
-    assert.not.match(scrape(), /^vedette_monitor_unsynced_total/m);
+    assert.not.match(scraped(socket), /s3cret/i);
+    assert.not.match(scraped(socket), /^vedette_monitor_unsynced_total/m);
     writeFileSync(join(folder, "over"), "");
     await ended;
   } finally {

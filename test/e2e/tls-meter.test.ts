@@ -13,6 +13,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
 import { freePort } from "./free-port.js";
+import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
 const NGINX = "/usr/sbin/nginx";
@@ -91,28 +92,16 @@ ${process.execPath} ask.mjs
 touch done; until [ -e over ]; do sleep 0.1; done; kill $server; wait`,
 );
 
-type Counts = Record<string, number>;
-const sorted = (counts: Counts): Counts =>
-  Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
-const add = (counts: Counts, name: string, more: number): void => {
-  counts[name] = (counts[name] ?? 0) + more;
-};
-
-const scrape = (): string => {
-  const words = ["-s", "--unix-socket", join(folder, "c.sock"), "http://localhost/api/v1/metrics"];
-  return spawnSync("curl", words, { encoding: "utf8" }).stdout;
-};
+const socket = join(folder, "c.sock");
 
 /** What the meter has counted: `name version` of what succeeded, and why the others failed. */
 function told(side: string, program = ".*"): { good: Counts; failed: Counts } {
   const [good, failed]: [Counts, Counts] = [{}, {}];
-  for (const line of scrape().split("\n")) {
-    if (!line.startsWith(`tls_${side}_handshake_duration_seconds_count{`)) continue;
-    const of = (label: string): string => new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1] ?? "";
+  for (const { of, value } of seriesOf(socket, `tls_${side}_handshake_duration_seconds_count`)) {
     if (!new RegExp(`^${program}$`).test(of("process_executable_name"))) continue;
-    const [name, error, count] = [of("tls_client_server_name"), of("error_type"), Number(line.split(" ").at(-1))];
-    if (error === "") add(good, `${name} ${of("tls_protocol_version")}`, count);
-    else add(failed, error, count);
+    const [name, error] = [of("tls_client_server_name"), of("error_type")];
+    if (error === "") add(good, `${name} ${of("tls_protocol_version")}`, value);
+    else add(failed, error, value);
   }
   return { good: sorted(good), failed: sorted(failed) };
 }
@@ -139,7 +128,7 @@ test("what the meter counts by name, version and alert is what nginx has logged,
   if (missing !== undefined) return console.log(`skip: ${missing} is missing`);
   const built = spawnSync("go", ["build", "-o", "ask", "ask.go"], { cwd: folder, encoding: "utf8" });
   assert.is(built.status, 0, built.stderr);
-  const flags = ["--policy", "meters/tls", "--snaplen", "2048", "--control", join(folder, "c.sock")];
+  const flags = ["--policy", "meters/tls", "--snaplen", "2048", "--control", socket];
   const { child, ended } = start([...VEDETTE, "run", ...flags, "--", "sh", "run.sh"], {
     cwd: folder,
     limitMs: 150_000,
@@ -170,7 +159,7 @@ test("what the meter counts by name, version and alert is what nginx has logged,
       ms: 20_000,
       tell: () => JSON.stringify(refusals()),
     });
-    assert.not.match(scrape(), /^vedette_monitor_unsynced_total/m);
+    assert.not.match(scraped(socket), /^vedette_monitor_unsynced_total/m);
     writeFileSync(join(folder, "over"), "");
     await ended;
   } finally {

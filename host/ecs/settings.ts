@@ -103,7 +103,7 @@ const LISTS: Record<
 /** What each variable of an output begins with, as a setting. */
 const OUTPUT = "container.environment.VEDETTE_OUTPUTS_";
 /** Settings whose value is the path of what the sidecar makes. */
-const WRITTEN = new RegExp(`^(alerts|control|evidence|http|serials|store|${OUTPUT}\\w+_PATH)$`);
+const WRITTEN = new RegExp(`^(alerts|control|evidence|http|serials|store|${OUTPUT}\\w+_(PATH|QUEUE_DIR))$`);
 const RESPOND = "container.environment.VEDETTE_RESPOND";
 const SECRET_RESPOND = "container.secrets.VEDETTE_RESPOND";
 const NAMED = new RegExp(`^container\\.(${Object.keys(LISTS).join("|")})\\.(.+)$`);

@@ -334,7 +334,10 @@ test("P12: the sidecar can write to a volume in which it is to make something, a
   const isReadOnly = (options: RunOptions): unknown =>
     run({ containerDefinitions: [APP], volumes: [{ name: "kept" }] }, options).sidecar.mountPoints.at(-1).readOnly;
   const written = ["evidence=/kept/evidence", "store=/kept", "alerts=/kept/alerts.json", "serials=/kept/serials"];
-  for (const one of [...written, "container.environment.VEDETTE_OUTPUTS_FILE_PATH=/kept/a", "http=unix:/kept/h.sock"])
+  const outputs = ["FILE_PATH=/kept/a", "SIEM_QUEUE_DIR=/kept/queues"].map(
+    (one) => `container.environment.VEDETTE_OUTPUTS_${one}`,
+  );
+  for (const one of [...written, ...outputs, "http=unix:/kept/h.sock"])
     for (const path of ["/kept", "/kept/"]) assert.is(isReadOnly({ set: [volume(path), one] }), false, one);
   assert.is(isReadOnly({ set: [volume("/kept")], alertsTo: ["/kept/alerts"] }), false);
   for (const one of ["evidence=/keptness", "falco-rules=/kept/rules.yaml", "store=postgres://a@b/kept"])

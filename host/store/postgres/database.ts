@@ -8,6 +8,9 @@ import { reasonOf } from "../../reason.js";
 import { StoreSilent } from "../store.js";
 import type { Address } from "./address.js";
 
+/** Times that somebody else changes what a transaction has just read, behind each other. */
+export const AGAIN_MAX = 3;
+
 /** Asks one question in a transaction. */
 export type Ask = <Row extends object>(text: string, ...values: readonly unknown[]) => Promise<Row[]>;
 

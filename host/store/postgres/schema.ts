@@ -8,7 +8,7 @@
 //   day       which of them there are                 tally    findings and bytes by day and tenant
 //   writer    hosts that write here: the incidents of one that says nothing any more are closed
 //   meta      `version`: how many texts were run. `tidied`: when a host last removed what is too old
-//   word      names as numbers. `is_doomed`: it goes, unless somebody writes it again before (see writes.ts)
+//   word      names as numbers. `is_doomed`: it goes, unless somebody writes it again before (see names.ts)
 import type { Ask } from "./database.js";
 
 /** In their order. What stands here never changes. */

@@ -4,14 +4,6 @@
 //
 // Several hosts may write to one database, and somebody may put a backup in its place at any time. So nothing
 // is taken for known: each transaction asks for the numbers of its names, and its rows stand under those.
-//
-// Names that nothing has any more go like this, while others write:
-//
-//   1  all names are marked as doomed
-//   2  whoever wrote before that has ended
-//   3  doomed names that no row has are deleted
-//
-// Whoever writes a name that is doomed takes the mark away in his own transaction, for whose end 3 waits.
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import {
@@ -25,12 +17,12 @@ import {
   NS_PER_DAY,
   NS_PER_MINUTE,
   ROUNDS_MAX,
-  WORDS_MANY,
 } from "../bounds.js";
 import { type Decided, decided, isSame } from "../decided.js";
 import { type FindingHead, type StoredIncident, type Told, toldOf } from "../rows.js";
 import type { Decision, Owner, StoreLimits } from "../store.js";
-import { type Ask, type Database, isContended, isNoPart, reasonOfDatabase, stateOf } from "./database.js";
+import { AGAIN_MAX, type Ask, type Database, isContended, isNoPart, reasonOfDatabase, stateOf } from "./database.js";
+import { forgetUnused, numbersOf } from "./names.js";
 import { wholeIncident } from "./reads.js";
 import { checkVersion } from "./schema.js";
 import { cleanName, cleanText, vectorOf } from "./texts.js";
@@ -39,8 +31,6 @@ import { cleanName, cleanText, vectorOf } from "./texts.js";
 const BOUNDED_KEPT = 2n * NS_PER_DAY;
 /** Rows of them, of all hosts together: whoever claims to be of the future may do so ever again. */
 export const BOUNDED_MAX = 100_000;
-/** Times that somebody else changes what a transaction has just read, behind each other. */
-const AGAIN_MAX = 3;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 interface Findings {
@@ -168,7 +158,7 @@ export class PostgresWrites {
       await this.#tend(text, ...values);
     await this.#boundIncidents();
     await this.#dropDays(oldest / NS_PER_DAY);
-    await this.#forgetWords();
+    await forgetUnused(this.#database);
   }
 
   /** While somebody reads for long, a backup say, they stay: nobody is to wait behind us for his end. */
@@ -185,32 +175,6 @@ export class PostgresWrites {
       }
       this.#days.delete(BigInt(day));
     }
-  }
-
-  /** See above. Names that findings have are asked for hour by hour, so that no look takes long. */
-  async #forgetWords(): Promise<void> {
-    const [held] = await this.#tend<{ n: string }>("SELECT count(*) AS n FROM word");
-    if (Number(held?.n) < WORDS_MANY) return;
-    await this.#tend("UPDATE word SET is_doomed = true WHERE NOT is_doomed");
-    try {
-      await this.#database.transact("tends", "change", async () => undefined);
-    } catch (error) {
-      if (isContended(error)) return; // somebody writes for long: they go an hour later
-      throw error;
-    }
-    const survey = <Row extends object>(text: string, ...values: readonly unknown[]) =>
-      this.#database.transact("tends", "survey", (ask) => ask<Row>(text, ...values));
-    const free = new Set((await survey<{ id: string }>("SELECT id FROM word WHERE is_doomed")).map(({ id }) => id));
-    for (const { id } of await survey<{ id: string }>(USED_WORDS)) free.delete(id);
-    for (const { day } of await survey<{ day: string }>("SELECT day FROM day"))
-      for (const times of hoursOf(BigInt(day)))
-        for (const { id } of await survey<{ id: string }>(USED_WORDS_OF_TIME, ...times)) free.delete(id);
-    const ids = [...free];
-    for (let from = 0; from < ids.length; from += DELETE_AT_ONCE)
-      await this.#tend(
-        "DELETE FROM word WHERE id = ANY($1::bigint[]) AND is_doomed",
-        ids.slice(from, from + DELETE_AT_ONCE),
-      );
   }
 
   #tend<Row extends object>(text: string, ...values: readonly unknown[]): Promise<Row[]> {
@@ -249,7 +213,7 @@ export class PostgresWrites {
         await this.#database.transact("writes", "write", async (ask) => {
           await checkVersion(ask);
           const names = [...namesOf(findings), ...[...incidents.values()].map(({ head }) => head.tenant)];
-          const words = await wordsOf(ask, names);
+          const words = await numbersOf(ask, names);
           if (findings.length > 0) await putFindings(ask, findings, words);
           if (incidents.size > 0) await putIncidents(ask, [...incidents], words, this.#writer);
         });
@@ -362,16 +326,6 @@ const DELETE_OLDEST = `
 const DELETE_BOUNDED = `
   DELETE FROM bounded WHERE time <= (SELECT time FROM bounded ORDER BY time DESC LIMIT 1 OFFSET $1::bigint)`;
 
-/** Ids of names that are in use, of all but findings; and of findings of some time. */
-const USED_WORDS = `
-  SELECT tenant AS id FROM tally UNION SELECT tenant FROM incident UNION SELECT tenant FROM audit UNION
-  SELECT tenant FROM rollup_minute UNION SELECT tenant FROM rollup_hour UNION SELECT rule FROM rollup_hour UNION
-  SELECT container FROM rollup_hour`;
-const USED_WORDS_OF_TIME = `
-  SELECT DISTINCT u.id FROM finding f,
-    LATERAL (VALUES (f.tenant), (f.rule), (f.container), (f.container_id)) AS u(id)
-  WHERE f.time >= $1::bigint AND f.time < $2::bigint`;
-
 const FORGET_EMPTY = `
   DELETE FROM tally t WHERE NOT EXISTS (SELECT FROM finding f WHERE f.tenant = t.tenant)`;
 
@@ -478,38 +432,6 @@ function parted(doc: string): { readonly brief: string; readonly rest: string } 
   return { brief: JSON.stringify(brief), rest: JSON.stringify({ rows, processes }) };
 }
 
-/** The number of each name, in a transaction that writes; those that are new get one. */
-async function wordsOf(ask: Ask, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const words = new Map<string, string>();
-  const wanted = [...new Set(names.map(cleanName))].sort();
-  for (let again = 0; again <= AGAIN_MAX; again++) {
-    const unknown = wanted.filter((name) => !words.has(name));
-    if (unknown.length === 0) return words;
-    const found = await ask<{ id: string; text: string; is_doomed: boolean }>(
-      "SELECT id, text, is_doomed FROM word WHERE text = ANY($1::text[])",
-      unknown,
-    );
-    for (const { id, text, is_doomed: isDoomed } of found) if (!isDoomed) words.set(text, id);
-    const doomed = found.filter((word) => word.is_doomed).map(({ id }) => id);
-    if (doomed.length > 0) {
-      const spared = await ask<{ id: string; text: string }>(
-        "UPDATE word SET is_doomed = false WHERE id = ANY($1::bigint[]) RETURNING id, text",
-        doomed,
-      );
-      for (const { id, text } of spared) words.set(text, id);
-    }
-    const missing = unknown.filter((name) => !words.has(name));
-    if (missing.length === 0) continue;
-    // What another host adds at this very moment is there when it has ended, and is asked for again.
-    const made = await ask<{ id: string; text: string }>(
-      "INSERT INTO word(text) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING RETURNING id, text",
-      missing,
-    );
-    for (const { id, text } of made) words.set(text, id);
-  }
-  throw new Error("names come and go faster than they can be read");
-}
-
 /** Null: it is none. */
 function rowOf(line: string): Told | null {
   try {
@@ -524,12 +446,6 @@ function rowOf(line: string): Told | null {
   } catch {
     return null;
   }
-}
-
-/** From when until when each hour of a day lasts, ns since the epoch. */
-function hoursOf(day: bigint): (readonly [bigint, bigint])[] {
-  const hour = MINUTES_PER_HOUR * NS_PER_MINUTE;
-  return Array.from({ length: 24 }, (_, nth) => day * NS_PER_DAY + BigInt(nth) * hour).map((at) => [at, at + hour]);
 }
 
 function namesOf(findings: readonly Findings[]): string[] {

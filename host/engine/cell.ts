@@ -6,33 +6,24 @@
 // waits.
 //
 // An attacker who breaks out of WebAssembly speaks for the cell. So the host treats its words as a peer's
-// (cell-wire.ts). The host decides which policy an alert belongs to, in whose name it is raised, and how many
-// alerts the cell may raise. It ends a cell that says nonsense, or too much, and starts it anew.
+// (cell-wire.ts), and takes nothing that it says of events on trust (cell-claims.ts). It ends a cell that
+// says nonsense, or too much, and starts it anew.
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { ERRORS, type ErrorCode } from "../../build/generated/errors.js";
 import { closeReader, openReader, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
-import type { Priority } from "../finding/priority.js";
-import type { Alert } from "../output/alert.js";
-import { boundText } from "../output/alert-bounds.js";
 import { builtFile } from "../paths.js";
-import { bucketsOf, type Instrument } from "../wasm/instruments.js";
-import type { Measured, Measurement } from "../wasm/metrics-region.js";
-import { type Batch, openChecked } from "../wire/batch.js";
-import type { ContainerFacts } from "../wire/container.js";
+import { openChecked } from "../wire/batch.js";
 import { SharedBounds } from "./bounds.js";
-import { trustedFinding } from "./cell-finding.js";
+import { CellClaims, type ClaimOptions, type Lodger } from "./cell-claims.js";
 import type { CellSeat, FromCell, SentPolicy, ToCell } from "./cell-messages.js";
 import { HostEnd, readSaid } from "./cell-wire.js";
 import type { EngineHandlers, SeatStatus } from "./engine.js";
-import { groupingOf } from "./grouped.js";
 import { jailCommand } from "./jail.js";
-import { AlertLimiter, Bucket, hostTime, type Suppressed } from "./limiter.js";
+import { AlertLimiter, Bucket } from "./limiter.js";
 import type { LoadedPolicy, Tenancy } from "./policy.js";
 import { ScopedViews } from "./scope.js";
-import { Shown } from "./shown.js";
-import { signatureOf, suppressedAlert } from "./suppressed.js";
 
 const POLL_MS = 5;
 const BATCHES_A_TURN = 32;
@@ -43,9 +34,6 @@ const AGAIN_MS = 1000;
 const AGAIN_MS_MAX = 60_000;
 /** A swap's answer; the policy's init is watched in there. */
 const ANSWER_MS_MAX = 30_000;
-const FUTURE_NS_MAX = 5_000_000_000n;
-/** Of a row of `prevent:` that names none. */
-const DENIED: Priority = "Critical";
 /** Node takes some 100 MiB; the rest is the compilers'. */
 const NODE_MIB = 768;
 /** The bounds of a tenant for which tenants.yaml gives none. */
@@ -54,23 +42,13 @@ const MEMORY_BYTES = 80 << 20;
 const WORDS = { burst: 5_000, perMinute: 60_000 };
 
 /** One tenant's process. `containers` is shared with whoever starts the cell, and read at every batch. */
-export interface CellOptions {
+export interface CellOptions extends ClaimOptions {
   readonly tenancy: Tenancy;
   readonly ring: SharedArrayBuffer;
-  readonly containers: ReadonlyMap<number, ContainerFacts>;
-  readonly onAlert: (alert: Alert, stream: number) => void;
   readonly onFault: (error: VedetteError, policy: LoadedPolicy | null) => void;
-  readonly onLog: (policy: string, level: number, text: string) => void;
-  readonly onMeasured?: EngineHandlers["onMeasured"];
   readonly onUnmeasured?: EngineHandlers["onUnmeasured"];
   /** For tests: what speaks for the cell instead. */
   readonly command?: { readonly execPath: string; readonly execArgv: readonly string[] };
-}
-
-/** A policy, and what its alerts may cost. */
-interface Lodger {
-  readonly policy: LoadedPolicy;
-  readonly limiter: AlertLimiter;
 }
 
 interface Answer {
@@ -89,11 +67,10 @@ export class Cell {
   readonly #policies = new Map<number, Lodger>();
   readonly #answers = new Map<number, Answer>();
   readonly #bounds: SharedBounds;
+  readonly #claims: CellClaims;
   #words = new Bucket(WORDS);
   /** Of measurements, which the workload causes: beyond it they are dropped, and then they are words. */
   #measures = new Bucket(WORDS);
-  /** Streams of which it was shown something. */
-  readonly #shown = new Map<number, Shown>();
   #host: HostEnd<ToCell, FromCell> | null = null;
   #seats: readonly CellSeat[] = [];
   #child: ChildProcess | null = null;
@@ -113,6 +90,7 @@ export class Cell {
   constructor(options: CellOptions) {
     this.#options = options;
     this.#bounds = new SharedBounds({ tenancy: options.tenancy });
+    this.#claims = new CellClaims(options, this.#policies, this.#bounds);
     this.#readerIndex = placeFor(options);
     this.#reader = new RingReader(options.ring, this.#readerIndex);
     this.finished = new Promise((resolve) => {
@@ -150,7 +128,7 @@ export class Cell {
     clearInterval(this.#poll);
     closeReader(this.#options.ring, this.#readerIndex);
     this.#child?.kill("SIGKILL");
-    this.#tellSuppressed(true);
+    this.#claims.tellSuppressed(true);
     for (const number of [...this.#answers.keys()]) this.#answer(number, "its process was stopped");
     this.#finish();
   }
@@ -218,7 +196,7 @@ export class Cell {
         const now = performance.now() * 1e6;
         if (message.kind === "measured" && this.#measures.take(now)) this.#hear(message);
         else if (!this.#words.take(now)) end("it said too much");
-        else if (message.kind === "measured") this.#onTooMuch(message);
+        else if (message.kind === "measured") this.#claims.refuseMeasured(message);
         else this.#hear(message);
       },
       onNonsense: end,
@@ -243,19 +221,19 @@ export class Cell {
         this.#answer(message.number, message.fault);
         break;
       case "alert":
-        this.#onAlert(message);
+        this.#claims.onAlert(message);
         break;
       case "suppressed":
-        this.#onSuppressed(message);
+        this.#claims.onSuppressed(message);
         break;
       case "fault":
         this.#options.onFault(faultOf(message), this.#policies.get(message.number)?.policy ?? null);
         break;
       case "log":
-        this.#onLog(message);
+        this.#claims.onLog(message);
         break;
       case "measured":
-        this.#onMeasured(message);
+        this.#claims.onMeasured(message);
         break;
       case "unmeasured": {
         const lodger = this.#policies.get(message.number);
@@ -270,77 +248,6 @@ export class Cell {
       case "ended":
         this.stop();
     }
-  }
-
-  /** Raised in the name of the policy that the host knows, as grave as its rule is, and within its limit. */
-  #onAlert({ policy: name, rule, stream, dedup = null, ...said }: FromCell & { kind: "alert" }): void {
-    const found = this.#ruleOf(name, rule);
-    if (found === null) return;
-    const { lodger, index, priority, tags } = found;
-    const shown = this.#shown.get(stream) ?? null;
-    const known = shown === null ? undefined : this.#options.containers.get(stream);
-    if (!lodger.limiter.allows(index, hostTime(said.time), known?.id ?? "")) return;
-    const { cost, ...text } = boundText(said);
-    if (cost > 1) lodger.limiter.spend(index, known?.id ?? "", cost - 1);
-    const time = bounded(said.time);
-    const { version, tenancy } = lodger.policy;
-    const whose = { policy: name, version, rule, tenant: tenancy?.tenant ?? null, tags };
-    const finding = trustedFinding(said.finding, { ...whose, shown, time, container: known ?? null });
-    const alert = { rule, priority, tags, source: "syscall", time, ...text, ...signatureOf(lodger.policy) };
-    const about = finding === undefined ? {} : { finding };
-    const is = lodger.policy.rules[index];
-    const grouping = is === undefined ? undefined : groupingOf(is, is.grouping?.dedup === undefined ? null : dedup);
-    const grouped = grouping === undefined ? {} : { grouping };
-    this.#options.onAlert({ ...alert, ...about, ...grouped }, known === undefined ? -1 : stream);
-  }
-
-  #onSuppressed({ policy: name, rule, time, container, count }: FromCell & { kind: "suppressed" }): void {
-    const found = this.#ruleOf(name, rule);
-    if (found === null) return;
-    const suppressed: Suppressed = { rule: found.index, container, count };
-    this.#options.onAlert(suppressedAlert(found.lodger.policy, rule, suppressed, bounded(time)), -1);
-  }
-
-  /** A rule, or a row of `prevent:`, of a policy that lives there. */
-  #ruleOf(name: string, rule: string) {
-    const lodger = [...this.#policies.values()].find(({ policy }) => policy.name === name);
-    if (lodger === undefined) return null;
-    const { rules, prevent = [] } = lodger.policy;
-    const all = [...rules, ...prevent];
-    const index = all.findIndex((one) => one.name === rule);
-    const one = all[index];
-    return one === undefined ? null : { lodger, index, priority: one.priority ?? DENIED, tags: one.tags };
-  }
-
-  /** Counted for the policy that the host knows, by the instruments that it knows. */
-  #onMeasured({ number, measured: { measurements, refused } }: FromCell & { kind: "measured" }): void {
-    const policy = this.#policies.get(number)?.policy;
-    if (policy === undefined) return;
-    const fit = measurements.filter((one) => isOf(one, policy.admitted.metadata.metrics?.[one.instrument]));
-    const measured: Measured = { measurements: fit, refused: refused + measurements.length - fit.length };
-    this.#options.onMeasured?.(policy, measured);
-  }
-
-  /** More than is looked at: it is counted as refused. */
-  #onTooMuch({ number, measured: { measurements, refused } }: FromCell & { kind: "measured" }): void {
-    const policy = this.#policies.get(number)?.policy;
-    if (policy !== undefined)
-      this.#options.onMeasured?.(policy, { measurements: [], refused: refused + measurements.length });
-  }
-
-  #onLog({ policy, level, text }: FromCell & { kind: "log" }): void {
-    if (![...this.#policies.values()].some((lodger) => lodger.policy.name === policy)) return;
-    const line = this.#bounds.line(text, hostTime(0n));
-    if (line !== null) this.#options.onLog(policy, level, line);
-  }
-
-  #tellSuppressed(isEnd: boolean): void {
-    const time = BigInt(Date.now()) * 1_000_000n;
-    for (const { policy, limiter } of this.#policies.values())
-      for (const one of limiter.tell(hostTime(time), isEnd)) {
-        const name = [...policy.rules, ...(policy.prevent ?? [])][one.rule]?.name ?? "";
-        this.#options.onAlert(suppressedAlert(policy, name, one, time), -1);
-      }
   }
 
   /** Starts the process again, after a longer pause each time. All who wait for an answer get one. */
@@ -377,12 +284,12 @@ export class Cell {
         continue;
       }
       this.#sent++;
-      this.#show(raw.stream, view);
+      this.#claims.show(raw.stream, view);
       this.#send({ kind: "batch", stream: raw.stream, bytes: Uint8Array.from(view.bytes), container: batch.container });
     }
     this.#reader.release();
     this.#bounds.begin({}); // a turn is the host's batch
-    this.#tellSuppressed(false);
+    this.#claims.tellSuppressed(false);
     if (this.#lost > 0 && this.#isReady) this.#tell("VEDETTE_CELL_BEHIND", "");
     if (!this.#reader.ended || this.#isEnding) return;
     if (this.#child === null) this.stop();
@@ -392,37 +299,11 @@ export class Cell {
     }
   }
 
-  #show(stream: number, view: Batch): void {
-    let shown = this.#shown.get(stream);
-    if (shown === undefined) {
-      for (const one of this.#shown.keys()) if (!this.#options.containers.has(one)) this.#shown.delete(one);
-      shown = new Shown(view);
-      this.#shown.set(stream, shown);
-    }
-    shown.add(view);
-  }
-
   #tell(code: "VEDETTE_CELL_LOST" | "VEDETTE_CELL_BEHIND", reason: string): void {
     const lost = this.#lost;
     this.#lost = 0;
     this.#options.onFault(new VedetteError(code, { tenant: this.#options.tenancy.tenant, reason, lost }), null);
   }
-}
-
-/** Whether the instrument could have measured this. */
-function isOf({ labels, value, buckets }: Measurement, instrument: Instrument | undefined): boolean {
-  return (
-    instrument !== undefined &&
-    (labels === null || labels.length === instrument.labels.length) &&
-    buckets.length === bucketsOf(instrument) &&
-    (instrument.kind !== "counter" || value >= 0)
-  );
-}
-
-/** No event lies ahead of the host's clock (capture/addon/future.h). */
-function bounded(time: bigint): bigint {
-  const latest = BigInt(Date.now()) * 1_000_000n + FUTURE_NS_MAX;
-  return time < 0n ? 0n : time > latest ? latest : time;
 }
 
 /** For Node and its compilers, and for its policies. */

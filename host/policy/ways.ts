@@ -57,6 +57,7 @@ export class PolicyWays {
   readonly policy: LoadedPolicy;
   readonly #traced: Traced;
   readonly #instance: TracedInstance;
+  readonly #terms: ReadonlyMap<number, Traced["terms"][number]>;
   readonly #begun: Saved;
   readonly #types: ReadonlySet<number>;
   /** By rule and way. */
@@ -83,6 +84,7 @@ export class PolicyWays {
   private constructor(policy: LoadedPolicy, traced: Traced, instance: TracedInstance) {
     this.policy = policy;
     this.#traced = traced;
+    this.#terms = new Map(traced.terms.map((term) => [term.id, term]));
     this.#instance = instance;
     this.#begun = instance.save();
     const names = policy.rules.flatMap(({ events }) => events);
@@ -115,8 +117,9 @@ export class PolicyWays {
   #judge(batch: Batch, index: number, offset: number): Map<number, WayVerdict | null> {
     const before = this.#instance.save();
     const look = this.#instance.look(batch, { index, offset });
-    const after = this.#instance.save();
+    let after: Saved | null = null; // most ways are known, and nothing is judged again
     const again = (forced: Forced): Look => {
+      after ??= this.#instance.save();
       this.#instance.restore(before);
       return this.#instance.look(batch, { index, offset }, forced);
     };
@@ -126,7 +129,8 @@ export class PolicyWays {
       const [culprit = -1] = this.#asked(batch, offset).filter((rule) => !look.ways.has(rule));
       verdicts.set(culprit, { isMatch: false, decisive: [this.#trapped(look.trap)], isEnd: false });
     }
-    this.#instance.restore(look.trap === null ? after : before);
+    if (look.trap !== null) this.#instance.restore(before);
+    else if (after !== null) this.#instance.restore(after);
     return verdicts;
   }
 
@@ -202,7 +206,7 @@ export class PolicyWays {
   }
 
   #term(id: number) {
-    return this.#traced.terms.find((term) => term.id === id);
+    return this.#terms.get(id);
   }
 
   #told({ id, is, way }: Found): WayTerm {

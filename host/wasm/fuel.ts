@@ -6,7 +6,7 @@
 // by a fifth or so, and serves measuring only: the watchdog protects.
 //
 //   head of a stretch:  global.get $fuel  i64.const N  i64.add  global.set $fuel
-import { appended, leb, section } from "./edit.js";
+import { appended, exportedGlobal, leb, rewritten } from "./edit.js";
 import { readInstruction } from "./instructions.js";
 import { ModuleReader } from "./reader.js";
 import { readSections } from "./sections.js";
@@ -23,24 +23,12 @@ const ENDS_STRETCH = new Set([0x03, 0x04, 0x05, 0x0b, 0x0d]);
 /** The module with a counter. The bytes must have been admitted. */
 export function addFuel(module: Uint8Array, path: string): Uint8Array<ArrayBuffer> {
   const fuel = readSections(module, path).globals.length;
-  const read = new ModuleReader(module, path);
-  const parts: Uint8Array[] = [read.bytes(8)];
-  while (!read.isDone) {
-    const id = read.u8();
-    const content = read.bytes(read.u32());
-    parts.push(section(id, changed(id, content, fuel, path)));
-  }
-  return Uint8Array.from(Buffer.concat(parts));
+  return rewritten(module, path, (id, content) => changed(id, content, fuel, path));
 }
 
 function changed(id: number, content: Uint8Array, fuel: number, path: string): Uint8Array {
   if (id === GLOBAL) return appended(content, Buffer.from([0x7e, 1, 0x42, 0, 0x0b]), path); // (mut i64) (i64.const 0)
-  if (id === EXPORT)
-    return appended(
-      content,
-      Buffer.concat([leb(FUEL_EXPORT.length), Buffer.from(FUEL_EXPORT), Buffer.from([3]), leb(fuel)]),
-      path,
-    );
+  if (id === EXPORT) return appended(content, exportedGlobal(FUEL_EXPORT, fuel), path);
   if (id === CODE) return countedCode(content, fuel, path);
   return content;
 }

@@ -4,10 +4,9 @@
 // taken back: its globals are exported, and they and its memory are all that it has.
 import type { ContainerFacts } from "../wire/container.js";
 import { type Admitted, compiled, type Examined } from "./admission.js";
-import { appended, leb, section } from "./edit.js";
+import { appended, exportedGlobal, rewritten } from "./edit.js";
 import { FACTS_SIZE, writeFacts } from "./facts.js";
 import { Frame, type FrameSource, type FrameStart } from "./frame.js";
-import { ModuleReader } from "./reader.js";
 import { readSections } from "./sections.js";
 import { encodeSettings, type ParameterValues } from "./settings.js";
 
@@ -15,7 +14,6 @@ import { encodeSettings, type ParameterValues } from "./settings.js";
 export const TRACED_LIMITS = { moduleBytes: 16 << 20, memoryPages: 256, rulesMin: 0 } as const;
 
 const EXPORT = 7;
-const GLOBAL_KIND = 3;
 const GLOBAL_NAME = "vedette_global_";
 const TERMS_MAX = 4096;
 const [TERM, TEXT, INTEGER, UNSIGNED, FLOAT, ANSWER] = [0, 1, 2, 3, 4, 5] as const;
@@ -184,20 +182,10 @@ export class TracedInstance {
 /** The module with all globals that change among its exports. */
 function exposed(module: Uint8Array, path: string): Uint8Array<ArrayBuffer> {
   const { globals } = readSections(module, path);
-  const read = new ModuleReader(module, path);
-  const parts: Uint8Array[] = [read.bytes(8)];
-  while (!read.isDone) {
-    const id = read.u8();
-    let content: Uint8Array = read.bytes(read.u32());
-    if (id === EXPORT) {
-      for (const [i, { isMutable }] of globals.entries()) {
-        if (!isMutable) continue;
-        const name = Buffer.from(`${GLOBAL_NAME}${i}`);
-        const item = Buffer.concat([leb(name.length), name, Buffer.from([GLOBAL_KIND]), leb(i)]);
-        content = appended(content, item, path);
-      }
-    }
-    parts.push(section(id, content));
-  }
-  return Uint8Array.from(Buffer.concat(parts));
+  const changing = [...globals.keys()].filter((i) => globals[i]?.isMutable === true);
+  return rewritten(module, path, (id, content) =>
+    id === EXPORT
+      ? changing.reduce((so, i) => appended(so, exportedGlobal(`${GLOBAL_NAME}${i}`, i), path), content)
+      : content,
+  );
 }

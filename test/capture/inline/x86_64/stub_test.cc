@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stub, the gates and the ring without any tracer: this test attaches the agent's page to itself, patches
 // a syscall of its own, and reads back what the stub recorded. What the kernel did is the oracle.
-#include <asm/prctl.h>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>

@@ -18,12 +18,17 @@ type Look = ReadonlyMap<string, string>;
 
 const LOOK_MS = 1_000;
 
-/** Begins with open(), before the files are read. */
+/** Knows the files from open(), before they are read, and tells of changes from begin(). */
 export class Changes {
   readonly #options: ChangesOptions;
   #known: Look;
   #seen: Look;
-  #work: Promise<void> = Promise.resolve();
+  readonly #everyMs: number;
+  #begin: () => void = () => undefined;
+  /** Looks, one after the other: the first waits for begin(). */
+  #work = new Promise<void>((resolve) => {
+    this.#begin = resolve;
+  });
   #timer: NodeJS.Timeout | null = null;
   #isClosed = false;
 
@@ -36,10 +41,16 @@ export class Changes {
     this.#options = options;
     this.#known = look;
     this.#seen = look;
-    if (options.isWatching) this.#next(everyMs);
+    this.#everyMs = everyMs;
   }
 
-  /** What SIGHUP asks for: a look now. Resolves when what changed was dealt with. */
+  /** Who is told can take what changed, also what changed since open(). */
+  begin(): void {
+    this.#begin();
+    if (this.#options.isWatching) this.#next();
+  }
+
+  /** What SIGHUP asks for: a look now, or at begin(). Resolves when what changed was dealt with. */
   hangUp(): Promise<void> {
     return this.#look(true);
   }
@@ -47,16 +58,17 @@ export class Changes {
   /** What is being dealt with comes to its end. */
   close(): Promise<void> {
     this.#isClosed = true;
+    this.#begin();
     if (this.#timer !== null) clearTimeout(this.#timer);
     return this.#work;
   }
 
-  #next(everyMs: number): void {
+  #next(): void {
     this.#timer = setTimeout(() => {
       void this.#look(false).then(() => {
-        if (!this.#isClosed) this.#next(everyMs);
+        if (!this.#isClosed) this.#next();
       });
-    }, everyMs);
+    }, this.#everyMs);
     this.#timer.unref();
   }
 

@@ -202,9 +202,10 @@ export class Sensor<I extends Intake = Intake> {
     return this.#recorded;
   }
 
-  /** From here on the intake takes in. */
+  /** From here on the intake takes in, and files that changed are taken. */
   begin(): void {
     this.health.begin();
+    this.#changes?.begin();
   }
 
   /** Resolves when alerts can be taken: for an intake that can wait. */

@@ -29,6 +29,7 @@ test("a file that is written, replaced, made or removed is told of, and so is on
     { files: () => files, isWatching: true, onChange: async (paths) => void told.push([...paths]) },
     LOOK_MS,
   );
+  changes.begin();
   const next = async (path: string, change: () => void): Promise<void> => {
     const before = told.length;
     change();
@@ -65,6 +66,7 @@ test("a file that is being written is taken when it is whole, and what changes m
     },
     50,
   );
+  changes.begin();
   const write = (): void => writeFileSync(path, "x".repeat(++length));
   for (const end = performance.now() + 500; isWriting; await sleep(1)) {
     write();
@@ -92,6 +94,7 @@ test("without watching, SIGHUP alone asks; and nothing is told where nothing cha
       files = [path, join(root, "named since")];
     },
   });
+  changes.begin();
   await changes.hangUp();
   assert.equal(told, []);
   writeFileSync(path, "b");
@@ -102,6 +105,40 @@ test("without watching, SIGHUP alone asks; and nothing is told where nothing cha
   await changes.hangUp();
   assert.equal(told[1], [join(root, "named since")]);
   await changes.close();
+});
+
+test("what changed since it was read is told of at the beginning, and nothing is before", async () => {
+  const path = join(root, "early");
+  const watch = async (isWatching: boolean) => {
+    const told: string[][] = [];
+    const onChange = async (paths: readonly string[]): Promise<void> => void told.push([...paths]);
+    return { told, changes: await Changes.open({ files: () => [path], isWatching, onChange }, LOOK_MS) };
+  };
+  writeFileSync(path, "");
+  const [begun, watching, asked] = await Promise.all([watch(true), watch(true), watch(false)]);
+  begun.changes.begin();
+  writeFileSync(path, "after it was read");
+  const answer = asked.changes.hangUp();
+  await until("whoever has begun is told", () => begun.told.length > 0);
+  assert.equal([watching.told, asked.told], [[], []]);
+  for (const { changes } of [watching, asked]) changes.begin();
+  await answer;
+  assert.equal(asked.told, [[path]]);
+  await until("whoever watches is told", () => watching.told.length > 0);
+  assert.equal(watching.told, [[path]]);
+  for (const { changes } of [begun, watching, asked]) await changes.close();
+});
+
+test("what never began is closed", async () => {
+  const changes = await Changes.open({
+    files: () => [join(root, "never")],
+    isWatching: true,
+    onChange: async () => assert.unreachable(),
+  });
+  writeFileSync(join(root, "never"), "");
+  const answer = changes.hangUp();
+  await changes.close();
+  await answer;
 });
 
 const policy = (name: string, bytes: string, version = "1"): LoadedPolicy =>

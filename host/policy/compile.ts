@@ -31,6 +31,8 @@ const SOURCES_MAX = 200;
 const COMPILE_MS_MAX = 120_000;
 /** Of the compiler's process: the pack's largest policy needs 300, of which Node itself takes some 200. */
 const MEMORY_MIB = 768;
+/** Of what the compiler says. A stack of long names may stand behind why it ended. */
+const SAID_MAX = 32 << 10;
 /** Never the source: what compiles TypeScript on the way has a thread of its own, which takes 512 MiB. */
 const SCRIPT = import.meta.url.endsWith(".ts")
   ? builtFile("js/host/policy/compile-child.js")
@@ -159,7 +161,7 @@ export class PolicyCompiler {
         fail(`its process ended (${[signal ?? status, ...causeIn(said)].join("; ")})`);
       const onError = (error: Error): void => fail(reasonOf(error));
       const onText = (text: Buffer): void => {
-        said = (said + text).slice(-4096);
+        said = (said + text).slice(-SAID_MAX);
       };
       const onAnswer = (answer: unknown): void => {
         finish();

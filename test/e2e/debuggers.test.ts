@@ -98,7 +98,8 @@ const ATTACHED: Session[] = [
   {
     name: "strace-attach",
     argv: attachedBy(
-      `(strace -o log -p $pid 2> said & until grep -qs attached said; do read -t 0.02 <> <(:); done); kill -USR1 $pid; until grep -qs SIGUSR1 log; do read -t 0.02 <> <(:); done`,
+      // Attached, it may still stand before the call that it waits in: the log says when it is in it.
+      `(strace -o log -p $pid 2> said & until grep -qs rt_sigsuspend log; do read -t 0.02 <> <(:); done); kill -USR1 $pid; until grep -qs SIGUSR1 log; do read -t 0.02 <> <(:); done`,
     ),
   },
   {

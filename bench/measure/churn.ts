@@ -22,7 +22,7 @@ const SETTLE_MS = 1_000;
 export interface Grown {
   readonly what: string;
   readonly count: number;
-  /** MiB when half are gone, and when all are; null: no agent lives as long. */
+  /** MiB of memory of its own when half are gone, and when all are; null: no agent lives as long. */
   readonly agent: readonly [number, number] | null;
   readonly host: readonly [number, number];
   readonly seconds: number;
@@ -79,7 +79,7 @@ async function ofProgram(host: Host, folder: string, argv: string[]): Promise<Me
   const look = async (word: string): Promise<[number, number]> => {
     await Promise.race([says(agent, word), failed]);
     await sleep(SETTLE_MS);
-    return [mib(agent), mib(host.child)];
+    return [mib(agent), host.ownMib];
   };
   const half = await look("half");
   agent.stdin.write("\n");
@@ -108,7 +108,7 @@ async function ofAgents(host: Host, folder: string, count: number): Promise<Meas
     await Promise.all(Array.from({ length: AGENTS_AT_ONCE }, one));
     await until("all agents are gone", async () => (await host.metric("vedette_agents")) === 0);
     await sleep(SETTLE_MS);
-    return mib(host.child);
+    return host.ownMib;
   };
   const half = await some(0, count / 2);
   const all = await some(count / 2, count);

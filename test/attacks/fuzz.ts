@@ -8,8 +8,8 @@ const minutes = Number(process.env.VEDETTE_FUZZ_MINUTES ?? 1);
 const seed = Number(process.env.VEDETTE_FUZZ_SEED ?? Date.now() % 1e9);
 const report = await fuzzHost(seed, minutes * 60_000);
 const { before, most, after, waits, sent, forged, unwell, end, done } = report;
-const text = ({ rssMib, descriptors, threads }: Look): string =>
-  `${rssMib.toFixed(0)} MiB, ${descriptors} descriptors, ${threads} threads`;
+const text = ({ ownMib, descriptors, threads }: Look): string =>
+  `${ownMib.toFixed(0)} MiB, ${descriptors} descriptors, ${threads} threads`;
 const share = (part: number): string => (waits[Math.floor(waits.length * part)] ?? Number.NaN).toFixed(1);
 
 console.log(
@@ -26,7 +26,7 @@ const wrong = [
   waits.length < sent && `${sent - waits.length} honest alerts did not come`,
   ...forged.map((alert) => `in the honest agent's name came: ${alert}`),
   unwell.length > 0 && `/healthz said ${unwell.join(", ")}`,
-  ...(["rssMib", "descriptors", "threads"] as const).flatMap((what) => [
+  ...(["ownMib", "descriptors", "threads"] as const).flatMap((what) => [
     most[what] > before[what] + BOUNDS[what] && `${what}: ${most[what]} at most`,
     after[what] > before[what] + REST[what] && `${what}: ${after[what]} stayed`,
   ]),

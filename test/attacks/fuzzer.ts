@@ -21,7 +21,7 @@ const LOOK_EVERY_MS = 250;
 const REST_MS_MAX = 30_000;
 
 export interface Look {
-  readonly rssMib: number;
+  readonly ownMib: number;
   readonly descriptors: number;
   readonly threads: number;
 }
@@ -157,9 +157,9 @@ class Watch {
     this.most = lookAt(host);
     this.#timer = setInterval(() => {
       if (host.end !== null) return;
-      const { rssMib, descriptors, threads } = lookAt(host);
+      const { ownMib, descriptors, threads } = lookAt(host);
       this.most = {
-        rssMib: Math.max(rssMib, this.most.rssMib),
+        ownMib: Math.max(ownMib, this.most.ownMib),
         descriptors: Math.max(descriptors, this.most.descriptors),
         threads: Math.max(threads, this.most.threads),
       };
@@ -174,7 +174,7 @@ class Watch {
 }
 
 function lookAt(host: Host): Look {
-  return { rssMib: host.rssMib, descriptors: host.descriptors, threads: host.threads };
+  return { ownMib: host.ownMib, descriptors: host.descriptors, threads: host.threads };
 }
 
 /** When what the attackers left has gone, and health is green; what it is by the end of the time if not. */
@@ -186,7 +186,7 @@ async function rested(host: Host, before: Look): Promise<Look> {
     return (
       look.descriptors <= before.descriptors + REST.descriptors &&
       look.threads <= before.threads + REST.threads &&
-      look.rssMib <= before.rssMib + REST.rssMib &&
+      look.ownMib <= before.ownMib + REST.ownMib &&
       (await host.health()) === 200
     );
   };
@@ -195,9 +195,9 @@ async function rested(host: Host, before: Look): Promise<Look> {
 }
 
 /** What may stay: a tenant's process and its pipes, threads that try policies. */
-export const REST = { descriptors: 24, threads: 8, rssMib: 250 };
+export const REST = { descriptors: 24, threads: 8, ownMib: 250 };
 /**
  * What may be there meanwhile: 256 agents and 32 strangers, 64 HTTP connections, 32 a door of the control
  * API, each agent's thread.
  */
-export const BOUNDS = { descriptors: 480, threads: 330, rssMib: 500 };
+export const BOUNDS = { descriptors: 480, threads: 330, ownMib: 500 };

@@ -40,14 +40,14 @@ async function operatorIsAnswered(): Promise<void> {
   assert.ok(performance.now() - begun < 30_000, "within 30 s, beside whatever else runs here");
 }
 
-async function costsNothingThatLasts(before: { descriptors: number; rssMib: number }): Promise<void> {
+async function costsNothingThatLasts(before: { descriptors: number; ownMib: number }): Promise<void> {
   await until("descriptors are given back", () => host.descriptors <= before.descriptors + SPARE);
-  assert.ok(host.rssMib < before.rssMib + GROWTH_MIB_MAX, `the host has ${host.rssMib - before.rssMib} MiB more`);
+  assert.ok(host.ownMib < before.ownMib + GROWTH_MIB_MAX, `the host has ${host.ownMib - before.ownMib} MiB more`);
   await operatorIsAnswered();
   await stillJudges(host, honest);
 }
 
-const now = (): { descriptors: number; rssMib: number } => ({ descriptors: host.descriptors, rssMib: host.rssMib });
+const now = (): { descriptors: number; ownMib: number } => ({ descriptors: host.descriptors, ownMib: host.ownMib });
 
 test("H19: a thousand peers that say a byte and leave cost nothing that lasts", async () => {
   await operatorIsAnswered();
@@ -96,7 +96,7 @@ test("H19: streams of all events that nobody reads are bounded, keep nobody wait
     await until("the agent is not held up", () => !honest.isBlocked);
   }
   await stillJudges(host, honest);
-  assert.ok(host.rssMib < before.rssMib + GROWTH_MIB_MAX, `the host has ${host.rssMib - before.rssMib} MiB more`);
+  assert.ok(host.ownMib < before.ownMib + GROWTH_MIB_MAX, `the host has ${host.ownMib - before.ownMib} MiB more`);
   await operatorIsAnswered();
   for (const peer of deaf) peer.destroy();
   await costsNothingThatLasts(before);

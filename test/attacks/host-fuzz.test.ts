@@ -17,7 +17,7 @@ test("H16: chance at every door ends nothing, leaves nothing, and holds no hones
   assert.is(report.waits.length, report.sent, `honest alerts; ${again}`);
   assert.equal(report.forged, [], `alerts in the honest agent's name; ${again}`);
   assert.equal(report.unwell, [], again);
-  for (const what of ["rssMib", "descriptors", "threads"] as const) {
+  for (const what of ["ownMib", "descriptors", "threads"] as const) {
     const { before, most, after } = report;
     assert.ok(most[what] <= before[what] + BOUNDS[what], `${what}: ${before[what]}, then ${most[what]}; ${again}`);
     assert.ok(after[what] <= before[what] + REST[what], `${what}: ${before[what]}, ${after[what]} stayed; ${again}`);

@@ -100,7 +100,7 @@ for (const { name, to, asks } of DOORS)
     const bounded = { host: address, ...asks };
     const where = "path" in to ? to : { host: address, ...to };
     assert.is(await statusOf(bounded), 200, "control: alone, it is answered");
-    const before = { descriptors: host.descriptors, rssMib: host.rssMib };
+    const before = { descriptors: host.descriptors, ownMib: host.ownMib };
     const slow = new Slow(where, asks.path);
     try {
       await until("a thousand were there, and had to give way", () => slow.made >= SLOW && slow.closed >= SLOW / 2);
@@ -115,7 +115,7 @@ for (const { name, to, asks } of DOORS)
       const isJudged = () => stillJudges(host, honest).then(Boolean, () => false);
       await until("an honest agent is judged, and health is told", isJudged);
       await until("they have their places alone", () => host.descriptors <= before.descriptors + PLACES);
-      assert.ok(host.rssMib < before.rssMib + GROWTH_MIB_MAX, `the host has ${host.rssMib - before.rssMib} MiB more`);
+      assert.ok(host.ownMib < before.ownMib + GROWTH_MIB_MAX, `the host has ${host.ownMib - before.ownMib} MiB more`);
     } finally {
       slow.end();
     }

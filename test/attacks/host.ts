@@ -89,8 +89,10 @@ export class Host {
   get threads(): number {
     return readdirSync(`/proc/${this.child.pid}/task`).length;
   }
-  get rssMib(): number {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.child.pid}/status`, "utf8"))![1]) / 1024;
+  /** Memory of its own. Pages of files come and go with what it does (capture/addon/idle_code.h). */
+  get ownMib(): number {
+    const status = readFileSync(`/proc/${this.child.pid}/status`, "utf8");
+    return Number(/RssAnon:\s+(\d+)/.exec(status)![1]) / 1024;
   }
 
   /** Alerts that name this process. */

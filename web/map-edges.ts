@@ -10,7 +10,7 @@ export const EDGES_MAX = 200;
 /** A program of a container, or a place. */
 export interface MapNode {
   readonly name: string;
-  /** Of Falco's conditions: this node alone; null: it cannot be said. */
+  /** Of Falco's conditions: true of this node's rows alone; null: it cannot be said. */
   readonly condition: string | null;
   readonly isFound: boolean;
 }
@@ -74,8 +74,16 @@ function nodeIn(nodes: Map<string, MapNode>, side: string, node: MapNode): MapNo
 
 function programOf({ process, container, findings }: ConnectionRow): MapNode {
   const where = container === null ? "host" : (container.name ?? container.id);
-  const condition = process.name === null ? null : `proc.name = ${quoted(process.name)}`;
+  const condition = process.name === null ? null : `proc.name = ${quoted(process.name)} and ${isIn(container)}`;
   return { name: `${process.name ?? "?"} · ${where}`, condition, isFound: findings !== null && findings > 0 };
+}
+
+/** Outside a container its id is `host`. */
+function isIn(container: ConnectionRow["container"]): string {
+  if (container === null) return "container.id = host";
+  return container.name === null
+    ? `container.id = ${quoted(container.id)}`
+    : `container.name = ${quoted(container.name)}`;
 }
 
 /** Null: it has no other end. */
@@ -84,11 +92,16 @@ function placeOf({ direction, remote, local, rest }: ConnectionRow, alone: Reado
   if (rest || remote.address === null) return { name: "all further places", condition: null, isFound: false };
   const network = networkOf(remote.address);
   const isOne = alone.has(network) || network === remote.address;
-  const port = direction === "in" ? local.port : remote.port;
   const at = isOne ? remote.address : network;
+  const where = isOne ? `fd.rip = ${remote.address}` : `fd.rnet = ${network}`;
+  // The direction comes first: of another one the same port is not known, and the answer would tell of that.
+  const [arrow, way, field, port] =
+    direction === "in"
+      ? ["→ ", "evt.type in (accept, accept4)", "fd.lport", local.port]
+      : ["", "evt.type = connect", "fd.rport", remote.port];
   return {
-    name: `${at} ${direction === "in" ? "→ " : ""}:${port ?? "?"}`,
-    condition: isOne ? `fd.rip = ${remote.address}` : `fd.rnet = ${network}`,
+    name: `${at} ${arrow}:${port ?? "?"}`,
+    condition: port === null ? null : `${way} and ${where} and ${field} = ${port}`,
     isFound: false,
   };
 }

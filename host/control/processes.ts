@@ -71,10 +71,11 @@ interface Seen {
   readonly has: (source: string, pid: number | null) => boolean;
 }
 
-/** One page in the order of keys; null as `next`: it is the last. */
+/** One page in the order of keys; null as `next`: it is the last. `more`: it does not end the list. */
 export interface ProcessPage {
   readonly items: readonly ShownProcess[];
   readonly next: string | null;
+  readonly more: boolean;
 }
 
 /** Processes that live, by what add() was given. At 10,000 it forgets those that it heard of longest ago. */
@@ -117,21 +118,26 @@ export class Processes {
       .sort((a, b) => (a.item.key < b.item.key ? -1 : 1))
       .slice(0, limit + 1);
     const next = items.length > limit ? items[limit - 1]!.item.key : null;
-    return { items: this.#shown(viewer, items.slice(0, limit), seen), next };
+    return { items: this.#shown(viewer, items.slice(0, limit), seen), next, more: next !== null };
   }
 
-  /** The process of that key: its ancestors before it, the furthest first, and its children behind it. */
+  /**
+   * The process of that key: its ancestors before it, the furthest first, and its children behind it. `more`:
+   * it has ancestors beyond the 64 nearest, or children beyond 100.
+   */
   family(viewer: Viewer, key: string): ProcessPage {
     const seen = this.#seen(viewer);
     const own = seen.all.find(({ item }) => item.key === key);
-    if (own === undefined) return { items: [], next: null };
+    if (own === undefined) return { items: [], next: null, more: false };
     const line = [own];
     // Each once: parents may be a circle.
     const isNew = (one: Known | null): one is Known => one !== null && !line.includes(one);
-    for (let at = seen.parentOf(own); isNew(at) && line.length < ANCESTORS_MAX; at = seen.parentOf(at)) line.push(at);
-    const isChild = (one: Known): boolean => seen.parentOf(one) === own && isNew(one);
-    const children = seen.all.filter(isChild).slice(0, CHILDREN_MAX);
-    return { items: this.#shown(viewer, [...line.reverse(), ...children], seen), next: null };
+    let further = seen.parentOf(own);
+    for (; isNew(further) && line.length <= ANCESTORS_MAX; further = seen.parentOf(further)) line.push(further);
+    const children = seen.all.filter((one) => seen.parentOf(one) === own && isNew(one));
+    const more = isNew(further) || children.length > CHILDREN_MAX;
+    const items = [...line.reverse(), ...children.slice(0, CHILDREN_MAX)];
+    return { items: this.#shown(viewer, items, seen), next: null, more };
   }
 
   #seen(viewer: Viewer): Seen {

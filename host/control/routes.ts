@@ -307,9 +307,17 @@ export const ROUTES: readonly Route[] = [
       limit,
       after: z.string().max(100).default(""),
       key: z.string().max(100).optional().describe("of one process, which is then the only one"),
-      around: z.string().max(100).optional().describe("of one process: its ancestors, itself, and its children"),
+      around: z
+        .string()
+        .max(100)
+        .optional()
+        .describe("of one process: its 64 nearest ancestors, itself, and 100 of its children"),
     }),
-    answer: z.strictObject({ items: z.array(ProcessRow), next: z.string().nullable() }),
+    answer: z.strictObject({
+      items: z.array(ProcessRow),
+      next: z.string().nullable(),
+      more: z.boolean().describe("there are more, on the next page or beyond what `around` answers"),
+    }),
     type: JSON_TYPE,
     of: ({ processes }, viewer, { limit, after, key, around }) => {
       if (around !== undefined) return found(JSON.stringify(processes.family(viewer, around as string)));
@@ -391,7 +399,7 @@ export const ROUTES: readonly Route[] = [
   },
   {
     path: "/api/v1/self",
-    summary: "For whom answers are made: the operator, or one tenant.",
+    summary: "For whom answers are made: the operator, or one tenant; and whether who asks may act.",
     for: "anybody",
     query: NOTHING,
     answer: Self,

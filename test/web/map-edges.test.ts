@@ -24,8 +24,8 @@ test("addresses of one network and port are one place, and one that is alone kee
   assert.equal(
     places.map(({ name, condition }) => [name, condition]),
     [
-      ["203.0.113.0/24 :443", "fd.rnet = 203.0.113.0/24"],
-      ["198.51.100.1 :443", "fd.rip = 198.51.100.1"],
+      ["203.0.113.0/24 :443", "evt.type = connect and fd.rnet = 203.0.113.0/24 and fd.rport = 443"],
+      ["198.51.100.1 :443", "evt.type = connect and fd.rip = 198.51.100.1 and fd.rport = 443"],
     ],
   );
   assert.equal(
@@ -67,7 +67,7 @@ test("of more lines than may be those with most are drawn, and the rest is count
 
 test("a condition on a program's name holds its quotes", () => {
   const { programs } = mapOf([rowOf('a"b\\c', "203.0.113.7")], NONE);
-  assert.is(programs[0]!.condition, 'proc.name = "a\\"b\\\\c"');
+  assert.is(programs[0]!.condition, 'proc.name = "a\\"b\\\\c" and container.name = "web"');
 });
 
 test("networks are /24 and /64, and what is neither address is itself", () => {

@@ -158,6 +158,8 @@ test("keys lead to screens, rows and fields, are listed, and can be switched off
   await page.getByRole("heading", { name: "Timeline" }).waitFor();
   await page.keyboard.press("Escape");
   await at("#/incidents");
+  // The address changes before the page does.
+  await page.getByRole("heading", { name: "Incidents", exact: true }).waitFor();
   await page.keyboard.press("/");
   await page.keyboard.type("gf?");
   assert.is(await page.getByLabel("Contains").inputValue(), "gf?", "in a field a letter is a letter");
@@ -265,10 +267,31 @@ test("the network is shown as a map, what clutters it is left out, and a node na
     await places.getByRole("link", { name: "203.0.113.0 :443" }).click();
     await page.waitForURL(/fd\.rip/);
     const condition = page.getByLabel("Condition");
-    await until("the condition", async () => (await condition.inputValue()) === "fd.rip = 203.0.113.0");
+    const narrowed = "evt.type = connect and fd.rip = 203.0.113.0 and fd.rport = 443";
+    await until("the condition", async () => (await condition.inputValue()) === narrowed);
     assert.is(await page.locator("img").count(), 0);
     await page.close();
   }
+});
+
+test("a process of which there are more ancestors or children than are shown says so", async () => {
+  const page = await entered();
+  let more = false;
+  await page.route("**/api/v1/processes?around=*", async (route) => {
+    const response = await route.fetch();
+    return route.fulfill({ response, json: { ...((await response.json()) as object), more } });
+  });
+  await show(page, "processes");
+  await page
+    .getByRole("region", { name: /^Processes of/ })
+    .getByRole("link")
+    .first()
+    .click();
+  await page.getByRole("tree", { name: "Ancestors and children" }).waitFor();
+  assert.is(await page.getByText("there are more").count(), 0);
+  more = true;
+  await page.getByText("The 64 nearest ancestors and 100 children at most; there are more.").waitFor();
+  await page.close();
 });
 
 test("a policy is tested on what just happened, and an output by an alert; what came of it is said as text", async () => {

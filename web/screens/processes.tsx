@@ -16,6 +16,7 @@ import { Connections } from "./network.js";
 interface ProcessPage {
   readonly items: readonly ProcessRow[];
   readonly next: string | null;
+  readonly more: boolean;
 }
 
 const HEAD = ["Program", "#Pid", "#Parent", "User", "Command", "Age", "#Open files", "Came in", "Found"];
@@ -40,12 +41,12 @@ function All() {
   const asked = useAsked<ProcessPage>("/api/v1/processes?limit=500");
   return (
     <Answer asked={asked.value} isNone={({ items }) => items.length === 0} none="No process has been seen so far.">
-      {({ items, next }) => (
+      {({ items, more }) => (
         <>
           {[...byContainer(items)].map(([where, own]) => (
             <Container key={where} where={where} own={own} />
           ))}
-          {next !== null && <p class="quiet">The first {items.length}; there are more.</p>}
+          {more && <p class="quiet">The first {items.length}; there are more.</p>}
         </>
       )}
     </Answer>
@@ -124,11 +125,12 @@ function Process({ of }: { of: string }) {
         isNone={({ items }) => items.length === 0}
         none="This process does not live any more, or nothing was heard of it for long."
       >
-        {({ items }) => (
+        {({ items, more }) => (
           <>
             {items.map((one) => one.key === of && <FactsOf key={of} one={one} />)}
             <h2>Ancestors and children</h2>
             <Tree name="Ancestors and children" all={items.map(treeOf)} chosen={chosen} />
+            {more && <p class="quiet">The 64 nearest ancestors and 100 children at most; there are more.</p>}
           </>
         )}
       </Answer>

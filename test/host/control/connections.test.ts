@@ -9,6 +9,7 @@ import { Connections, PLACES_MAX } from "../../../host/control/connections.js";
 import type { ConnectionRow } from "../../../host/control/shapes.js";
 import { ShortEvents } from "../../../host/policy/short-event.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
+import { mapOf } from "../../../web/map-edges.js";
 import { environment, scratch as newScratch, VEDETTE } from "../../e2e/programs.js";
 import { until } from "../../until.js";
 import { alertOf } from "../incident/shared.js";
@@ -249,6 +250,33 @@ test("a port that no row of a direction knows hides none of its rows without a w
   assert.equal(await under("fd.rport != 22", "&direction=out"), ["out", "without"]);
   assert.equal(await under("evt.type = listen and fd.lport = 80"), ["listening", "without"]);
   assert.equal(await under("proc.pid > 1"), ["in", "listening", "out", "out", "without"]);
+});
+
+test("a node of the map has a condition that is true of its rows alone, and hides no direction", async () => {
+  const path = newPath();
+  const control = await opened({ control: path });
+  const inside = { ...CURL, pid: 43, container_id: "0123456789ab" };
+  control.onBatch(WORK);
+  control.onBatch(
+    batchOf(
+      ["connect", { proc: CURL, fd: "tcp 10.0.0.5:40003->203.0.113.9:80", res: 0 }],
+      ["connect", { proc: inside, fd: OUT, res: 0 }],
+      ["accept4", { proc: inside, fd: served("203.0.113.9"), res: 5 }],
+    ),
+  );
+  const items = (await pageOf(path)).items.filter(({ direction }) => direction !== "listening");
+  const { programs, places: ends } = mapOf(items, new Set());
+  for (const [node, rows] of [
+    ["curl · host", ["out 203.0.113.9:80 null", "out 198.51.100.1:22 null", "out 203.0.113.9:443 null"]],
+    ["curl · 0123456789ab", ["in 203.0.113.9:null 80", "out 203.0.113.9:443 null"]],
+    ["203.0.113.9 :443", ["out 203.0.113.9:443 null", "out 203.0.113.9:443 null"]],
+    ["203.0.113.9 → :80", ["in 203.0.113.9:null 80"]],
+  ] as const) {
+    const { condition } = [...programs, ...ends].find(({ name }) => name === node)!;
+    const page = await pageOf(path, `?filter=${encodeURIComponent(condition!)}`);
+    assert.equal(places(page.items), rows, condition!);
+    assert.equal(page.not_judged, [], condition!);
+  }
 });
 
 test("a row that does not know what a condition asks is shown as undecided, and in no other case", async () => {

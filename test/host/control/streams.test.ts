@@ -131,6 +131,9 @@ test("a view that is not there, and an interval that is too short, are refused",
     assert.is((await ask(path, `/api/v1/activity?${query}`)).status, 400, query);
 });
 
+const childrenOf = (ppid: number, count: number) =>
+  Array.from({ length: count }, (_, nth) => [1_000 + nth, ppid] as const);
+
 test("around a process are its ancestors and its children, as far as who asks may know of them", async () => {
   const path = newPath();
   const control = await opened({ control: path }, tenantsOf(TENANTS));
@@ -159,6 +162,33 @@ test("around a process are its ancestors and its children, as far as who asks ma
   assert.equal(await around(path, 13), [14, 13], "of a circle of parents each is there once");
   const [own] = await asked(path, `key=${encodeURIComponent(keys.get(10)!)}`);
   assert.equal([own!.parent, own!.cwd, own!.fds], [keys.get(9), "/home/10", null]);
+});
+
+test("around a process of which there is more than is answered, the answer says that there is more", async () => {
+  const path = newPath();
+  const control = await opened({ control: path });
+  const told = async (pid: number): Promise<[pids: number[], more: boolean]> => {
+    const { items } = (await ask(path, "/api/v1/processes?limit=1000")).json;
+    const { key } = items.find((one: { pid: number }) => one.pid === pid);
+    const { json } = await ask(path, `/api/v1/processes?around=${encodeURIComponent(key)}`);
+    return [json.items.map((one: { pid: number }) => one.pid), json.more];
+  };
+  const add = (...pids: readonly (readonly [pid: number, ppid: number])[]): void => {
+    const events = new ShortEvents();
+    for (const [pid, ppid] of pids) events.add("openat", { proc: { pid, ppid, start_time: 1n }, name: "/x" });
+    control.onBatch(openBatch(events.bytes()));
+  };
+  const line = Array.from({ length: 65 }, (_, nth) => nth + 2);
+  add(...line.map((pid) => [pid, pid - 1] as const), ...childrenOf(66, 100));
+  const [pids, more] = await told(66);
+  assert.equal([pids.slice(0, 65), pids.length, more], [line, 165, false], "64 ancestors and 100 children are all");
+  const [of, isMore] = await told(1_000);
+  assert.equal([of, isMore], [[...line.slice(1), 1_000], true], "one ancestor is too many");
+  add([2_000, 66]);
+  assert.equal(
+    (await told(66)).map((one) => (Array.isArray(one) ? one.length : one)),
+    [165, true],
+  );
 });
 
 test("processes are those that live, and a tenant's are those of its scope", async () => {

@@ -17,6 +17,11 @@ export interface Asked<T> {
 /** What the API refused, in its own words. */
 export class Refused extends Error {}
 
+/** What is said of an answer that did not come: why the API refused it, or `otherwise`. */
+export function problemOf(error: unknown, otherwise = "Vedette does not answer."): string {
+  return error instanceof Refused ? error.message : otherwise;
+}
+
 /** Throws Refused. A connection lives for seconds, and may be closed under us: then we ask once more. */
 export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
   const answer = await openAnswer(path, signal).catch((error: unknown) => {
@@ -55,8 +60,7 @@ export function useAct<T>(path: string) {
     try {
       said.value = { of, value: await tell<T>(path, body), problem: null };
     } catch (error) {
-      const problem = error instanceof Refused ? error.message : "Vedette does not answer.";
-      said.value = { of, value: null, problem };
+      said.value = { of, value: null, problem: problemOf(error) };
     }
     busy.value = null;
   };
@@ -79,8 +83,7 @@ export function useAsked<T>(path: string, isOnce = false): Signal<Asked<T>> {
         asked.value = { state: "there", value: await ask<T>(path, over.signal), problem: null };
       } catch (error) {
         if (over.signal.aborted) return;
-        const problem = error instanceof Refused ? error.message : "Vedette does not answer.";
-        asked.value = { state: "failed", value: asked.value.value, problem };
+        asked.value = { state: "failed", value: asked.value.value, problem: problemOf(error) };
       }
     };
     const timer = isOnce ? undefined : setInterval(look, EVERY_MS);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who this tab speaks for. A ticket in the address is given for a key at once and taken out of the address.
 // The key stays in this tab: a cookie would go to every port of this machine.
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { Self } from "../host/control/shapes.js";
 
 const KEY = "vedette.key";
@@ -20,6 +20,9 @@ export const mayAct = signal(true);
 
 /** `store`: nothing runs here; what is shown was stored. */
 export const from = signal<Self["from"]>("sensor");
+
+/** Something runs here that may be tested, and who looks may ask for that. */
+export const mayTest = computed(() => mayAct.value && from.value === "sensor");
 
 export const keyOf = (): string => sessionStorage.getItem(KEY) ?? "";
 

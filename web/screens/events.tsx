@@ -2,7 +2,7 @@
 // Events as they come, under a condition of Falco's. What the page or the host left out is said.
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { Refused } from "../api.js";
+import { problemOf } from "../api.js";
 import { Named, NotOfStore, Table, Time } from "../parts.js";
 import { query } from "../place.js";
 import { from } from "../session.js";
@@ -61,7 +61,7 @@ function Live() {
         batches.value += gap.batches;
       },
     }).catch((error: unknown) => {
-      if (!over.signal.aborted) problem.value = error instanceof Refused ? error.message : "The stream has ended.";
+      if (!over.signal.aborted) problem.value = problemOf(error, "The stream has ended.");
     });
     return () => {
       clearInterval(show);

@@ -4,7 +4,7 @@
 // it.
 import { useSignal } from "@preact/signals";
 import type { EvidenceList, EvidenceRow } from "../../host/control/shapes.js";
-import { openAnswer, Refused, useAsked } from "../api.js";
+import { openAnswer, problemOf, useAsked } from "../api.js";
 import { Answer, Table } from "../parts.js";
 import { bytes, count, moment } from "../words.js";
 
@@ -24,7 +24,7 @@ export function Evidence({ of }: { of: string }) {
       problem.value = null;
       await download(file);
     } catch (error) {
-      problem.value = error instanceof Refused ? error.message : "The file could not be fetched.";
+      problem.value = problemOf(error, "The file could not be fetched.");
     }
   };
   return (

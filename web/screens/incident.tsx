@@ -2,7 +2,7 @@
 // One incident: the tree of its processes, its timeline, and all that is known of the row that is chosen.
 import { useSignal } from "@preact/signals";
 import type { IncidentRow } from "../../host/control/shapes.js";
-import { Refused, tell, useAsked } from "../api.js";
+import { problemOf, tell, useAsked } from "../api.js";
 import { Answer, Choice, Facts, Named, Severity, Table, Time } from "../parts.js";
 import { mayAct, tenant } from "../session.js";
 import { Tree } from "../tree.js";
@@ -116,7 +116,7 @@ function Case({ one }: { one: IncidentRow }) {
       await tell(`/api/v1/incidents/${one.id}`, { state: isOpen ? "closed" : "open", ...said, ...noted });
       [note.value, problem.value] = ["", null];
     } catch (error) {
-      problem.value = error instanceof Refused ? error.message : "Vedette does not answer.";
+      problem.value = problemOf(error);
     }
   };
   return (

@@ -3,12 +3,12 @@
 import type { OutputRow, OutputTried } from "../../host/control/shapes.js";
 import { useAct, useAsked } from "../api.js";
 import { Answer, Named, Table } from "../parts.js";
-import { from, mayAct } from "../session.js";
+import { mayTest } from "../session.js";
 import { count, visible } from "../words.js";
 
 const HEAD = ["Output", "Kind", "State", "#Waiting", "#Oldest", "#Sent", "#Tried again", "#Dropped", "Last error"];
 /** A store is no receiver. */
-const isTestable = ({ kind }: OutputRow): boolean => mayAct.value && from.value === "sensor" && kind !== "store";
+const isTestable = ({ kind }: OutputRow): boolean => kind !== "store";
 
 export function Outputs() {
   const asked = useAsked<readonly OutputRow[]>("/api/v1/outputs");
@@ -19,7 +19,7 @@ export function Outputs() {
       <div role="status">{said.value !== null && <Said {...said.value} />}</div>
       <Answer asked={asked.value} isNone={(rows) => rows.length === 0} none="There is no output.">
         {(rows) => (
-          <Table name="Outputs" head={mayAct.value ? [...HEAD, "Test"] : HEAD}>
+          <Table name="Outputs" head={mayTest.value ? [...HEAD, "Test"] : HEAD}>
             {rows.map((one) => (
               <tr key={`${one.kind} ${one.name}`}>
                 <td>{visible(one.name)}</td>
@@ -33,7 +33,7 @@ export function Outputs() {
                 <td class="text">
                   <Named of={one.lastError?.message ?? ""} />
                 </td>
-                {mayAct.value && (
+                {mayTest.value && (
                   <td>
                     {isTestable(one) && (
                       <button

@@ -3,7 +3,7 @@
 import type { PolicyRow, PolicyTried } from "../../host/control/shapes.js";
 import { useAct, useAsked } from "../api.js";
 import { Answer, Named, Severity, Table, Time } from "../parts.js";
-import { from, mayAct } from "../session.js";
+import { mayTest } from "../session.js";
 import { count, some, visible } from "../words.js";
 
 const HEAD = [
@@ -23,7 +23,6 @@ const nameOf = ({ tenant, policy }: PolicyRow): string => (tenant === "" ? polic
 
 export function Policies() {
   const { busy, said, act } = useAct<PolicyTried>("/api/v1/policies/test");
-  const mayTest = mayAct.value && from.value === "sensor";
   const asked = useAsked<readonly PolicyRow[]>("/api/v1/policies");
   return (
     <>
@@ -31,7 +30,7 @@ export function Policies() {
       <div role="status">{said.value !== null && <Said {...said.value} />}</div>
       <Answer asked={asked.value} isNone={(rows) => rows.length === 0} none="No policy is loaded.">
         {(rows) => (
-          <Table name="Policies" head={mayTest ? [...HEAD, "Test"] : HEAD}>
+          <Table name="Policies" head={mayTest.value ? [...HEAD, "Test"] : HEAD}>
             {rows.map((one) => (
               <tr key={`${one.tenant}/${one.policy}`}>
                 <td>{visible(nameOf(one))}</td>
@@ -46,7 +45,7 @@ export function Policies() {
                 <td class="text">
                   <Named of={one.lastError ?? ""} />
                 </td>
-                {mayTest && (
+                {mayTest.value && (
                   <td>
                     {one.state !== "refused" && (
                       <button

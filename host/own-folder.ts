@@ -51,6 +51,20 @@ export function lockFolder(folder: string): void {
   held.set(resolve(folder), real);
 }
 
+/**
+ * What `use` makes of the folder, which is then taken. Throws as lockFolder() does, or what `use` throws;
+ * then others may have the folder.
+ */
+export function lockedFolder<Made>(folder: string, use: () => Made): Made {
+  lockFolder(folder);
+  try {
+    return use();
+  } catch (error) {
+    unlockFolder(folder);
+    throw error;
+  }
+}
+
 /** Others may have it from now on. Whoever took it calls this, and nobody else. */
 export function unlockFolder(folder: string): void {
   held.delete(resolve(folder));

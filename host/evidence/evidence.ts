@@ -12,7 +12,7 @@ import { VedetteError } from "../errors.js";
 import { findingId } from "../finding/finding.js";
 import { PRIORITIES } from "../finding/priority.js";
 import type { Alert } from "../output/alert.js";
-import { lockFolder, ownFolder, unlockFolder } from "../own-folder.js";
+import { lockedFolder, ownFolder, unlockFolder } from "../own-folder.js";
 import { reasonOf } from "../reason.js";
 import { startThread } from "../thread.js";
 import { Allowance } from "./allowance.js";
@@ -93,13 +93,9 @@ export class Evidence {
 
   /** Throws VEDETTE_EVIDENCE_UNUSABLE. */
   static open(options: EvidenceOptions): Evidence {
-    let isOurs = false;
     try {
-      lockFolder(ownFolder(options.folder));
-      isOurs = true;
-      return new Evidence(options);
+      return lockedFolder(ownFolder(options.folder), () => new Evidence(options));
     } catch (cause) {
-      if (isOurs) unlockFolder(options.folder);
       const { folder: path } = options;
       throw new VedetteError("VEDETTE_EVIDENCE_UNUSABLE", { path, reason: reasonOf(cause) }, { cause });
     }

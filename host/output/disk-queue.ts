@@ -24,7 +24,7 @@ import {
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { VedetteError } from "../errors.js";
-import { lockFolder, unlockFolder } from "../own-folder.js";
+import { lockedFolder, unlockFolder } from "../own-folder.js";
 import { reasonOf } from "../reason.js";
 
 /** A place between two records. */
@@ -66,16 +66,12 @@ export class DiskQueue {
   constructor(folder: string, most: number) {
     this.#folder = folder;
     this.setBound(most);
-    let isOurs = false;
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      lockFolder(folder);
-      isOurs = true;
-      const { read, damaged } = this.#recover();
+      const { read, damaged } = lockedFolder(folder, () => this.#recover());
       this.#read = read;
       this.damaged = damaged;
     } catch (error) {
-      if (isOurs) unlockFolder(folder);
       throw error instanceof VedetteError ? error : this.#fault(error);
     }
     this.#next = Math.max(this.#read.segment, ...this.#segments.keys()) + 1;

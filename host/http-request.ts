@@ -4,6 +4,8 @@
 import { type Agent, type IncomingMessage, request as plainRequest } from "node:http";
 import { request as tlsRequest } from "node:https";
 
+const MIB = 1 << 20;
+
 /** What is sent, whole. */
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "PUT";
@@ -49,4 +51,16 @@ export function answerTo(asked: HttpRequest, { agent, signal, headMs }: HttpMann
     });
     request.end(body ?? undefined);
   });
+}
+
+/** The answer's body. Throws where it is longer than so many MiB, and closes the connection then. */
+export async function bodyOf(answer: IncomingMessage, mostMib: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of answer as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > mostMib * MIB) throw new Error(`the answer is longer than ${mostMib} MiB`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
 }

@@ -6,12 +6,14 @@
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate-response.html
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
+import { answerTo, bodyOf } from "../http-request.js";
 import type { ContainerFacts } from "../wire/container.js";
 
 /** The variable by which ECS tells a container its metadata address. */
 export const METADATA_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4";
 const ANSWER_MS_MAX = 1_000;
-const ANSWER_BYTES_MAX = 1 << 20;
+const ANSWER_MIB_MAX = 1;
+const OK = 200;
 const AGAIN_MS = 1_000;
 /** Containers of a task are there within seconds of each other. */
 const TRIES = 30;
@@ -131,10 +133,10 @@ async function fetchTask(url: string): Promise<ContainerFacts[] | null> {
 
 async function fetchJson(url: string): Promise<unknown> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX), redirect: "error" });
-    if (!response.ok || Number(response.headers.get("content-length") ?? 0) > ANSWER_BYTES_MAX) return null;
-    const body = await response.text();
-    return body.length > ANSWER_BYTES_MAX ? null : JSON.parse(body);
+    const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+    const answer = await answerTo({ method: "GET", url, headers: {}, body: null }, { signal });
+    const body = await bodyOf(answer, ANSWER_MIB_MAX);
+    return answer.statusCode === OK ? JSON.parse(body.toString()) : null;
   } catch {
     return null; // not there (yet): events go on without it
   }

@@ -2,7 +2,7 @@
 // One question to a registry, or to whoever knows its password: with a time limit, and an answer that is not
 // longer than it may be. Redirects lead to stores that sign their own addresses: what proves who we are does
 // not go along to another host, and nobody leads us from TLS to a plain connection.
-import { answerTo } from "../http-request.js";
+import { answerTo, bodyOf } from "../http-request.js";
 import { isLoopback } from "./registry-name.js";
 
 /** What came back. Header names are in small letters. */
@@ -21,7 +21,7 @@ export interface Question {
 
 const ANSWER_MS = 10_000;
 /** The most that the Distribution API lets a manifest have; a configuration is smaller. */
-const ANSWER_BYTES_MAX = 4 << 20;
+const ANSWER_MIB_MAX = 4;
 const REDIRECTS_MAX = 3;
 
 /** Throws where there is no answer, or too long a one. */
@@ -30,17 +30,11 @@ export async function ask(url: URL, question: Question = {}, redirects = REDIREC
   const signal = AbortSignal.timeout(ANSWER_MS);
   const response = await answerTo({ method, url, headers, body }, { signal });
   const status = response.statusCode as number;
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of response as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > ANSWER_BYTES_MAX) throw new Error("the answer is longer than 4 MiB");
-    parts.push(part);
-  }
+  const read = await bodyOf(response, ANSWER_MIB_MAX);
   const { location } = response.headers;
   const isElsewhere = [301, 302, 303, 307, 308].includes(status);
   if (!isElsewhere || typeof location !== "string" || method !== "GET")
-    return { status, headers: response.headers, body: Buffer.concat(parts) };
+    return { status, headers: response.headers, body: read };
   if (redirects === 0) throw new Error("it redirects again and again");
   return ask(redirected(url, location), { headers: headersFor(url, location, headers) }, redirects - 1);
 }

@@ -23,6 +23,7 @@ import { Monitor } from "../../../host/sensor/monitor.js";
 import { Health, parseAddress } from "../../../host/sensor/sensor.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
+import { until } from "../../until.js";
 
 const folder = mkdtempSync(join(tmpdir(), "station-"));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -219,6 +220,27 @@ test("a container is found by id, by name, and asked for again when it comes lat
   server.close();
   assert.is(await new TaskMetadata(null).find({ id: "t-1", name: "app" }), null);
   assert.is(await new TaskMetadata("http://127.0.0.1:1/v4/x").find({ id: "t-1", name: "app" }), null);
+});
+
+test("an answer of ECS that does not say how long it is, and is longer than 1 MiB, is not read whole", async () => {
+  const block = Buffer.alloc(1 << 16, " ");
+  const ends = { sent: 0, closed: false, asked: [] as string[] };
+  const server = createServer(async ({ url = "" }, response) => {
+    ends.asked.push(url);
+    if (url === "/elsewhere/task") return response.writeHead(302, { location: "/v4/x/task" }).end();
+    response.once("close", () => {
+      ends.closed = true;
+    });
+    for (; !response.destroyed; ends.sent += block.length)
+      if (!response.write(block)) await new Promise((more) => response.once("drain", more).once("close", more));
+  }).listen(0);
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  assert.is(await new TaskMetadata(`${address}/v4/x`).task(), null);
+  await until("the connection is closed", () => ends.closed);
+  assert.ok(ends.sent < 16 << 20, `${ends.sent}`);
+  assert.is(await new TaskMetadata(`${address}/elsewhere`).task(), null);
+  assert.equal(ends.asked, ["/v4/x/task", "/elsewhere/task"], "no redirect is followed");
+  server.close();
 });
 
 test("a container that ECS does not list yet is asked for again while its agent is there", async () => {

@@ -300,9 +300,11 @@ export class Responder<P extends Responding> {
       ...{ limit: this.#limitOf(place, row), since: this.#handlers.now() },
     };
     if (this.#ofHost.isUnderWay(key) || this.#lasting.has(key)) return;
-    const isSpared = excepts(row, finding.executable);
-    if (isSpared) this.#tell(asked, 0, "refused", "host", SPARED, null);
-    const allowance = isSpared ? "off" : asked.limit.take(asked.since);
+    if (excepts(row, finding.executable)) {
+      this.#tell(asked, 0, "refused", "host", SPARED, null);
+      return;
+    }
+    const allowance = asked.limit.take(asked.since);
     if (allowance === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(row), null);
     if (allowance !== "ready") return;
     const id = ++this.#ids;

@@ -104,8 +104,8 @@ export class OutputQueue implements Output {
   #sending: Promise<void> | null = null;
   /** The last that came had no room. */
   #isDropping = false;
-  /** A carrier has a batch just now. */
-  #isUnderway = false;
+  /** It has a batch just now. */
+  #underway: Carrier | null = null;
   #watch: NodeJS.Timeout | null = null;
   /** Until the oldest alert has waited for others for long enough. */
   #linger: NodeJS.Timeout | null = null;
@@ -203,7 +203,8 @@ export class OutputQueue implements Output {
 
   /**
    * Goes on as another one, with what waits and its numbers: of the same name, and the same place on a disk.
-   * The carrier of `options` is started. The one before is closed when it has no batch any more.
+   * The carrier of `options` is started; since then its file may have been put away. The one before is closed
+   * when it has no batch any more.
    */
   become(options: QueueOptions): void {
     const { carrier } = this.#options;
@@ -211,9 +212,9 @@ export class OutputQueue implements Output {
     if (options.diskBytes !== undefined) this.#disk?.setBound(options.diskBytes);
     if (this.#state === "gone") this.#state = "ok";
     this.#told.clear();
-    if (!this.#isUnderway) void carrier.close();
+    if (this.#underway !== carrier) void carrier.close();
     if (this.#watch !== null) this.#beginWatch();
-    this.flush();
+    this.reopen();
   }
 
   /** A batch that is whole is sent at once, and another when its oldest alert has waited for long enough. */
@@ -244,11 +245,11 @@ export class OutputQueue implements Output {
   reopen(): void {
     try {
       this.#options.carrier.reopen?.();
-      this.flush();
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
       this.#fails(error);
     }
+    this.flush();
   }
 
   /** It waits for whoever reads, and drops nothing; whoever writes is to await room(). */
@@ -370,9 +371,9 @@ export class OutputQueue implements Output {
     while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
       const { carrier, limits } = this.#options;
       const lines = failed > 0 ? this.#waiting.slice(0, failed).map(({ line }) => line) : this.#batch();
-      this.#isUnderway = true;
+      this.#underway = carrier;
       const sent = await carrier.send(lines, this.#stop.signal);
-      this.#isUnderway = false;
+      this.#underway = null;
       const isOurs = carrier === this.#options.carrier;
       if (!isOurs) void carrier.close();
       const refused = sent.outcome === "done" ? (sent.refused?.count ?? 0) : 0;

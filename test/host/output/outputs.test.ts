@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Outputs that are asked for anew while they run: what waits goes to the new place, what stays is not
 // touched, and where one cannot be opened all is as it was.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -176,6 +176,17 @@ test("an output that changes has what it was given before in its old place, and 
   await until("sent", () => outputs.stats()[0]?.sent === 2);
   await outputs.close();
   assert.equal([linesIn("old"), linesIn("new")], [1, 1]);
+});
+
+test("a file that is put away between the opening and the change is opened again by its name", async () => {
+  const outputs = await Outputs.open({ ...nothing, named: [file("siem", "before")] });
+  const change = await outputs.prepare({ ...nothing, named: [file("siem", "after")] });
+  renameSync(path("after"), path("after.1"));
+  outputs.reopen(); // SIGHUP, as logrotate sends it
+  await change.commit();
+  outputs.write(ALERT);
+  await outputs.close();
+  assert.equal([linesIn("after.1"), linesIn("after")], [0, 1]);
 });
 
 test("where one cannot be opened, those that run go on as they were", async () => {

@@ -289,4 +289,42 @@ test("it is full where a long alert has no room, though a short one would have i
   await queue.close();
 });
 
+/** Carriers that answer when they are told; each says what it was asked for. */
+function heldCarriers(...names: string[]) {
+  const said: string[] = [];
+  const answers = new Map<string, (sent: Sent) => void>();
+  const optionsOf = (name: string) => ({
+    ...{ name: "out", kind: "test", limits: LIMITS, text: ({ rule }: { rule: string }) => rule },
+    carrier: {
+      send: (lines: readonly string[]) => {
+        said.push(`${name} sends ${lines.join()}`);
+        return new Promise<Sent>((resolve) => answers.set(name, resolve));
+      },
+      reopen: () => void said.push(`${name} reopens`),
+      close: () => void said.push(`${name} closes`),
+    },
+    onFault: () => undefined,
+  });
+  return { said, answers, options: names.map(optionsOf) };
+}
+
+test("of carriers that come and go while one has a batch, each is closed once, and the last one goes on", async () => {
+  const { said, answers, options } = heldCarriers("a", "b", "c");
+  const queue = new OutputQueue(options[0]!);
+  queue.push("1");
+  await until("a has it", () => answers.has("a"));
+  for (const next of options.slice(1)) queue.become(next);
+  queue.push("2");
+  assert.equal(
+    said,
+    ["a sends 1", "b reopens", "b closes", "c reopens"],
+    "what b was to write to may be another one now",
+  );
+  answers.get("a")!(done);
+  await until("c has the rest", () => answers.has("c"));
+  answers.get("c")!(done);
+  await queue.close();
+  assert.equal(said.slice(4), ["a closes", "c sends 2", "c closes"]);
+});
+
 test.run();

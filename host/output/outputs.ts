@@ -78,14 +78,13 @@ export class Outputs {
   }
 
   async #next(plan: OutputPlan, taken: readonly Next[]): Promise<Next> {
-    const open = this.#open.find(
-      ({ plan: { place, folder } }) => place === plan.place || (folder !== undefined && folder === plan.folder),
-    );
-    const isFree = open !== undefined && !taken.some(({ queue }) => queue === open.queue);
-    if (isFree && open.plan.print === plan.print) return { plan, queue: open.queue };
-    if (isFree && open.plan.place !== plan.place) return { ...open, isHeld: true }; // its lines are of its kind
+    const open = this.#open
+      .filter((one) => !taken.some(({ queue }) => queue === one.queue))
+      .find(({ plan: { place, folder } }) => place === plan.place || (folder !== undefined && folder === plan.folder));
+    if (open?.plan.print === plan.print) return { plan, queue: open.queue };
+    if (open !== undefined && open.plan.place !== plan.place) return { ...open, isHeld: true }; // its lines are of its kind
     const options = await plan.make();
-    if (isFree) {
+    if (open !== undefined) {
       options.carrier.start?.();
       return { plan, queue: open.queue, becomes: options };
     }

@@ -189,6 +189,27 @@ test("a file that is put away between the opening and the change is opened again
   assert.equal([linesIn("after.1"), linesIn("after")], [0, 1]);
 });
 
+test("of two outputs of one place, both stay, and what waits in them", async () => {
+  const gone = await receiver();
+  gone.close();
+  const settings = { url: `http://127.0.0.1:${gone.port}/`, userAgent: "v", capacity: 10 };
+  const named = [0, 1].map((): NamedOutput => ({ name: "siem", kind: "http", settings }));
+  const outputs = await Outputs.open({ ...nothing, named });
+  const before = outputs.queues();
+  const options = { ...nothing, named };
+  await (await outputs.prepare(options)).commit();
+  assert.equal(
+    outputs.queues().map((queue) => before.indexOf(queue)),
+    [0, 1],
+  );
+  await (await outputs.prepare({ ...nothing, named: named.slice(1) })).commit();
+  assert.equal(
+    outputs.queues().map((queue) => before.indexOf(queue)),
+    [0],
+  );
+  await outputs.close();
+});
+
 test("where one cannot be opened, those that run go on as they were", async () => {
   const outputs = await Outputs.open({ ...nothing, named: [file("siem", "kept")] });
   mkdirSync(path("folder"));

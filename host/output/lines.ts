@@ -2,7 +2,12 @@
 // Carries alerts as lines to a file, stdout or stderr: two rows of registry.ts. A line that was cut off by a
 // full disk or a pipe without room goes on where it stopped, so that lines stay whole. SIGHUP opens a file's
 // name again: after logrotate has renamed the old one, the next line stands in the new one. A file that has a
-// bound is renamed by ourselves (rotation.ts), between two lines.
+// bound is renamed by ourselves (rotation.ts), between two lines. So others may do, who write to the same
+// file: where the name is another file's by now, a file of the same owner, lines go to that one. Whoever can
+// write to the folder could put a link there, so that none is followed but by the operator's word: at the
+// start and at SIGHUP.
+import { type BigIntStats, lstatSync } from "node:fs";
+import { lstat } from "node:fs/promises";
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import type { Carrier, Sent } from "./output.js";
@@ -11,6 +16,8 @@ import { type FileBound, rotate } from "./rotation.js";
 import { Stream } from "./stream.js";
 
 const UNWRITABLE: ErrorCode = "VEDETTE_SINK_UNWRITABLE";
+const NOW = { bigint: true, throwIfNoEntry: false } as const;
+const LINE_FEED = Buffer.from("\n");
 const STANDARD: Readonly<Record<string, number | undefined>> = { stdout: 1, stderr: 2 };
 
 /** Whether alerts to `target` go to a standard stream. */
@@ -22,12 +29,18 @@ export class LineCarrier implements Carrier {
   readonly #fd: number | null;
   readonly #bound: FileBound | null;
   #stream: Stream | null = null;
-  /** Of the file, bytes. */
+  /** Of the file, bytes; and those of them that its bound does not count, since it could not be put away. */
   #size = 0;
+  #spared = 0;
+  /** Nobody has looked how it ends since it was opened, or since others wrote to it. */
+  #isFresh = true;
+  /** We have put the file away that had the name. */
+  #hasPutAway = false;
   /** Bytes of the first line that are written already. */
   #begun = 0;
   #isWriting = false;
   #isToReopen = false;
+  #isClosed = false;
 
   /** `stdout`, `stderr`, or a file's path. `bound`: of a plain file; null: it grows. */
   constructor(target: string, bound: FileBound | null = null) {
@@ -51,7 +64,8 @@ export class LineCarrier implements Carrier {
     clearProgress();
     const sent = await this.#send(lines);
     this.#isWriting = false;
-    if (!this.#isToReopen) return sent;
+    if (this.#isClosed) this.close();
+    if (!this.#isToReopen || this.#isClosed) return sent;
     try {
       this.#reopen();
       return sent;
@@ -62,19 +76,28 @@ export class LineCarrier implements Carrier {
   }
 
   reopen(): void {
-    if (this.#fd !== null) return;
+    if (this.#fd !== null || this.#isClosed) return;
     if (this.#isWriting) this.#isToReopen = true;
     else this.#reopen();
   }
 
+  /** Where the disk hangs, when that ends. */
   close(): void {
-    if (!this.#isWriting) this.#stream?.close(); // else the disk hangs, and the kernel closes it with us
+    this.#isClosed = true;
+    if (this.#isWriting) return;
+    this.#stream?.close();
     this.#stream = null;
   }
 
   async #send(lines: readonly string[]): Promise<Sent> {
     const bytes = Buffer.from(`${lines.join("\n")}\n`);
     const ends = endsOf(lines);
+    let stream: Stream;
+    try {
+      stream = await this.#ready(bytes.length);
+    } catch (error) {
+      return this.#failed(error, 0);
+    }
     let at = this.#begun;
     let taken = 0;
     const settle = (): number => {
@@ -83,9 +106,6 @@ export class LineCarrier implements Carrier {
       return taken;
     };
     try {
-      if (this.#stream === null) this.#open();
-      if (this.#isFull(bytes.length)) this.#rotate();
-      const stream = this.#stream ?? this.#open();
       while (at < bytes.length) {
         const count = await stream.write(bytes.subarray(at, pieceEnd(at, settle(), ends, stream.chunk)));
         if (count === 0) return { outcome: "busy", taken: settle() };
@@ -111,35 +131,75 @@ export class LineCarrier implements Carrier {
     return { outcome: "again", taken, error: this.#fault(cause) };
   }
 
-  #open(): Stream {
-    this.#stream = this.#fd === null ? Stream.file(this.#target) : Stream.standard(this.#fd);
-    this.#size = this.#stream.size ?? 0;
+  /** What so many bytes go to. A line that was begun ends where it began, unless others came between. */
+  async #ready(bytes: number): Promise<Stream> {
+    let stream = this.#stream ?? this.#open();
+    if (stream.file === null) return stream;
+    if (this.#begun > 0) {
+      if ((await stream.size()) === this.#size) return stream;
+      this.#begun = 0;
+      this.#isFresh = true;
+    }
+    stream = this.#followed(stream, await lstat(this.#target, NOW).catch(() => undefined));
+    if (this.#isFull(bytes)) stream = this.#followed(stream, named(this.#target)); // and nobody comes between
+    if (this.#isFull(bytes)) stream = this.#rotated(stream);
+    if (this.#isFresh && (await stream.endsInLine())) this.#size += await stream.write(LINE_FEED);
+    this.#isFresh = false;
+    return stream;
+  }
+
+  /** The file that has the name now; the same one where that has none, until SIGHUP or the bound. */
+  #followed(stream: Stream, now: BigIntStats | undefined): Stream {
+    if (now?.isFile() !== true) return stream;
+    if (!isSame(stream.file, now)) return now.uid === stream.file?.uid ? this.#replaced(stream) : stream;
+    const size = Number(now.size);
+    if (size !== this.#size) this.#isFresh = true; // others write to it, too
+    this.#size = size;
+    this.#spared = Math.min(this.#spared, size);
+    return stream;
+  }
+
+  #replaced(stream: Stream): Stream {
+    const next = this.#open(false);
+    stream.close();
+    return next;
+  }
+
+  #open(followsLinks = !this.#hasPutAway): Stream {
+    this.#stream = this.#fd === null ? Stream.file(this.#target, followsLinks) : Stream.standard(this.#fd);
+    this.#size = Number(this.#stream.file?.size ?? 0);
+    this.#spared = 0;
+    this.#isFresh = true;
+    this.#hasPutAway = false;
     return this.#stream;
   }
 
-  /** Whether these bytes belong into the next file. A line that was begun ends where it began. */
+  /** Whether these bytes belong into the next file. */
   #isFull(bytes: number): boolean {
-    if (this.#bound === null || this.#begun > 0 || (this.#stream?.size ?? null) === null) return false;
-    return this.#size > 0 && this.#size + bytes > this.#bound.bytes;
+    if (this.#bound === null) return false;
+    const size = this.#size - this.#spared;
+    return size > 0 && size + bytes > this.#bound.bytes;
   }
 
   /** Where that cannot be, it is told, and as much again goes into the same file: no alert is dropped. */
-  #rotate(): void {
+  #rotated(stream: Stream): Stream {
     try {
       rotate(this.#target, this.#bound?.keep ?? 1);
     } catch (error) {
-      this.#size = 0;
+      this.#spared = this.#size;
       throw error;
     }
-    this.#stream?.close();
+    this.#hasPutAway = true;
     this.#stream = null;
+    stream.close();
+    return this.#open();
   }
 
   #reopen(): void {
     this.#isToReopen = false;
     const before = this.#stream;
     try {
-      this.#open();
+      this.#open(true);
     } catch (error) {
       throw this.#fault(error);
     }
@@ -151,6 +211,18 @@ export class LineCarrier implements Carrier {
     return new VedetteError(UNWRITABLE, { path: this.#target, reason: reasonOf(cause) }, { cause });
   }
 }
+
+/** What stands at the path itself, which may be a link; undefined: nothing that can be looked at. */
+function named(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, NOW);
+  } catch {
+    return undefined;
+  }
+}
+
+const isSame = (one: BigIntStats | null, other: BigIntStats): boolean =>
+  one?.ino === other.ino && one.dev === other.dev;
 
 /** Where each line ends, its line feed included. */
 function endsOf(lines: readonly string[]): number[] {

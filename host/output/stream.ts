@@ -6,14 +6,28 @@
 //   a pipe or a terminal   opened once more by /proc/self/fd/N, with O_NONBLOCK: the same pipe, a description
 // of our own   a plain file           through libuv's threads: a slow disk holds up one of those   anything
 // else          the addon's writeNow(): poll(2) and at most PIPE_BUF bytes, or MSG_DONTWAIT to a socket
-import { closeSync, constants, fstatSync, openSync, type Stats, write, writeSync } from "node:fs";
-import { getSystemErrorName } from "node:util";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstat,
+  fstatSync,
+  openSync,
+  type Stats,
+  write,
+  writeSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
+import { getSystemErrorName, promisify } from "node:util";
 import { loadAddon } from "../capture/addon.js";
 
 /** At most so many bytes into a pipe stay together (pipe(7)). */
 const PIPE_BUF = 4096;
 const CHUNK = 64 << 10;
-const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
+const LINE_FEED = 10;
+const LOOKS_MAX = 4;
+const fstatOf = promisify(fstat);
 /** Payloads may hold secrets: the file is its owner's alone. */
 const OWNER_ONLY = 0o600;
 
@@ -28,14 +42,14 @@ export class Stream {
   readonly #isOurs: boolean;
   /** Whole lines up to so many bytes are to be written at once. */
   readonly chunk: number;
-  /** Of a plain file by its path: its bytes when it was opened. Null: it is no such file. */
-  readonly size: number | null;
+  /** Of a plain file by its path: what it was like when it was opened. Null: it is no such file. */
+  readonly file: BigIntStats | null;
 
-  private constructor(fd: number, way: Way, isOurs: boolean, isPipe: boolean, size: number | null = null) {
+  private constructor(fd: number, way: Way, isOurs: boolean, isPipe: boolean, file: BigIntStats | null = null) {
     this.#fd = fd;
     this.#way = way;
     this.#isOurs = isOurs;
-    this.size = size;
+    this.file = file;
     this.chunk = isPipe || way === "shared" ? PIPE_BUF : CHUNK;
   }
 
@@ -48,12 +62,42 @@ export class Stream {
     return new Stream(fd, "shared", false, true);
   }
 
-  /** Of a file, to append to; it is made where it is not there. ENXIO: a named pipe that nobody reads. */
-  static file(path: string): Stream {
-    const fd = openSync(path, O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_WRONLY, OWNER_ONLY);
-    const status = fstatSync(fd);
-    if (status.isFile()) return new Stream(fd, "file", true, false, status.size);
+  /**
+   * Of a file, to append to; it is made where it is not there. ENXIO: a named pipe that nobody reads. ELOOP:
+   * the path is a link, and none is to be followed.
+   */
+  static file(path: string, followsLinks = true): Stream {
+    const flags = O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_WRONLY | (followsLinks ? 0 : O_NOFOLLOW);
+    const fd = openSync(path, flags, OWNER_ONLY);
+    const status = fstatSync(fd, { bigint: true });
+    if (status.isFile()) return new Stream(fd, "file", true, false, status);
     return new Stream(fd, "own", true, isPipe(status));
+  }
+
+  /** Of a plain file: its bytes now. */
+  async size(): Promise<number> {
+    return (await fstatOf(this.#fd)).size;
+  }
+
+  /**
+   * Whether it is a plain file that ends within a line. What others just write is there in parts for a
+   * moment, so it is looked at more than once. Nobody knows that of a file that we may not read.
+   */
+  async endsInLine(): Promise<boolean> {
+    const file = this.file === null ? null : await open(`/proc/self/fd/${this.#fd}`).catch(() => null);
+    if (file === null) return false;
+    try {
+      for (let look = 0, seen = 0; look < LOOKS_MAX; look++) {
+        const { size } = await file.stat();
+        if (size === 0 || size === seen) return size > 0;
+        const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+        if (buffer[0] === LINE_FEED) return false;
+        seen = size;
+      }
+      return true;
+    } finally {
+      await file.close();
+    }
   }
 
   /** Gives how many bytes were taken; 0: none now. Throws the system's error. */
@@ -92,7 +136,7 @@ function ownDescription(fd: number): number | null {
   }
 }
 
-function isPipe(status: Stats): boolean {
+function isPipe(status: Stats | BigIntStats): boolean {
   return status.isFIFO() || status.isSocket();
 }
 

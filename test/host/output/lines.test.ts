@@ -3,6 +3,7 @@
 // file that logrotate renames.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
+  chownSync,
   closeSync,
   constants,
   mkdirSync,
@@ -10,10 +11,13 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,10 +30,16 @@ import type { VedetteError } from "../../../host/errors.js";
 import { LineCarrier } from "../../../host/output/lines.js";
 import type { Sent } from "../../../host/output/output.js";
 import { Outputs } from "../../../host/output/outputs.js";
+import { rotate } from "../../../host/output/rotation.js";
+import { Stream } from "../../../host/output/stream.js";
 import { ALERT } from "./shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-lines-"));
 const { O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+
+/** The path of a module of the host, for the text of a program. */
+const module = (name: string): string =>
+  JSON.stringify(fileURLToPath(new URL(`../../../host/${name}`, import.meta.url)));
 
 async function sent(carrier: LineCarrier, ...lines: string[]): Promise<Sent> {
   return carrier.send(lines);
@@ -103,6 +113,187 @@ test("a file that cannot be put away is told of, and takes on what comes", async
   assert.equal(await sent(carrier, "two"), { outcome: "done" });
   carrier.close();
   assert.is(readFileSync(path, "utf8"), "eight ch\ntwo\n");
+});
+
+test("of two outputs of one file that has a bound, neither loses a line when the other puts it away", async () => {
+  const folder = mkdtempSync(join(scratch, "both-"));
+  const path = join(folder, "alerts");
+  const bound = { bytes: 400, keep: 50 };
+  const carriers = [new LineCarrier(path, bound), new LineCarrier(path, bound), new LineCarrier(path)];
+  for (const carrier of carriers) carrier.start();
+  const line = (one: number): string => `${one} ${"x".repeat(40)}`;
+  for (let i = 0; i < 90; i++) await sent(carriers[i % 7 === 0 ? 1 : i % 3]!, line(i));
+  await Promise.all(carriers.map((carrier, i) => sent(carrier, line(90 + i))));
+  for (const carrier of carriers) carrier.close();
+  const files = readdirSync(folder).map((name) => join(folder, name));
+  assert.ok(files.length > 9, String(files.length));
+  assert.equal(
+    files.flatMap(numbers).sort((a, b) => a - b),
+    range(0, 93),
+  );
+  for (const file of files) assert.ok(statSync(file).size <= 500, `${file}: ${statSync(file).size}`);
+});
+
+test("a link that somebody puts in the file's place is not followed, nor another user's file", async () => {
+  const folder = mkdtempSync(join(scratch, "planted-"));
+  const [path, kept, theirs] = ["alerts", "kept", "theirs"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(theirs, "");
+  const carrier = new LineCarrier(path, { bytes: 10, keep: 1 });
+  carrier.start();
+  renameSync(path, kept);
+  symlinkSync(theirs, path);
+  await sent(carrier, "one");
+  assert.is(readFileSync(kept, "utf8"), "one\n");
+  await sent(carrier, "a long line"); // which has it put away
+  assert.is(readFileSync(path, "utf8"), "a long line\n");
+  carrier.close();
+  if (process.geteuid?.() === 0) {
+    const unbounded = new LineCarrier(path);
+    unbounded.start();
+    renameSync(path, kept);
+    writeFileSync(path, "");
+    chownSync(path, 65_534, 65_534);
+    await sent(unbounded, "two");
+    unbounded.close();
+    assert.equal(
+      [path, kept].map((file) => readFileSync(file, "utf8")),
+      ["", "a long line\ntwo\n"],
+    );
+  }
+  assert.is(readFileSync(theirs, "utf8"), "");
+  rmSync(path);
+  symlinkSync(theirs, path);
+  assert.throws(() => Stream.file(path, false), /ELOOP/);
+  const asked = new LineCarrier(path);
+  asked.start();
+  await sent(asked, "by the operator's word");
+  asked.close();
+  assert.is(readFileSync(theirs, "utf8"), "by the operator's word\n");
+});
+
+/** What the files of a folder hold, by name. */
+const filesOf = (folder: string): Record<string, string> =>
+  Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]));
+
+test("a file that cannot be put away moves no older one; what was ended in the middle is gone on with", () => {
+  const folder = mkdtempSync(join(scratch, "order-"));
+  const path = join(folder, "alerts");
+  const make = (files: Record<string, string>): void => {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  };
+  make({ alerts: "c", "alerts.1": "b" });
+  mkdirSync(join(`${path}.2`, "in the way"), { recursive: true });
+  for (let i = 0; i < 2; i++) assert.throws(() => rotate(path, 2), /alerts\.2/);
+  rmSync(`${path}.2`, { recursive: true });
+  assert.equal(filesOf(folder), { alerts: "c", "alerts.1": "b" });
+  rotate(path, 2);
+  assert.equal(filesOf(folder), { "alerts.1": "c", "alerts.2": "b" });
+  make({ "alerts.0": "d", alerts: "e" });
+  rotate(path, 3);
+  assert.equal(filesOf(folder), { "alerts.1": "e", "alerts.2": "d", "alerts.3": "c" }, "the oldest goes");
+  rmSync(`${path}.1`);
+  make({ alerts: "f" });
+  rotate(path, 3);
+  assert.equal(filesOf(folder), { "alerts.1": "f", "alerts.2": "d", "alerts.3": "c" }, "there was room");
+});
+
+test("with a smaller keep, files of higher numbers go, up to one that is none of ours", () => {
+  const folder = mkdtempSync(join(scratch, "fewer-"));
+  const path = join(folder, "alerts");
+  for (const name of ["", ".1", ".2", ".3", ".4", ".5", ".7", ".2026"]) writeFileSync(`${path}${name}`, name);
+  rotate(path, 2);
+  assert.equal(filesOf(folder), { "alerts.1": "", "alerts.2": ".1", "alerts.7": ".7", "alerts.2026": ".2026" });
+  for (const name of ["", ".3"]) writeFileSync(`${path}${name}`, name);
+  mkdirSync(`${path}.4`);
+  rotate(path, 2);
+  rmSync(`${path}.4`, { recursive: true });
+  assert.equal(Object.keys(filesOf(folder)).sort(), ["alerts.1", "alerts.2", "alerts.2026", "alerts.7"]);
+});
+
+test("a file that is a mount itself stays, and so do the older ones", () => {
+  const folder = mkdtempSync(join(scratch, "mount-"));
+  const path = join(folder, "alerts");
+  const names = ["alerts", "alerts.1", "alerts.2"];
+  for (const name of names) writeFileSync(join(folder, name), name);
+  const rotates = `import { rotate } from ${module("output/rotation.ts")};
+    for (let i = 0; i < 3; i++) try { rotate(${JSON.stringify(path)}, 2) } catch (error) { console.log(error.code) }`;
+  const child = [process.execPath, "--import", "tsx", "--input-type=module", "-e", rotates];
+  const script = 'mount --bind "$0" "$0" || exit 77; exec "$@"';
+  const ended = spawnSync("unshare", ["--mount", "sh", "-c", script, path, ...child], { encoding: "utf8" });
+  if (ended.status !== 0 && !ended.stdout) return console.log("skip: nobody may mount here");
+  assert.is(ended.stdout, "EBUSY\n".repeat(3), ended.stderr);
+  assert.equal(filesOf(folder), Object.fromEntries(names.map((name) => [name, name])));
+});
+
+test("a line that was cut off at the end of a file ends there, before the first one of whoever opens it", async () => {
+  const path = join(mkdtempSync(join(scratch, "torn-")), "alerts");
+  writeFileSync(path, "whole\nto");
+  const carrier = new LineCarrier(path);
+  carrier.start();
+  await sent(carrier, "one");
+  await sent(carrier, "two");
+  writeFileSync(path, "half", { flag: "a" });
+  carrier.reopen();
+  await sent(carrier, "three");
+  carrier.close();
+  const next = new LineCarrier(path);
+  next.start();
+  await sent(next, "four");
+  next.close();
+  assert.is(readFileSync(path, "utf8"), "whole\nto\none\ntwo\nhalf\nthree\nfour\n");
+});
+
+test("a line that a full disk cut off goes on where it stopped, or begins anew where others wrote meanwhile", () => {
+  const path = join(mkdtempSync(join(scratch, "between-")), "alerts");
+  // A process may write files of so many bytes only: to its disk that is EFBIG, where a full one says ENOSPC.
+  const writes = `import { execFileSync } from "node:child_process";
+    import { LineCarrier } from ${module("output/lines.ts")};
+    process.on("SIGXFSZ", () => undefined);
+    const limit = (most) => execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=" + most + ":"]);
+    const [one, other] = [0, 1].map(() => new LineCarrier(${JSON.stringify(path)}));
+    one.start();
+    other.start();
+    const cut = async (most, line) => {
+      limit(most);
+      console.log((await one.send([line])).outcome);
+      limit("unlimited");
+    };
+    await cut(3, "first");
+    await one.send(["first"]);
+    await cut(9, "second");
+    await other.send(["between"]);
+    await one.send(["second"]);
+    one.close();
+    other.close();`;
+  const argv = ["--import", "tsx", "--input-type=module", "-e", writes];
+  const ended = spawnSync(process.execPath, argv, { encoding: "utf8" });
+  assert.is(ended.stdout, "again\nagain\n", ended.stderr);
+  assert.is(readFileSync(path, "utf8"), "first\nsec\nbetween\nsecond\n");
+});
+
+test("a carrier that is closed while it writes closes its file when that ends, and opens none any more", async () => {
+  const path = join(mkdtempSync(join(scratch, "closed-")), "alerts");
+  const openFiles = (): number =>
+    readdirSync("/proc/self/fd").filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === path;
+      } catch {
+        return false; // of the folder itself, which is closed by now
+      }
+    }).length;
+  const carrier = new LineCarrier(path);
+  carrier.start();
+  const sending = carrier.send(["one"]);
+  carrier.reopen();
+  carrier.close();
+  await sending;
+  carrier.reopen();
+  assert.is(openFiles(), 0);
+  assert.is(readFileSync(path, "utf8"), "one\n");
 });
 
 test("a file that somebody removed is made anew when it would be full; a pipe has no bound", async () => {
@@ -212,8 +403,6 @@ test("what the addon writes to a pipe or a socket that nobody reads comes back a
 });
 
 // A program that writes alerts to its stdout, whose other end the test holds; it says on stderr how it went.
-const module = (name: string): string =>
-  JSON.stringify(fileURLToPath(new URL(`../../../host/${name}`, import.meta.url)));
 const WRITER = `
   import { Outputs } from ${module("output/outputs.ts")};
   import { explain } from ${module("errors.ts")};

@@ -31,7 +31,6 @@ export { Memo } from "./state/memo";
 export { SelfCopies } from "./state/self-copies";
 export { Sequence } from "./state/sequence";
 export { keyOf, keyOfAddr, keys } from "./state/key";
-export { DnsQuery } from "./dns/dns-query";
 export { param } from "./param";
 export { note } from "./wire/alert";
 export { log } from "./log";

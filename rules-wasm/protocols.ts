@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a meter imports of the protocols: `import { Redis } from "vedette/protocols"`. They are not in
-// "vedette" itself, because each of them brings tables that every policy would carry.
+// What a policy imports of the protocols: `import { Redis } from "vedette/protocols"`. They are not in
+// "vedette" itself, because each of them brings memory and code that every policy would carry. Their tables
+// of words are @lazy: a policy has those of the protocols that it uses.
 export { Dns } from "./dns/dns";
+export { DnsQuery } from "./dns/dns-query";
 export { HttpClient, HttpServer } from "./http/http";
 export { PostgreSql } from "./postgresql/postgresql";
 export { Redis } from "./redis/redis";

@@ -6,6 +6,13 @@ import { isSame } from "../text";
 /** What stands for a word that may not leave. */
 export const OTHER = "_OTHER";
 
+/** Of `1 A 2 NS`: texts by their numbers. */
+export function named(list: string): Map<u32, string> {
+  const words = list.split(" "), names = new Map<u32, string>();
+  for (let i = 0; i + 1 < words.length; i += 2) names.set(<u32>parseInt(words[i]), words[i + 1]);
+  return names;
+}
+
 /** Words that are known by their numbers; 0 is `_OTHER`. */
 export class Words {
   private readonly texts: string[] = [OTHER];

@@ -2,6 +2,7 @@
 // The name that a query asks for, for rules about what is sent. It is a query by its form, so a rule asks for
 // the port, too. Of a name that was not kept whole there is what was kept, from its begin.
 //
+//   import { DnsQuery } from "vedette/protocols";
 //   const QUERY = new DnsQuery();
 //   ... return e.fd.sport == 53 && QUERY.read(e.data, e.res) && QUERY.isBeneath(DOMAINS);
 import { Str } from "../str";

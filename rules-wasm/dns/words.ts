@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Types of questions and response codes by IANA's names (https://www.iana.org/assignments/dns-parameters).
 // A number that is on no list is `_OTHER`.
-import { OTHER } from "../connection/words";
+import { named, OTHER } from "../connection/words";
 
-const TYPES =
+// @ts-ignore: decorator
+@lazy const types = named(
   "1 A 2 NS 5 CNAME 6 SOA 12 PTR 13 HINFO 15 MX 16 TXT 17 RP 18 AFSDB 24 SIG 25 KEY 28 AAAA 29 LOC 33 SRV 35 NAPTR 36 KX " +
   "37 CERT 39 DNAME 42 APL 43 DS 44 SSHFP 45 IPSECKEY 46 RRSIG 47 NSEC 48 DNSKEY 49 DHCID 50 NSEC3 51 NSEC3PARAM 52 TLSA " +
   "53 SMIMEA 55 HIP 59 CDS 60 CDNSKEY 61 OPENPGPKEY 62 CSYNC 63 ZONEMD 64 SVCB 65 HTTPS 99 SPF 108 EUI48 109 EUI64 " +
-  "249 TKEY 250 TSIG 251 IXFR 252 AXFR 255 ANY 256 URI 257 CAA 32768 TA 32769 DLV";
-const CODES =
+  "249 TKEY 250 TSIG 251 IXFR 252 AXFR 255 ANY 256 URI 257 CAA 32768 TA 32769 DLV",
+);
+// @ts-ignore: decorator
+@lazy const codes = named(
   "0 NOERROR 1 FORMERR 2 SERVFAIL 3 NXDOMAIN 4 NOTIMP 5 REFUSED 6 YXDOMAIN 7 YXRRSET 8 NXRRSET 9 NOTAUTH 10 NOTZONE " +
-  "11 DSOTYPENI 16 BADVERS 17 BADKEY 18 BADTIME 19 BADMODE 20 BADNAME 21 BADALG 22 BADTRUNC 23 BADCOOKIE";
-
-const types = named(TYPES);
-const codes = named(CODES);
+  "11 DSOTYPENI 16 BADVERS 17 BADKEY 18 BADTIME 19 BADMODE 20 BADNAME 21 BADALG 22 BADTRUNC 23 BADCOOKIE",
+);
 
 /** `AAAA` of 28. */
 export function typeText(number: u32): string {
@@ -23,10 +24,4 @@ export function typeText(number: u32): string {
 /** `NXDOMAIN` of 3. */
 export function codeText(number: u32): string {
   return codes.has(number) ? codes.get(number) : OTHER;
-}
-
-function named(list: string): Map<u32, string> {
-  const words = list.split(" "), names = new Map<u32, string>();
-  for (let i = 0; i + 1 < words.length; i += 2) names.set(<u32>parseInt(words[i]), words[i + 1]);
-  return names;
 }

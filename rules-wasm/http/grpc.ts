@@ -4,7 +4,8 @@
 import { UNLISTED } from "./hpack";
 
 /** By number; the last stands for what is not listed. */
-export const STATUSES: StaticArray<string> = [
+// @ts-ignore: decorator
+@lazy export const STATUSES: StaticArray<string> = [
   "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
   "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
   "UNAUTHENTICATED", "_OTHER",

@@ -4,7 +4,8 @@
 import { isSame } from "../text";
 
 /** By number; 0 is what OpenTelemetry calls a method that it does not list. */
-export const METHODS: StaticArray<string> = [
+// @ts-ignore: decorator
+@lazy export const METHODS: StaticArray<string> = [
   "_OTHER", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
 ];
 /** A method whose answers have no body. */

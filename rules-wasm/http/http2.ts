@@ -65,7 +65,8 @@ const STEP_MAX: u32 = 2048;
 /** "SM" and an empty line: what the preface has behind what looks like a head of HTTP/1. */
 export const PREFACE_REST: u32 = 6;
 
-const block: usize = memory.data(16384);
+// @ts-ignore: decorator
+@lazy const block: usize = memory.data(16384);
 let blockSize: u32 = 0;
 
 /** Of one side. */

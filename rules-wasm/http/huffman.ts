@@ -3,7 +3,8 @@
 // their symbols, so the lengths say all of it.
 
 /** Bits of each symbol's code. Behind those of all bytes stands the end's, which is in no text. */
-const LENGTHS = memory.data<u8>([
+// @ts-ignore: decorator
+@lazy const LENGTHS = memory.data<u8>([
   13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28,
   28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28,
   6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6,
@@ -28,15 +29,19 @@ const SHORTEST: u32 = 5;
 const LONGEST: u32 = 30;
 
 /** The symbols by their codes, u16 each. */
-const symbols: usize = memory.data(2 * 257);
+// @ts-ignore: decorator
+@lazy const symbols: usize = arranged();
 /** Of each length, u32 each: its first code, that one's place among the symbols, the code behind its last. */
-const firsts: usize = memory.data(4 * 31);
-const places: usize = memory.data(4 * 31);
+// @ts-ignore: decorator
+@lazy const firsts: usize = memory.data(4 * 31);
+// @ts-ignore: decorator
+@lazy const places: usize = memory.data(4 * 31);
 /** With as many bits as the longest has. */
-const limits: usize = memory.data(4 * 31);
-arrange();
+// @ts-ignore: decorator
+@lazy const limits: usize = memory.data(4 * 31);
 
-function arrange(): void {
+function arranged(): usize {
+  const symbols = memory.data(2 * 257);
   let code: u32 = 0, place: u32 = 0;
   for (let length: u32 = 1; length <= LONGEST; length++) {
     code <<= 1;
@@ -50,6 +55,7 @@ function arrange(): void {
     }
     store<u32>(limits + 4 * length, code << (LONGEST - length));
   }
+  return symbols;
 }
 
 /**

@@ -2,7 +2,7 @@
 // Every policy of the pack, and every meter, passes its own tests.yaml. Every rule has a test in which it
 // speaks and one in which it does not, and every instrument one that expects something of it.
 // Time limit: 360 s.
-import { relative } from "node:path";
+import { basename, relative } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runTrials } from "../../host/engine/trial.js";
@@ -14,6 +14,16 @@ import { loadPolicy } from "../../host/policy/load.js";
 import { runPolicyTests } from "../../host/policy/test-run.js";
 
 const compiler = new PolicyCompiler();
+/** A word of each protocol's tables, and who uses the protocol. */
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  SMIMEA: ["unusual-dns", "dns"],
+  ZREVRANGEBYSCORE: ["redis"],
+  HV00A: ["postgresql"],
+  "ntske/1": ["tls"],
+  OPTIONS: ["http-client", "http-server"],
+  FAILED_PRECONDITION: ["http-client", "http-server"],
+};
+const words = Object.keys(WORDS);
 
 for (const folder of [...findPolicies(PACK), ...findPolicies(METERS)]) {
   test(`${relative(ROOT, folder)} passes its tests`, async () => {
@@ -23,6 +33,15 @@ for (const folder of [...findPolicies(PACK), ...findPolicies(METERS)]) {
     assert.is(failed.map(({ name, differences }) => `${name}\n  ${differences.join("\n  ")}`).join("\n"), "");
     assert.equal(report.missing, []);
     assert.ok(report.outcomes.length > 0);
+  });
+
+  test(`${relative(ROOT, folder)} carries the words of no protocol but its own`, async () => {
+    const { bytes } = (await loadPolicy(openBundle(folder), { compiler })).admitted;
+    const carried = words.filter((word) => Buffer.from(bytes).includes(Buffer.from(word, "utf16le")));
+    assert.equal(
+      carried,
+      words.filter((word) => WORDS[word]!.includes(basename(folder))),
+    );
   });
 }
 

@@ -2,9 +2,9 @@
 // By port and address, and by names as far as they were kept: with the 80 bytes of `--snaplen` those of 63
 // bytes are whole, and of longer ones the begin is there.
 import {
-  AnySend, CidrSet, Connect, Counter, DnsQuery, Errno, EventId, FirstSeen, keys, minutes, note, param, Priority, ProgramSet, rule,
-  StringSet,
+  AnySend, CidrSet, Connect, Counter, Errno, EventId, FirstSeen, keys, minutes, note, param, Priority, ProgramSet, rule, StringSet,
 } from "vedette";
+import { DnsQuery } from "vedette/protocols";
 
 const RESOLVERS = new CidrSet(param.strings("resolvers"));
 const LIMIT = <u32>param.int("queries");

@@ -36,26 +36,20 @@ const UNSYNCED = counter({
 
 @meter({ name: "lookups" })
 export function saw(e: AnyTransfer): void {
-  const finished = CONNECTIONS.saw(e);
-  if (finished != 0 || CONNECTIONS.unsynced != 0) tell(e, finished);
+  tell(e, CONNECTIONS.saw(e));
 }
 
 function tell(e: Event, finished: i32): void {
+  if (finished == 0 && CONNECTIONS.unsynced == 0) return;
   const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
-    const type = CONNECTIONS.type(i), code = CONNECTIONS.code(i), error = CONNECTIONS.isGood(i) ? "" : code;
-    const transport = CONNECTIONS.isOnTcp(i) ? "tcp" : "udp";
-    if (CONNECTIONS.isOfClient(i)) {
-      ASKED.label(program);
-      if (HAS_NAMES && CONNECTIONS.isNamed(i)) ASKED.label(CONNECTIONS.name(i));
-      else ASKED.label("_OTHER");
-      ASKED.label(type).label(code).label(error).label(transport).label(e.fd.sip).label(e.fd.sport).record(CONNECTIONS.seconds(i));
-    } else {
-      SERVED.label(program);
-      if (HAS_NAMES && CONNECTIONS.isNamed(i)) SERVED.label(CONNECTIONS.name(i));
-      else SERVED.label("_OTHER");
-      SERVED.label(type).label(code).label(error).label(transport).record(CONNECTIONS.seconds(i));
-    }
+    const isOfClient = CONNECTIONS.isOfClient(i), to = isOfClient ? ASKED : SERVED, code = CONNECTIONS.code(i);
+    to.label(program);
+    if (HAS_NAMES && CONNECTIONS.isNamed(i)) to.label(CONNECTIONS.name(i));
+    else to.label("_OTHER");
+    to.label(CONNECTIONS.type(i)).label(code).label(CONNECTIONS.isGood(i) ? "" : code).label(CONNECTIONS.isOnTcp(i) ? "tcp" : "udp");
+    if (isOfClient) to.label(e.fd.sip).label(e.fd.sport);
+    to.record(CONNECTIONS.seconds(i));
   }
   if (CONNECTIONS.unsynced == 0) return;
   UNSYNCED.label(program).add(CONNECTIONS.unsynced);

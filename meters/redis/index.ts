@@ -37,6 +37,7 @@ export function saw(e: AnyTransfer): void {
 }
 
 function tell(e: Event, finished: i32): void {
+  if (finished == 0 && CONNECTIONS.unsynced == 0) return;
   const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
     const operation = CONNECTIONS.command(i), error = CONNECTIONS.error(i);

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a batch costs a meter in memory: nothing where it finishes nothing, however many events it has. Each
+// meter has as much memory as it needs to start, and less than 64 KiB more.
+// Time limit: 120 s.
+import { basename } from "node:path";
+import { test } from "uvu";
+import type { LoadedPolicy } from "../../host/engine/policy.js";
+import { METERS } from "../../host/paths.js";
+import { findPolicies } from "../../host/policy/discover.js";
+import { cleanUp } from "../rules-wasm/shared.js";
+import { Meter, meterNamed, type Step } from "./conversation.js";
+
+const EVENTS = 6_000;
+
+/** The policy with no more memory than it starts with. */
+function inLeastMemory(policy: LoadedPolicy): LoadedPolicy {
+  const { admitted } = policy;
+  const { memory } = admitted;
+  for (let maximum = memory.initial; maximum <= memory.maximum; maximum++) {
+    const small = { ...policy, admitted: { ...admitted, memory: { ...memory, maximum } } };
+    try {
+      new Meter(small, "/usr/bin/server");
+      return small;
+    } catch {
+      // Its init needs more.
+    }
+  }
+  throw new Error("it does not start");
+}
+
+for (const name of findPolicies(METERS).map((folder) => basename(folder))) {
+  test(`${name} takes no memory for events that finish nothing`, async () => {
+    const policy = inLeastMemory(await meterNamed(name));
+    for (const isClient of [false, true]) {
+      const flood = new Array<Step>(EVENTS).fill([">", "\r\n"]);
+      new Meter(policy, "/usr/bin/server").judge([["accept", ""], ...flood], 7, 0, { isClient });
+    }
+  });
+}
+
+test.after(cleanUp);
+test.run();

@@ -4,11 +4,12 @@
 //
 //   import { DnsQuery } from "vedette/protocols";
 //   const QUERY = new DnsQuery();
-//   ... return e.fd.sport == 53 && QUERY.read(e.data, e.res) && QUERY.isBeneath(DOMAINS);
+//   ... return e.fd.sport == 53 && QUERY.read(e) && QUERY.isBeneath(DOMAINS);
+import { AnySend, EventId } from "../generated/events";
 import { Str } from "../str";
 import { StringSet, textHash } from "../string-set";
 import { setSpan } from "../wire/frame";
-import { cutLabel, CUT_QUERY, NAME_MAX, nameSize, question, QUERY, readMessage, type } from "./message";
+import { cutLabel, CUT_QUERY, NAME_MAX, nameSize, OTHER, question, QUERY, readMessage, type } from "./message";
 import { typeText } from "./words";
 
 const DOT: u8 = 0x2e;
@@ -26,9 +27,11 @@ export class DnsQuery {
   /** Bytes of its longest label; of the one that was cut, as many as it has. */
   longestLabel: u32 = 0;
 
-  /** Reads a datagram of `size` bytes, of which `data` were kept. False: it is no query. */
-  read(data: Str, size: i64): bool {
-    const kind = size > 0 ? readMessage(data.address, data.size, <u64>size) : 0;
+  /**
+   * Reads the datagram that was sent; of those that one sendmmsg has sent, the first. False: it is no query.
+   */
+  read(e: AnySend): bool {
+    const kind = e.res > 0 ? readMessage(e.data.address, e.data.size, sizeOf(e)) : OTHER;
     if (kind != QUERY && kind != CUT_QUERY) return false;
     this.isCut = kind == CUT_QUERY;
     this.size = 0;
@@ -88,4 +91,9 @@ export class DnsQuery {
     while (from > 0 && load<u8>(this.text + from - 1) != DOT) from--;
     return from;
   }
+}
+
+/** Bytes of the datagram. What sendmmsg gives says how many it has sent, and not how long they are. */
+function sizeOf(e: AnySend): u64 {
+  return e.evt_type == EventId.sendmmsg ? u64.MAX_VALUE : <u64>e.res;
 }

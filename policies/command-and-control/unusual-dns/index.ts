@@ -2,7 +2,7 @@
 // By port and address, and by names as far as they were kept: with the 80 bytes of `--snaplen` those of 63
 // bytes are whole, and of longer ones the begin is there.
 import {
-  AnySend, CidrSet, Connect, Counter, Errno, EventId, FirstSeen, keys, minutes, note, param, Priority, ProgramSet, rule, StringSet,
+  AnySend, CidrSet, Connect, Counter, Errno, FirstSeen, keys, minutes, note, param, Priority, ProgramSet, rule, StringSet,
 } from "vedette";
 import { DnsQuery } from "vedette/protocols";
 
@@ -91,5 +91,5 @@ export function namesThatCarryData(e: AnySend): bool {
 }
 
 function isQuery(e: AnySend): bool {
-  return !e.failed && e.fd.sport == DNS && e.fd.isInetSocket && QUERY.read(e.data, e.evt_type == EventId.sendmmsg ? i64.MAX_VALUE : e.res);
+  return e.fd.sport == DNS && e.fd.isInetSocket && QUERY.read(e);
 }

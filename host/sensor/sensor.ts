@@ -27,12 +27,12 @@ import { reasonOf } from "../reason.js";
 import { VERSION } from "../version.js";
 import { type Batch, openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
-import { Changes } from "./changes.js";
 import { Health } from "./health.js";
 import { Judge, type Judging } from "./judge.js";
 import type { Monitor } from "./monitor.js";
 import { Opened } from "./opened.js";
 import { Recorder } from "./recorder.js";
+import { Rereader, type Rereading } from "./rereading.js";
 import type { Roster } from "./roster.js";
 
 export type { CaptureForm, EvidenceSettings } from "../evidence/evidence.js";
@@ -41,6 +41,7 @@ export { parseAddress, placeOf } from "./address.js";
 export { Health, type HealthParts, type PolicyState, type Running, type WorkerHealth } from "./health.js";
 export type { Judging } from "./judge.js";
 export { Opened } from "./opened.js";
+export type { Rereading } from "./rereading.js";
 
 /** What the four commands differ in. */
 export interface SensorOptions<I extends Intake> {
@@ -66,16 +67,6 @@ export interface SensorOptions<I extends Intake> {
   readonly say: Say;
   /** Something failed, and we go on without it. */
   readonly onFault: (error: unknown) => void;
-}
-
-/** How what is judged with is read again. */
-export interface Rereading {
-  /** Files and folders that it is read from, as of now. */
-  files(): readonly string[];
-  /** They are looked at all the time, and not at SIGHUP alone. */
-  readonly isWatching: boolean;
-  /** Throws a VedetteError where it is wrong. */
-  read(): Promise<Judging>;
 }
 
 /** What a sensor gives to the function that opens its intake. */
@@ -121,7 +112,7 @@ export class Sensor<I extends Intake = Intake> {
   #control: Control | null = null;
   #roster: Roster | null = null;
   #steps: { finish(): void } | null = null;
-  #changes: Changes | null = null;
+  #rereader: Rereader | null = null;
   #recorded: "whole" | "broken" = "whole";
   #port = 0;
   #turn: NodeJS.Timeout | null = null;
@@ -205,7 +196,7 @@ export class Sensor<I extends Intake = Intake> {
   /** From here on the intake takes in, and files that changed are taken. */
   begin(): void {
     this.health.begin();
-    this.#changes?.begin();
+    this.#rereader?.begin();
   }
 
   /** Resolves when alerts can be taken: for an intake that can wait. */
@@ -244,7 +235,7 @@ export class Sensor<I extends Intake = Intake> {
     const onHangup = (): void => {
       this.#judging?.outputs.reopen();
       this.#service?.hangUp();
-      void this.#changes?.hangUp();
+      void this.#rereader?.hangUp();
     };
     process.on("SIGHUP", onHangup);
     this.#opened.add(onHangup, () => process.off("SIGHUP", onHangup));
@@ -275,7 +266,7 @@ export class Sensor<I extends Intake = Intake> {
 
   async #openOutputs(judging: () => Promise<Judging>, monitor: Monitor | null): Promise<void> {
     const { again } = this.#options;
-    const changes = again === undefined ? null : await this.#watchFiles(again);
+    if (again !== undefined) this.#rereader = await this.#openRereader(again);
     this.#judging = await judging();
     const { outputs, leavesRepeats: tellsEnds = false } = this.#judging;
     const sees: GroupingOptions["sees"] = (tenant, { facts, own, uid, exepath }) => {
@@ -292,43 +283,22 @@ export class Sensor<I extends Intake = Intake> {
       const undelivered = await outputs.close();
       if (undelivered > 0) this.#options.say(`${counted(undelivered, "alert")} could not be sent`, "warning");
     });
-    if (changes !== null) this.#opened.add(changes, (one) => one.close());
+    if (this.#rereader !== null) this.#opened.add(this.#rereader, (one) => one.close());
     this.health.watch({
       outputs: () => [...outputs.stats(), ...(this.#service?.outputs() ?? []), ...(this.#control?.outputs() ?? [])],
     });
   }
 
-  /** From before they are read. */
-  async #watchFiles(again: Rereading): Promise<Changes> {
-    const onChange = async (paths: readonly string[]): Promise<void> => {
-      if (this.#judge !== null && this.#judging !== null) await this.#reread(again, this.#judge, this.#judging, paths);
+  /** From before files are read. */
+  #openRereader(again: Rereading): Promise<Rereader> {
+    const { say, onFault } = this.#options;
+    const onTaken = (next: Judging): void => {
+      const { outputs, leavesRepeats: tellsEnds = false } = { ...this.#judging, ...next };
+      const tellsIncidents = outputs.tellsIncidents || hasControlIn(this.#options.service);
+      this.#grouping?.setTold({ tellsEnds, tellsIncidents });
+      this.#evidence?.ask(next.keeps?.asked ?? new Map());
     };
-    const { isWatching } = again;
-    this.#changes = await Changes.open({ files: () => again.files(), isWatching, onChange });
-    return this.#changes;
-  }
-
-  /** All of it is taken, or nothing. The outputs of before are told. */
-  async #reread(again: Rereading, judge: Judge, running: Judging, paths: readonly string[]): Promise<void> {
-    let next: Judging | null = null;
-    try {
-      next = await again.read();
-      await judge.take(next.policies);
-    } catch (error) {
-      await next?.change?.cancel();
-      this.#options.say(`${paths.join(", ")} changed and was not taken: what was before holds`, "warning");
-      this.#options.onFault(error);
-      if (error instanceof VedetteError) judge.onConfig(paths, error);
-      return;
-    }
-    judge.onConfig(paths, null);
-    const committed = next.change?.commit();
-    const { outputs, leavesRepeats: tellsEnds = false } = { ...running, ...next };
-    const tellsIncidents = outputs.tellsIncidents || hasControlIn(this.#options.service);
-    this.#grouping?.setTold({ tellsEnds, tellsIncidents });
-    this.#evidence?.ask(next.keeps?.asked ?? new Map());
-    this.#options.say(`read again: ${paths.join(", ")} (${counted(next.policies.length, "policy", "policies")})`);
-    await committed;
+    return Rereader.open(again, { judge: () => this.#judge, onTaken, say, onFault });
   }
 
   async #openService(flags: ServiceFlags, monitor: Monitor | null): Promise<void> {

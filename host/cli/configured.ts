@@ -18,10 +18,16 @@ export async function configured<Flags>(command: Command): Promise<Flags> {
   if (path === null && !Object.keys(process.env).some((name) => name.startsWith("VEDETTE_"))) return flags as Flags;
   const { readConfiguration } = await import("../config/config.js");
   const configuration = readConfiguration(path, process.env);
-  const all = { ...flags, ...configuredIn(command, configuration) };
-  if (all.quiet === true) beQuiet();
   const { outputs } = configuration;
-  return { ...all, ...(path === null ? {} : { configFile: path }), outputs } as Flags;
+  const where = path === null ? {} : { configFile: path };
+  return { ...flags, ...configuredIn(command, configuration), ...where, outputs } as Flags;
+}
+
+/** The same for a command's start: from here on it is quiet, where the file says so. */
+export async function configuredAtStart<Flags extends object>(command: Command): Promise<Flags> {
+  const flags = await configured<Flags & { readonly quiet?: boolean }>(command);
+  if (flags.quiet === true) beQuiet();
+  return flags;
 }
 
 /** What the command line leaves to the others. */

@@ -58,7 +58,8 @@ const MS_PER_S = 1000;
  * are given.
  */
 export async function falco(command: readonly string[], flags: FalcoCommandFlags): Promise<number> {
-  let file = configFile(flags);
+  let named: string[] = [];
+  const file = configFile(flags, named);
   const judging = judgingFlags(flags, file);
   const answer = await answered(flags, file, judging);
   if (answer !== null) return answer;
@@ -66,12 +67,12 @@ export async function falco(command: readonly string[], flags: FalcoCommandFlags
   checkRules(judging);
   const again = <F>(told: (judging: JudgingFlags) => F): Again<F> => ({
     flags: () => {
-      file = configFile(flags);
-      const now = judgingFlags(flags, file);
+      named = [];
+      const now = judgingFlags(flags, configFile(flags, named));
       checkRules(now);
       return told(now);
     },
-    files: () => file?.files ?? [],
+    files: () => named,
     watches: optionsIn(judging).isWatched ?? command.length === 0,
   });
   if (flags.dryRun) return dryRun(judging);
@@ -135,9 +136,10 @@ async function answered(
 
 const isJson = (flags: FalcoFlags): boolean => optionsIn(flags).json === true;
 
-function configFile({ config }: FalcoCommandFlags): ConfigFile | null {
+/** `named`: see readConfigFile(). */
+function configFile({ config }: FalcoCommandFlags, named: string[]): ConfigFile | null {
   const path = config ?? (existsSync(CONFIG_PLACE) ? CONFIG_PLACE : undefined);
-  return path === undefined ? null : readConfigFile(path);
+  return path === undefined ? null : readConfigFile(path, named);
 }
 
 // What Falco does where nothing else is said: the first rule alone, text, no limit of alerts.

@@ -4,7 +4,7 @@ import { explain, VedetteError } from "../errors.js";
 import type { CaptureOptions, FalcoFlags, FalcoOptions } from "../falco/falco.js";
 import type { AlertStyle } from "../output/alert.js";
 import { Outputs, type OutputsOptions } from "../output/outputs.js";
-import type { NamedOutput, Repeats } from "../output/registry.js";
+import { type Asked, keyFilesIn, type NamedOutput, type Repeats } from "../output/registry.js";
 import type { SyslogSettings } from "../output/syslog-url.js";
 import type { ResponseRow } from "../response/response.js";
 import type { CaptureForm, EvidenceSettings, Judging } from "../sensor/sensor.js";
@@ -61,10 +61,9 @@ export async function judging(
   const responses =
     typeof respond === "string" ? (await import("../policy/respond.js")).readResponseRows(respond) : respond;
   const isFalco = flags.falcoRules.length > 0;
-  const falco =
-    isFalco || flags.option.length > 0
-      ? await (isPatient ? import("../falco/kept-policy.js") : import("../falco/falco.js"))
-      : null;
+  const falco = speaksFalco(flags)
+    ? await (isPatient ? import("../falco/kept-policy.js") : import("../falco/falco.js"))
+    : null;
   const options = falco?.optionsIn(flags) ?? null;
   const settings = outputSettings(flags, options, { isPatient, showsIncidents });
   const outputs = running ?? (await Outputs.open(settings));
@@ -88,6 +87,30 @@ export async function judging(
     ...(keeps === null ? {} : { keeps }),
     leavesRepeats: [flags, ...(flags.outputs ?? [])].some(({ repeats }) => repeats === "first") || showsIncidents,
   };
+}
+
+const speaksFalco = ({ falcoRules = [], option = [] }: Partial<FalcoFlags>): boolean =>
+  falcoRules.length > 0 || option.length > 0;
+
+/**
+ * Files and folders that these flags name, to judge by and to open outputs with. Where an option of Falco's
+ * is wrong, those of its outputs are left out.
+ */
+export async function filesOf(flags: Partial<JudgingFlags>): Promise<string[]> {
+  const { falcoRules = [], policy = [], configFile } = flags;
+  const own = configFile === undefined ? [] : [configFile];
+  return [...own, ...falcoRules, ...policy, ...keyFilesIn(outputsAsked(flags, await optionsOf(flags)))];
+}
+
+async function optionsOf({ option = [], ...flags }: Partial<JudgingFlags>): Promise<FalcoOptions | null> {
+  if (!speaksFalco({ option, ...flags })) return null;
+  const { optionsIn } = await import("../falco/falco.js");
+  try {
+    return optionsIn({ falcoRules: [], tag: [], withoutTag: [], withoutRule: [], ...flags, option });
+  } catch (error) {
+    if (error instanceof VedetteError) return null; // whoever judges by them says so
+    throw error;
+  }
 }
 
 /**
@@ -140,19 +163,27 @@ function outputSettings(
   options: FalcoOptions | null,
   manner: { readonly isPatient: boolean; readonly showsIncidents: boolean },
 ): OutputsOptions {
-  const { alerts, repeats } = flags;
+  const { repeats } = flags;
   const detail = { isDetailed: flags.alertsDetail ?? false, saysRepeats: repeats === "first" };
   const onFault = (error: VedetteError): void => warn(`vedette: ${explain(error)}`);
-  const syslog =
-    flags.syslog === undefined
-      ? null
-      : { ...flags.syslog, ...(flags.syslogCa === undefined ? {} : { ca: flags.syslogCa }) };
-  const named = flags.outputs ?? [];
-  const common = { syslog, named, ...(repeats === undefined ? {} : { repeats }), ...manner, onFault };
-  if (options === null) return { targets: [alerts], style: detail, ...common };
-  const { isToStdout, file, http, json, isIso8601, members } = options;
+  const asked = outputsAsked(flags, options);
+  const common = { ...asked, ...(repeats === undefined ? {} : { repeats }), ...manner, onFault };
+  if (options === null) return { style: detail, ...common };
+  const { json, isIso8601, members } = options;
   const style: AlertStyle = { iso8601: isIso8601, members, ...detail };
-  const targets = new Set([alerts, ...(isToStdout ? ["stdout"] : []), ...(file === null ? [] : [file])]);
   const form = json === null ? {} : { form: json ? ("json" as const) : ("text" as const) };
-  return { targets: [...targets], http, style, ...form, ...common };
+  return { style, ...form, ...common };
+}
+
+/** Where alerts go, by Vedette's own flags and by Falco's options. */
+function outputsAsked(flags: Partial<JudgingFlags>, options: FalcoOptions | null): Asked {
+  const { alerts, syslog = null, syslogCa: ca, outputs: named = [] } = flags;
+  const { isToStdout = false, file = null, http = null } = options ?? {};
+  const targets = new Set([alerts, isToStdout === true ? "stdout" : null, file].filter((one) => one != null));
+  return {
+    targets: [...targets],
+    http,
+    syslog: syslog === null || ca === undefined ? syslog : { ...syslog, ca },
+    named,
+  };
 }

@@ -10,7 +10,7 @@ import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
 import { defineConfig } from "./config-command.js";
-import { configured } from "./configured.js";
+import { configured, configuredAtStart } from "./configured.js";
 import { beQuiet, report } from "./failure.js";
 import { defineFalco } from "./falco-command.js";
 import { alertOptions, collect, configOption, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
@@ -95,8 +95,9 @@ export function defineProgram(
     .action(async (_, asked: Command) => {
       const { run } = await import("./run.js");
       const words = needCommand("run", command);
+      const first = { ...(await configuredAtStart<RunOptions>(asked)), inherited };
       const flags = async (): Promise<RunOptions> => ({ ...(await configured<RunOptions>(asked)), inherited });
-      done(await run(words, await flags(), { flags }));
+      done(await run(words, first, { flags }));
     });
   workload("trace", "run COMMAND and print every call it makes")
     .option("--json", "one object a line, flat Falco names")

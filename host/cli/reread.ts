@@ -4,10 +4,10 @@
 // taken at the next start.
 import { isDeepStrictEqual } from "node:util";
 import type { Outputs } from "../output/outputs.js";
-import { keyFilesIn, metricsOf } from "../output/registry.js";
+import { metricsOf } from "../output/registry.js";
 import type { Judging, Rereading } from "../sensor/sensor.js";
 import { warn } from "./failure.js";
-import type { JudgingFlags } from "./falco-judging.js";
+import { filesOf, type JudgingFlags } from "./falco-judging.js";
 
 /** How a command is told again. */
 export interface Again<F> {
@@ -37,7 +37,10 @@ export class Reread<F extends Partial<JudgingFlags>> implements Rereading {
   readonly isWatching: boolean;
   readonly #again: Again<F>;
   readonly #judging: JudgingOf<F>;
+  /** As they were read the last time, whatever became of that. */
   #flags: F;
+  /** The files that these flags name; null: nobody has asked. */
+  #files: readonly string[] | null = null;
   #fixed: Record<string, unknown> = {};
   #outputs: Outputs | null = null;
 
@@ -56,17 +59,16 @@ export class Reread<F extends Partial<JudgingFlags>> implements Rereading {
     return judging;
   }
 
-  files(): readonly string[] {
-    const { falcoRules = [], policy = [], syslogCa, syslog = null, outputs = [], configFile } = this.#flags;
-    const ofSyslog = syslog === null ? null : { ...syslog, ...(syslogCa === undefined ? {} : { ca: syslogCa }) };
-    const own = [...(configFile === undefined ? [] : [configFile]), ...(this.#again.files?.() ?? [])];
-    return [...own, ...falcoRules, ...policy, ...keyFilesIn({ syslog: ofSyslog, named: outputs })];
+  async files(): Promise<readonly string[]> {
+    this.#files ??= await filesOf(this.#flags);
+    return [...(this.#again.files?.() ?? []), ...this.#files];
   }
 
-  async read(): Promise<Judging> {
+  async read(onNamed: () => Promise<void>): Promise<Judging> {
     const flags = (await this.#again.flags?.()) ?? this.#flags;
+    [this.#flags, this.#files] = [flags, null];
+    await onNamed();
     const judging = await this.#judging(flags, this.#outputs);
-    this.#flags = flags;
     const fixed = fixedOf(flags, judging);
     const names = Object.keys({ ...this.#fixed, ...fixed }).filter(
       (name) => !isDeepStrictEqual(this.#fixed[name], fixed[name]),

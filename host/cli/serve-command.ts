@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { NamedFile } from "../intake/intake.js";
 import { LOG_FORMATS } from "../log.js";
-import { configured } from "./configured.js";
+import { configured, configuredAtStart } from "./configured.js";
 import { alertOptions, configOption, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";
@@ -48,7 +48,7 @@ export function defineServe(program: Command, done: (status: number) => void): v
     .option("--check", "ask the `vedette serve` that runs whether it is healthy")
     .action(async (_, asked: Command) =>
       done(
-        await (await import("./serve.js")).serve(await configured<ServeFlags>(asked), {
+        await (await import("./serve.js")).serve(await configuredAtStart<ServeFlags>(asked), {
           flags: () => configured<ServeFlags>(asked),
         }),
       ),

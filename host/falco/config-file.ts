@@ -22,25 +22,26 @@ export interface ConfigFile {
   readonly text: string;
   /** Files and folders of rules that it names and that are there. */
   readonly rules: string[];
-  /** What it was read from, and what it names: files and folders, also those that are not there yet. */
-  readonly files: string[];
 }
 
 type Merge = (config: Config, more: Config) => void;
 
 /**
  * Reads the file and those that it adds. Throws VEDETTE_FALCO_OPTION where one cannot be read or is no YAML
- * mapping.
+ * mapping. `named` gets what it is read from, also where something is wrong: files and folders, and those
+ * that are not there yet.
  */
-export function readConfigFile(path: string): ConfigFile {
+export function readConfigFile(path: string, named: string[] = []): ConfigFile {
+  named.push(path);
   const text = contentOf(path);
   const config = configIn(path, text);
   const places = addedPlaces(config, dirname(path));
+  named.push(...places.map(({ place }) => place));
   for (const { place, merge } of places)
     for (const more of filesAt(place)) merge(config, configIn(more, contentOf(more)));
   const rules = rulesNamed(config);
-  const files = [path, ...places.map(({ place }) => place), ...rules];
-  return { config, text, rules: rules.filter((one) => existsSync(one)), files };
+  named.push(...rules);
+  return { config, text, rules: rules.filter((one) => existsSync(one)) };
 }
 
 function contentOf(path: string): string {

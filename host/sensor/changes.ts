@@ -7,12 +7,18 @@ import { fileStamp } from "../file-stamp.js";
 /** What is watched, and who is told. */
 export interface ChangesOptions {
   /** Files and folders; another answer after each time that onChange() was called. */
-  readonly files: () => readonly string[];
+  readonly files: () => Promise<readonly string[]>;
   /** Also without hangUp(). */
   readonly isWatching: boolean;
-  /** These are others now. No other call comes before it has ended. */
-  readonly onChange: (paths: readonly string[]) => Promise<void>;
+  /**
+   * These are others now. No other call comes before it has ended. `onNamed` is to be called where files()
+   * has another answer, before those files are read.
+   */
+  readonly onChange: (paths: readonly string[], onNamed: () => Promise<void>) => Promise<Outcome>;
 }
+
+/** What became of what changed. `refused`: hangUp() tells of it again, and so does the next change. */
+export type Outcome = "taken" | "refused";
 
 type Look = ReadonlyMap<string, string>;
 
@@ -23,6 +29,8 @@ export class Changes {
   readonly #options: ChangesOptions;
   #known: Look;
   #seen: Look;
+  /** What was refused the last time. */
+  #refused: readonly string[] = [];
   readonly #everyMs: number;
   #begin: () => void = () => undefined;
   /** Looks, one after the other: the first waits for begin(). */
@@ -34,7 +42,7 @@ export class Changes {
 
   /** `everyMs`: for tests. */
   static async open(options: ChangesOptions, everyMs = LOOK_MS): Promise<Changes> {
-    return new Changes(options, await lookAt(options.files()), everyMs);
+    return new Changes(options, await lookAt(await options.files()), everyMs);
   }
 
   private constructor(options: ChangesOptions, look: Look, everyMs: number) {
@@ -74,18 +82,29 @@ export class Changes {
 
   #look(isAsked: boolean): Promise<void> {
     this.#work = this.#work.then(async () => {
-      const now = await lookAt(this.#options.files());
+      const { files } = this.#options;
+      const now = await lookAt(await files());
       const changed = differences(this.#known, now);
       const isSettled = isAsked || differences(this.#seen, now).length === 0;
       this.#seen = now;
-      if (this.#isClosed || changed.length === 0 || !isSettled) return;
-      this.#known = now;
-      await this.#options.onChange(changed);
-      // Files that are named now and were not before are known as they are.
-      const next = await lookAt(this.#options.files());
-      this.#known = new Map([...next].map(([path, stamp]) => [path, now.get(path) ?? stamp]));
+      const isDue = isAsked ? changed.length + this.#refused.length > 0 : changed.length > 0 && isSettled;
+      if (!this.#isClosed && isDue) await this.#tell([...new Set([...this.#refused, ...changed])], now);
     });
     return this.#work;
+  }
+
+  async #tell(paths: readonly string[], now: Look): Promise<void> {
+    const { files, onChange } = this.#options;
+    let named: Look | null = null;
+    const lookAgain = async (): Promise<Look> => {
+      named = await lookAt(await files());
+      return named;
+    };
+    const outcome = await onChange(paths, async () => void (await lookAgain()));
+    this.#refused = outcome === "refused" ? paths : [];
+    // A file that is named now, and was not before, is known as it was before somebody read it.
+    const next: Look = named ?? (await lookAgain());
+    this.#known = new Map([...next].map(([path, stamp]) => [path, now.get(path) ?? stamp]));
   }
 }
 

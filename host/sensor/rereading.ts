@@ -4,17 +4,20 @@
 import { VedetteError } from "../errors.js";
 import type { Say } from "../log.js";
 import { counted } from "../output/counted.js";
-import { Changes } from "./changes.js";
+import { Changes, type Outcome } from "./changes.js";
 import type { Judge, Judging } from "./judge.js";
 
 /** How what is judged with is read again. */
 export interface Rereading {
-  /** Files and folders that it is read from, as of now. */
-  files(): readonly string[];
+  /** Files and folders that it is read from: those of the last read(), however that ended. */
+  files(): Promise<readonly string[]>;
   /** They are looked at all the time, and not at SIGHUP alone. */
   readonly isWatching: boolean;
-  /** Throws a VedetteError where it is wrong. */
-  read(): Promise<Judging>;
+  /**
+   * Throws a VedetteError where it is wrong. `onNamed` is called when files() has its new answer, before
+   * those files are read.
+   */
+  read(onNamed: () => Promise<void>): Promise<Judging>;
 }
 
 /** What a rereader works with. */
@@ -36,8 +39,11 @@ export class Rereader {
   static async open(again: Rereading, options: RereaderOptions): Promise<Rereader> {
     const rereader = new Rereader(again, options);
     const { isWatching } = again;
-    const onChange = (paths: readonly string[]): Promise<void> => rereader.#take(paths);
-    rereader.#changes = await Changes.open({ files: () => again.files(), isWatching, onChange });
+    rereader.#changes = await Changes.open({
+      files: () => again.files(),
+      isWatching,
+      onChange: (paths, onNamed) => rereader.#take(paths, onNamed),
+    });
     return rereader;
   }
 
@@ -61,25 +67,26 @@ export class Rereader {
     return this.#changes.close();
   }
 
-  async #take(paths: readonly string[]): Promise<void> {
+  async #take(paths: readonly string[], onNamed: () => Promise<void>): Promise<Outcome> {
     const { onTaken, say, onFault } = this.#options;
     const judge = this.#options.judge();
-    if (judge === null) return;
+    if (judge === null) return "refused";
     let next: Judging | null = null;
     try {
-      next = await this.#again.read();
+      next = await this.#again.read(onNamed);
       await judge.take(next.policies);
     } catch (error) {
       await next?.change?.cancel();
       say(`${paths.join(", ")} changed and was not taken: what was before holds`, "warning");
       onFault(error);
       if (error instanceof VedetteError) judge.onConfig(paths, error);
-      return;
+      return "refused";
     }
     judge.onConfig(paths, null);
     const committed = next.change?.commit();
     onTaken(next);
     say(`read again: ${paths.join(", ")} (${counted(next.policies.length, "policy", "policies")})`);
     await committed;
+    return "taken";
   }
 }

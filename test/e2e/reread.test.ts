@@ -108,6 +108,39 @@ test("serve --watch-config: rules and outputs change while it runs, a wrong file
   );
 });
 
+test("what was refused is taken when it is mended: a file that it names, or at SIGHUP what is no file of configuration", async () => {
+  const folder = scratch();
+  const at = (name: string): string => join(folder, name);
+  const config = (...lines: string[]): void =>
+    writeFileSync(
+      at("v.yaml"),
+      [`http: unix:${folder}/http`, "watch_config: true", "alerts: alerts", ...lines, ""].join("\n"),
+    );
+  writeFileSync(at("rules.yaml"), rule("one"));
+  config("falco_rules: [rules.yaml]");
+  const serving = host(folder, ["serve", "--config", "v.yaml", "--listen", `unix:${folder}/host.sock`]);
+  await serving.says("listening at");
+
+  writeFileSync(at("more.yaml"), "- rule: [\n");
+  config("falco_rules: [rules.yaml, more.yaml]");
+  await serving.says("v.yaml changed and was not taken");
+  writeFileSync(at("more.yaml"), rule("two"));
+  await serving.says("read again: v.yaml, more.yaml (1 policy)");
+
+  config("falco_rules: [rules.yaml, more.yaml]", "outputs: {deep: {type: file, path: no/such/alerts}}", "quiet: true");
+  await serving.says("VEDETTE_SINK_UNWRITABLE");
+  mkdirSync(at("no/such"), { recursive: true });
+  serving.hangUp();
+  await serving.says("taken at the next start: quiet");
+  await serving.says("read again: v.yaml (1 policy)");
+  await serving.open("one", "two");
+  await serving.end();
+  assert.equal(
+    rulesIn(at("alerts")).filter((name) => name.endsWith("opened")),
+    ["one opened", "two opened"],
+  );
+});
+
 test("serve takes changed files at SIGHUP, too, and reads none without one", async () => {
   const folder = scratch();
   const at = (name: string): string => join(folder, name);

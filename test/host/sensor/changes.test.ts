@@ -8,13 +8,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { LoadedPolicy } from "../../../host/engine/policy.js";
-import { Changes } from "../../../host/sensor/changes.js";
+import { Changes, type Outcome } from "../../../host/sensor/changes.js";
 import { exchange, type Seats } from "../../../host/sensor/exchange.js";
 import { until } from "../../until.js";
 
 const root = mkdtempSync(join(tmpdir(), "vedette-changes-"));
 test.after(() => rmSync(root, { recursive: true }));
 const LOOK_MS = 5;
+
+/** Takes all that it is told of. */
+const takes =
+  (told: string[][]) =>
+  async (paths: readonly string[]): Promise<Outcome> => {
+    told.push([...paths]);
+    return "taken";
+  };
 
 test("a file that is written, replaced, made or removed is told of, and so is one in a folder or behind a link", async () => {
   const folder = join(root, "ways");
@@ -25,10 +33,7 @@ test("a file that is written, replaced, made or removed is told of, and so is on
   symlinkSync("one", path("data"));
   const files = [path("plain"), path("data/rules"), path("late"), path("two")];
   const told: string[][] = [];
-  const changes = await Changes.open(
-    { files: () => files, isWatching: true, onChange: async (paths) => void told.push([...paths]) },
-    LOOK_MS,
-  );
+  const changes = await Changes.open({ files: async () => files, isWatching: true, onChange: takes(told) }, LOOK_MS);
   changes.begin();
   const next = async (path: string, change: () => void): Promise<void> => {
     const before = told.length;
@@ -57,11 +62,12 @@ test("a file that is being written is taken when it is whole, and what changes m
   let go = (): void => undefined;
   const changes = await Changes.open(
     {
-      files: () => [path],
+      files: async () => [path],
       isWatching: true,
       onChange: async () => {
         told.push(length);
         if (told.length === 1) await new Promise<void>((done) => (go = done));
+        return "taken";
       },
     },
     50,
@@ -87,11 +93,12 @@ test("without watching, SIGHUP alone asks; and nothing is told where nothing cha
   let files = [path];
   const told: string[][] = [];
   const changes = await Changes.open({
-    files: () => files,
+    files: async () => files,
     isWatching: false,
     onChange: async (paths) => {
       told.push([...paths]);
       files = [path, join(root, "named since")];
+      return "taken";
     },
   });
   changes.begin();
@@ -111,8 +118,8 @@ test("what changed since it was read is told of at the beginning, and nothing is
   const path = join(root, "early");
   const watch = async (isWatching: boolean) => {
     const told: string[][] = [];
-    const onChange = async (paths: readonly string[]): Promise<void> => void told.push([...paths]);
-    return { told, changes: await Changes.open({ files: () => [path], isWatching, onChange }, LOOK_MS) };
+    const onChange = takes(told);
+    return { told, changes: await Changes.open({ files: async () => [path], isWatching, onChange }, LOOK_MS) };
   };
   writeFileSync(path, "");
   const [begun, watching, asked] = await Promise.all([watch(true), watch(true), watch(false)]);
@@ -129,11 +136,97 @@ test("what changed since it was read is told of at the beginning, and nothing is
   for (const { changes } of [begun, watching, asked]) await changes.close();
 });
 
+test("what was refused is told of again when something else changes, and when SIGHUP asks", async () => {
+  const [first, second] = [join(root, "refused"), join(root, "mended")];
+  writeFileSync(first, "");
+  writeFileSync(second, "");
+  const outcomes: Outcome[] = ["refused", "refused", "refused", "taken"];
+  const told: string[][] = [];
+  const changes = await Changes.open({
+    files: async () => [first, second],
+    isWatching: false,
+    onChange: async (paths) => {
+      told.push([...paths]);
+      return outcomes[told.length - 1] ?? "taken";
+    },
+  });
+  changes.begin();
+  writeFileSync(first, "a");
+  await changes.hangUp();
+  await changes.hangUp();
+  writeFileSync(second, "b");
+  await changes.hangUp();
+  await changes.hangUp();
+  await changes.hangUp();
+  assert.equal(told, [[first], [first], [first, second], [first, second]]);
+  await changes.close();
+});
+
+test("where one watches, what was refused waits for a change", async () => {
+  const [path, named] = [join(root, "names"), join(root, "named wrongly")];
+  writeFileSync(path, "");
+  let files = [path];
+  let looks = 0;
+  const told: string[][] = [];
+  const changes = await Changes.open(
+    {
+      files: async () => {
+        looks++;
+        return files;
+      },
+      isWatching: true,
+      onChange: async (paths) => {
+        files = [path, named];
+        told.push([...paths]);
+        return told.length === 1 ? "refused" : "taken";
+      },
+    },
+    LOOK_MS,
+  );
+  changes.begin();
+  writeFileSync(path, "names another file");
+  await until("it is refused", () => told.length === 1);
+  const seen = looks;
+  await until("it is looked at for a while", () => looks > seen + 10);
+  assert.equal(told, [[path]]);
+  writeFileSync(named, "mended");
+  await until("the file that it named is mended", () => told.length === 2);
+  assert.equal(told[1], [path, named]);
+  await changes.close();
+});
+
+test("a file that is named since, and changes while it is read, is told of", async () => {
+  const [path, named] = [join(root, "naming"), join(root, "read")];
+  writeFileSync(path, "");
+  writeFileSync(named, "");
+  let files = [path];
+  const told: string[][] = [];
+  const changes = await Changes.open({
+    files: async () => files,
+    isWatching: false,
+    onChange: async (paths, onNamed) => {
+      told.push([...paths]);
+      files = [path, named];
+      await onNamed();
+      if (told.length === 1) writeFileSync(named, "after it was read");
+      return "taken";
+    },
+  });
+  changes.begin();
+  writeFileSync(path, "names another file");
+  await changes.hangUp();
+  await changes.hangUp();
+  assert.equal(told, [[path], [named]]);
+  await changes.close();
+});
+
 test("what never began is closed", async () => {
   const changes = await Changes.open({
-    files: () => [join(root, "never")],
+    files: async () => [join(root, "never")],
     isWatching: true,
-    onChange: async () => assert.unreachable(),
+    onChange: async () => {
+      throw new Error("it never began");
+    },
   });
   writeFileSync(join(root, "never"), "");
   const answer = changes.hangUp();

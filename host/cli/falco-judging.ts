@@ -97,8 +97,8 @@ const speaksFalco = ({ falcoRules = [], option = [] }: Partial<FalcoFlags>): boo
  * is wrong, those of its outputs are left out.
  */
 export async function filesOf(flags: Partial<JudgingFlags>): Promise<string[]> {
-  const { falcoRules = [], policy = [], configFile } = flags;
-  const own = configFile === undefined ? [] : [configFile];
+  const { falcoRules = [], policy = [], configFile, respond } = flags;
+  const own = [configFile, respond].filter((one) => typeof one === "string");
   return [...own, ...falcoRules, ...policy, ...keyFilesIn(outputsAsked(flags, await optionsOf(flags)))];
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `run`, `serve` and `falco` were told, told again while they run: their files are read anew, with the
-// same command line and environment. Policies, rules and outputs are taken; what else changed is named, and
-// taken at the next start.
+// same command line and environment. Policies, rules, outputs and responses are taken; what else changed is
+// named, and taken at the next start.
 import { isDeepStrictEqual } from "node:util";
 import type { Outputs } from "../output/outputs.js";
 import { metricsOf } from "../output/registry.js";
@@ -80,10 +80,10 @@ export class Reread<F extends Partial<JudgingFlags>> implements Rereading {
 }
 
 /** What only the next start takes, by the names of options. */
-function fixedOf(flags: Partial<JudgingFlags>, { responses, keeps }: Judging): Record<string, unknown> {
+function fixedOf(flags: Partial<JudgingFlags>, { keeps }: Judging): Record<string, unknown> {
   const { asked: _, ...evidence } = keeps ?? {};
   const others = Object.entries(flags).filter(([name, value]) => !TAKEN.has(name) && typeof value !== "function");
   const named = others.map(([name, value]) => [name.replace(/[A-Z]/g, (one) => `-${one.toLowerCase()}`), value]);
   const metrics = metricsOf(flags.outputs);
-  return { ...Object.fromEntries(named), respond: responses, evidence, "metrics of outputs": metrics };
+  return { ...Object.fromEntries(named), evidence, "metrics of outputs": metrics };
 }

@@ -68,8 +68,9 @@ export async function run(
       const told = sensor.failed.then((error) => {
         failure = report(error);
       });
-      // What is to be denied is known before the first exec.
-      const start = [...(sensor.prevents ? ["--start", "security"] : []), ...(sensor.responds ? ["--respond"] : [])];
+      // What is to be denied is known before the first exec; what is to be answered may be told later.
+      const responds = sensor.responds || reread.isWatching;
+      const start = [...(sensor.prevents ? ["--start", "security"] : []), ...(responds ? ["--respond"] : [])];
       sensor.begin();
       if (policies.includes(OF_IMAGES) && isChatty()) sayOutside(sensor.intake);
       const ending = await sensor.intake.run(agentOptions(command, options, start));

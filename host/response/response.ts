@@ -84,7 +84,7 @@ const UNASKED = "the agent tells of a response that it was not asked for, or tel
 
 /** One for all agents. `P` is the caller's own type of agent. */
 export class Responder<P extends Responding> {
-  readonly #rows: readonly ResponseRow[];
+  #rows: readonly ResponseRow[];
   readonly #handlers: ResponderHandlers<P>;
   readonly #limits = new Map<string, ResponseLimit>();
   readonly #asked = new Map<number, Asked<P>>();
@@ -101,6 +101,18 @@ export class Responder<P extends Responding> {
     this.#rows = rows;
     this.#handlers = handlers;
     this.#ofHost = new HostDeeds(handlers.deeds);
+  }
+
+  /**
+   * From here on these rows answer the operator's alerts. A row that says what one of before says goes on
+   * with its limit. What an agent was asked for is done; what waits for the limit of a row that is not there
+   * any more is not.
+   */
+  take(rows: readonly ResponseRow[]): void {
+    const kept = new Set(rows.map(rowKey));
+    this.#rows = rows;
+    const unasked = this.#takeWaiting(({ finding, row }) => finding.tenant === null && !kept.has(rowKey(row)));
+    for (const asked of unasked) this.#tell(asked, 0, "refused", "host", "its row is not there any more", null);
   }
 
   /** Whether any alert is answered. */
@@ -156,7 +168,7 @@ export class Responder<P extends Responding> {
 
   /** An agent is gone, and nobody answers for it. */
   onLeft(peer: P): void {
-    const unasked = this.#takeWaiting(({ number }) => number === peer.number);
+    const unasked = this.#takeWaiting((asked) => asked.peer.number === peer.number);
     for (const [id, asked] of this.#asked) {
       if (asked.peer.number !== peer.number) continue;
       if (asked.actedAt !== null) this.#give(id, asked, "unknown", severedText(asked, this.#handlers.now()));
@@ -208,11 +220,11 @@ export class Responder<P extends Responding> {
     if (outcome === "disarmed") this.#tell(asked, 0, "limited", "host", limitText(asked.row), null);
   }
 
-  /** Nobody will ask these agents for what waits any more. */
-  #takeWaiting(isMeant: (peer: P) => boolean): Asked<P>[] {
+  /** Nobody will ask an agent for these any more. */
+  #takeWaiting(isMeant: (asked: Asked<P>) => boolean): Asked<P>[] {
     const taken: Asked<P>[] = [];
     for (const [place, waiting] of this.#waiting) {
-      if (!waiting.some(({ asked: { peer } }) => isMeant(peer))) continue;
+      if (!waiting.some(({ asked }) => isMeant(asked))) continue;
       this.#waiting.delete(place);
       taken.push(...waiting.map(({ asked }) => asked));
     }

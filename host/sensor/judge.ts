@@ -49,7 +49,7 @@ export interface Judging {
   /** Some output leaves repeats out, and wants the last of each kind. */
   readonly leavesRepeats?: boolean;
   /** Which alerts are answered, and how; none: nothing is. */
-  readonly responses?: readonly ResponseRow[];
+  readonly responses?: readonly ResponseRow[] | undefined;
   /** What is kept of findings; undefined: nothing. */
   readonly keeps?: EvidenceSettings;
 }
@@ -116,7 +116,7 @@ export class Judge {
       watch: (peer, files) => intake.watch(peer, files),
       onFault: (error) => this.#handlers.onFault(error, null),
     });
-    this.#responder = new Responder<Peer>(intake.isRecorded ? [] : (options.responses ?? []), {
+    this.#responder = new Responder<Peer>(this.#answering(options), {
       send: (peer, request) => intake.respond(peer, request),
       rowsOf: (tenant, peer) => (intake.isRecorded ? [] : (options.service?.responsesOf(tenant, peer.facts) ?? [])),
       deeds: {
@@ -172,13 +172,20 @@ export class Judge {
   }
 
   /**
-   * Goes on with other policies of the operator's: each batch is judged by the old ones or by these. Throws
-   * VEDETTE_POLICY_INIT where one cannot start; then the old ones judge.
+   * Goes on with other policies of the operator's, and other answers to alerts: each batch is judged by the
+   * old ones or by these. Throws VEDETTE_POLICY_INIT where one cannot start; then the old ones judge and
+   * answer.
    */
-  async take(policies: readonly LoadedPolicy[]): Promise<void> {
+  async take({ policies, responses }: Pick<Judging, "policies" | "responses">): Promise<void> {
     this.#policies = await exchange(this.#engine, this.#policies, policies);
+    this.#responder.take(this.#answering({ responses }));
     this.#options.monitor?.onPolicies(policies);
     this.#onPolicies();
+  }
+
+  /** Nobody who was recorded can be asked. */
+  #answering({ responses = [] }: Pick<Judging, "responses">): readonly ResponseRow[] {
+    return this.#intake.isRecorded ? [] : responses;
   }
 
   /** Ends its workers now. */

@@ -74,7 +74,7 @@ export class Rereader {
     let next: Judging | null = null;
     try {
       next = await this.#again.read(onNamed);
-      await judge.take(next.policies);
+      await judge.take(next);
     } catch (error) {
       await next?.change?.cancel();
       say(`${paths.join(", ")} changed and was not taken: what was before holds`, "warning");

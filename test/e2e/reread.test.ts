@@ -141,6 +141,50 @@ test("what was refused is taken when it is mended: a file that it names, or at S
   );
 });
 
+test("run --watch-config: rows of responses are taken, and taken away", async () => {
+  const folder = scratch();
+  const at = (name: string): string => join(folder, name);
+  const respond = (...rows: string[]): void => writeFileSync(at("respond.yaml"), `respond: [${rows.join()}]\n`);
+  writeFileSync(at("rules.yaml"), rule("one"));
+  respond();
+  const script = [
+    "child() { until [ -e go-$1 ]; do sleep 0.05; done; \"$0\" -c 'read x < /one; until [ -e end-$0 ]; do sleep 0.05; done' $1; echo $1 $? >> ended; }",
+    "child a; child b; child c",
+  ];
+  const flags = ["--watch-config", "--falco-rules", "rules.yaml", "--respond", "respond.yaml", "--alerts", "alerts"];
+  const watching = host(folder, ["run", ...flags, "--", "sh", "-c", script.join("\n"), "sh"]);
+  const opened = (times: number): Promise<unknown> =>
+    until(
+      `the file was opened ${times} times`,
+      () => rulesIn(at("alerts")).filter((one) => one === "one opened").length === times,
+      { tell: watching.said },
+    );
+  const ended = (line: string): Promise<unknown> =>
+    until(line, () => existsSync(at("ended")) && readFileSync(at("ended"), "utf8").includes(line), {
+      tell: watching.said,
+    });
+  writeFileSync(at("go-a"), "");
+  await opened(1);
+  respond("{rules: [one opened], action: kill, mode: enforce}");
+  await watching.says("read again: respond.yaml");
+  writeFileSync(at("end-a"), "");
+  writeFileSync(at("go-b"), "");
+  await ended("b 137");
+  respond();
+  await watching.says("read again: respond.yaml", 2);
+  writeFileSync(at("go-c"), "");
+  await opened(3);
+  writeFileSync(at("end-c"), "");
+  await watching.ended(0);
+  assert.is(readFileSync(at("ended"), "utf8"), "a 0\nb 137\nc 0\n");
+  assert.not.match(watching.said(), "taken at the next start");
+  const steps = alertsIn(at("alerts")).filter((alert) => alert.rule === "Response");
+  assert.equal(
+    steps.map(({ output_fields: fields }) => fields["response.status"]),
+    ["requested", "done"],
+  );
+});
+
 test("serve takes changed files at SIGHUP, too, and reads none without one", async () => {
   const folder = scratch();
   const at = (name: string): string => join(folder, name);

@@ -18,7 +18,7 @@ const HTTP = [
 test("files of rules, policies and configuration are told, and certificates and keys of every output", async () => {
   const named = { name: "siem", kind: "http", settings: { url: "https://a.example", ca: "/named-ca" } } as never;
   const flags = {
-    ...{ configFile: "v.yaml", falcoRules: ["rules.yaml"], policy: ["mine"] },
+    ...{ configFile: "v.yaml", falcoRules: ["rules.yaml"], policy: ["mine"], respond: "respond.yaml" },
     ...{ syslog, syslogCa: "/syslog-ca", outputs: [named] },
     option: HTTP.map((text) => `http_output.${text}`),
   };
@@ -29,6 +29,7 @@ test("files of rules, policies and configuration are told, and certificates and 
     "/named-ca",
     "/syslog-ca",
     "mine",
+    "respond.yaml",
     "rules.yaml",
     "v.yaml",
   ]);

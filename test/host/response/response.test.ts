@@ -106,6 +106,42 @@ test("what waits is asked for once, and no more of it waits than there is room f
   assert.is(sent.length, 2);
 });
 
+test("other rows are taken: they answer from then on, and what waits for one that is gone is not asked for", () => {
+  const [first, second] = [rowOf({ limit: { perMinute: 1, after: "off" } }), rowOf({ action: "kill-tree" })];
+  const { responder, news, told, sent, web } = stage([first]);
+  for (const pid of [1, 2]) responder.onAlert(alertOf({ pid }), web);
+  responder.take([second]);
+  assert.equal(told(), ["requested by host", "refused by host"]);
+  assert.match(news.at(-1)!.why, /its row is not there any more/);
+  responder.onAnswer(web, answer(1, "done"));
+  responder.onAlert(alertOf({ pid: 3 }), web);
+  assert.equal(
+    sent.map(({ request }) => [request.action, request.pid]),
+    [
+      ["kill", 1],
+      ["kill-tree", 3],
+    ],
+  );
+  responder.take([]);
+  assert.is(responder.hasRows, false);
+  responder.onAlert(alertOf({ pid: 4 }), web);
+  assert.is(sent.length, 2);
+});
+
+test("a row that is taken again goes on with its limit", () => {
+  const limited = () => rowOf({ limit: { perMinute: 1, after: "off" } });
+  const { responder, told, sent, web } = stage([limited()]);
+  responder.onAlert(alertOf({ pid: 1 }), web);
+  responder.onAlert(alertOf({ pid: 2 }), web);
+  responder.take([limited(), rowOf({ rules: ["Another"] })]);
+  responder.onAnswer(web, answer(1, "done"));
+  assert.equal(told(), ["requested by host", "done by agent", "limited by host"]);
+  responder.take([]);
+  responder.take([limited()]);
+  responder.onAlert(alertOf({ pid: 3 }), web);
+  assert.is(sent.length, 1, "nobody arms it again by writing the file");
+});
+
 test("what waits for others' answers is told of when its agent leaves, and at the end", () => {
   const { responder, news, sent, web, db } = stage([rowOf({ limit: { perMinute: 1, after: "off" } })]);
   for (const peer of [web, db]) for (const pid of [1, 2, 3]) responder.onAlert(alertOf({ pid }), peer);

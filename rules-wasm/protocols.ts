@@ -4,7 +4,7 @@
 // of words are @lazy: a policy has those of the protocols that it uses.
 export { Dns } from "./dns/dns";
 export { DnsQuery } from "./dns/dns-query";
-export { HttpClient, HttpServer } from "./http/http";
+export { HttpClient, HttpServer } from "./http/connection";
 export { PostgreSql } from "./postgresql/postgresql";
 export { Redis } from "./redis/redis";
 export { Tls } from "./tls/tls";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that clients of HTTP/1.1 and HTTP/2 make, and calls of gRPC, by OpenTelemetry's names. What a
-// request is and where it ends is HttpClient's to say (rules-wasm/http/http.ts).
+// request is and where it ends is HttpClient's to say (rules-wasm/http/connection.ts).
 import { AnyTransfer, counter, Event, histogram, meter, Str } from "vedette";
 import { HttpClient } from "vedette/protocols";
 

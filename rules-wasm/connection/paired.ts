@@ -11,7 +11,7 @@ import { StateTable } from "../state/table";
 import { Str } from "../str";
 import { mix } from "../string-set";
 import { batchLost } from "../wire/frame";
-import { Connections } from "./connections";
+import { Connections } from "./protocol";
 import { at, begin, seen, skip, total } from "./cursor";
 import { isStream, socketOf, writerOf } from "./key";
 

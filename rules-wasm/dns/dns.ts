@@ -6,7 +6,7 @@
 //
 //   const CONNECTIONS = new Dns();
 //   ... for (let i = 0, n = CONNECTIONS.saw(e); i < n; i++) DURATION.label(CONNECTIONS.type(i)) ...
-import { Connections } from "../connection/connections";
+import { Connections } from "../connection/protocol";
 import { at, begin, seen, skip, total } from "../connection/cursor";
 import { isStream, socketOf } from "../connection/key";
 import { hours, seconds } from "../duration";
@@ -21,7 +21,7 @@ import {
   ANSWER, code, CUT_ANSWER, CUT_QUERY, HEADER, id, isGood, isHeader, isPlain, NAME_MAX, nameSize, OTHER, QUERY, question,
   QUESTION_MAX, questionSize, readMessage, type, UNCLEAR,
 } from "./message";
-import { Names } from "./names";
+import { Names } from "../connection/names";
 import { begunAt, DIRECTION, DONE, keptSize, message, messageAt, MORE, reset, UNSEEN, wholeSize } from "./stream";
 import { codeText, typeText } from "./words";
 

@@ -6,7 +6,7 @@ import { mix, textHash } from "../string-set";
 import { batchSource, setSpan } from "../wire/frame";
 import { METHODS } from "./head";
 import { METHOD, PATH, PATH_SIZE, TIME } from "./request";
-import { Routes } from "./routes";
+import { Routes } from "../connection/routes";
 
 /** More are no pipeline, and as many streams of a connection can be underway. */
 export const FINISHED_MAX: i32 = 128;

@@ -8,10 +8,10 @@
 //   ... if (CONNECTIONS.saw(e) != 0) DURATION.label(CONNECTIONS.version) ... .record(CONNECTIONS.seconds(0));
 //
 //   record: type 1   version 2   length 2   ...      22 handshake, 20 change cipher spec, 21 alert, 23 data
-import { Connections } from "../connection/connections";
+import { Connections } from "../connection/protocol";
 import { at, begin, seen, skip, total } from "../connection/cursor";
 import { isStream, socketOf, writerOf } from "../connection/key";
-import { Names } from "../dns/names";
+import { Names } from "../connection/names";
 import { hours } from "../duration";
 import { Event } from "../event";
 import { StateTable } from "../state/table";

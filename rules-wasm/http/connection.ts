@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP as its servers or its clients see it. Here is HTTP/1.1: requests and responses, paired in their order
-// (RFC 9112). A connection that begins with HTTP/2's preface, or is upgraded to it, goes on in http2.ts.
+// (RFC 9112). A connection that begins with HTTP/2's preface, or is upgraded to it, goes on in streams.ts.
 // A connection is its socket's inode. What was cut by `--snaplen`, lost, or was there before us makes a
 // connection unsure: nothing is told of it until a final answer has begun and then bytes begin with a
 // request. So of a client that sends its request whole and then waits for the answer, a name may be
@@ -9,7 +9,7 @@
 //
 //   const HTTP = new HttpServer();
 //   ... for (let i = 0, n = HTTP.saw(e); i < n; i++) DURATION.label(HTTP.method(i)) ... .record(HTTP.seconds(i));
-import { Connections } from "../connection/connections";
+import { Connections } from "../connection/protocol";
 import { at, begin, seen, skip, total } from "../connection/cursor";
 import { isStream, socketOf, writerOf } from "../connection/key";
 import { Event } from "../event";
@@ -25,7 +25,7 @@ import {
   bodyLength, CONNECT, HEAD, headEnd, isChunked, isDoubtful, isPreface, isRequest, isResponse, isUpgrade, methodOf, pathBegin,
   pathSize, PREFACE_HEAD, readFields, statusOf,
 } from "./head";
-import { Http2, IN, OUT } from "./http2";
+import { Http2, IN, OUT } from "./streams";
 import { METHOD, PATH, PATH_MAX, PATH_SIZE, REQUEST, TIME } from "./request";
 import { NO_CALL, Told } from "./told";
 

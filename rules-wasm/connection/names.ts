@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names that may leave, few however many are asked for. A name is a path from its end: `api.example.com` is
-// `/com/example/api`, so what bounds the paths of HTTP (http/routes.ts) bounds names, too. They are learned
+// `/com/example/api`, so what bounds the paths of HTTP (routes.ts) bounds names, too. They are learned
 // from answers that have what was asked for. `{id}.example.com` stands for identifiers, `{any}.example.com`
 // for what follows once a place has many names.
-import { Routes } from "../http/routes";
+import { Routes } from "./routes";
 import { setSpan } from "../wire/frame";
 import { Str } from "../str";
 

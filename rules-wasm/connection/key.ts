@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// By what a connection is known, and who wrote to it.
+// By what a connection is known, who wrote to it, and whose it is.
 import { Descriptor } from "../descriptor";
 import { Event } from "../event";
-import { mix } from "../string-set";
+import { mix, textHash } from "../string-set";
 import { batchSource } from "../wire/frame";
 
 const NOTHING: u64 = 0x8000000000000000;
@@ -23,4 +23,10 @@ export function socketOf(e: Event): u64 {
 /** A process and its descriptor. */
 export function writerOf(e: Event): u64 {
   return mix(e.proc.key, <u64>e.fd_num);
+}
+
+/** A program of an agent: what has names and templates of its own. */
+export function programOf(e: Event): u64 {
+  const program = e.proc.exepath;
+  return mix(textHash(program.address, program.size), batchSource());
 }

@@ -11,7 +11,7 @@ import { StateTable } from "../state/table";
 import { Str } from "../str";
 import { mix } from "../string-set";
 import { batchLost } from "../wire/frame";
-import { Connections } from "./protocol";
+import { Protocol } from "./protocol";
 import { at, begin, seen, skip, total } from "./cursor";
 import { isStream, socketOf, writerOf } from "./key";
 
@@ -56,7 +56,7 @@ const REST: u64 = seconds(1);
 const OF_CLIENT: u64 = 1 << 63;
 
 /** Connections of one protocol that a policy sees. One is made at the top of a file. */
-export abstract class PairedProtocol extends Connections {
+export abstract class PairedProtocol extends Protocol {
   private readonly connections: StateTable;
   private readonly waiting: StateTable;
   private readonly connectionSize: usize;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which call does what to a connection. A protocol's class extends this, and says what comes of it.
+// A protocol as a policy asks for it. Here is which call does what to a connection; the class of a protocol
+// extends this, knows its connections, and says what comes of it.
 import { Event } from "../event";
 import { hasAny } from "../flag";
 import { AnyRead, AnyReceive, AnySend, AnyTransfer, AnyWrite, EventId, Shutdown } from "../generated/events";
@@ -10,8 +11,8 @@ import { isStream } from "./key";
 /** Bytes that are not taken out of the socket, or that are no bytes of the other side. */
 const NOT_READ: u64 = MsgFlag.MSG_PEEK | MsgFlag.MSG_ERRQUEUE;
 
-/** Connections of one protocol that a policy sees. */
-export abstract class Connections {
+/** One protocol, on all connections that a policy sees. */
+export abstract class Protocol {
   /** Requests of which nothing is told, since they could not be followed. */
   unsynced: f64 = 0;
 

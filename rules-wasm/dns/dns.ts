@@ -6,9 +6,10 @@
 //
 //   const CONNECTIONS = new Dns();
 //   ... for (let i = 0, n = CONNECTIONS.saw(e); i < n; i++) DURATION.label(CONNECTIONS.type(i)) ...
-import { Connections } from "../connection/protocol";
 import { at, begin, seen, skip, total } from "../connection/cursor";
-import { isStream, socketOf } from "../connection/key";
+import { isStream, programOf, socketOf } from "../connection/key";
+import { Names } from "../connection/names";
+import { Protocol } from "../connection/protocol";
 import { hours, seconds } from "../duration";
 import { Event } from "../event";
 import { AnyReceive, AnySend, EventId } from "../generated/events";
@@ -16,12 +17,11 @@ import { SocketFamily } from "../generated/flags";
 import { StateTable } from "../state/table";
 import { Str } from "../str";
 import { mix, textHash } from "../string-set";
-import { batchLost, batchSource } from "../wire/frame";
+import { batchLost } from "../wire/frame";
 import {
   ANSWER, code, CUT_ANSWER, CUT_QUERY, HEADER, id, isGood, isHeader, isPlain, NAME_MAX, nameSize, OTHER, QUERY, question,
   QUESTION_MAX, questionSize, readMessage, type, UNCLEAR,
 } from "./message";
-import { Names } from "../connection/names";
 import { begunAt, DIRECTION, DONE, keptSize, message, messageAt, MORE, reset, UNSEEN, wholeSize } from "./stream";
 import { codeText, typeText } from "./words";
 
@@ -68,7 +68,7 @@ const OF_CLIENT: u64 = 1 << 63;
 const ON_TCP: u64 = 1 << 62;
 
 /** Clients and servers that a policy sees. One is made at the top of a file. */
-export class Dns extends Connections {
+export class Dns extends Protocol {
   private readonly asked: StateTable;
   private readonly batches: StateTable;
   private readonly connections: StateTable;
@@ -407,10 +407,4 @@ function endpointOf(is: Str): u64 {
   if (family == SocketFamily.AF_INET) return mix(load<u64>(from), 1);
   if (family != SocketFamily.AF_INET6 || is.size < 24) return 0;
   return mix(mix(load<u32>(from), load<u64>(from, 8)), load<u64>(from, 16));
-}
-
-/** A program of an agent: what has names of its own. */
-function programOf(e: Event): u64 {
-  const program = e.proc.exepath;
-  return mix(textHash(program.address, program.size), batchSource());
 }

@@ -9,11 +9,11 @@
 //
 //   const HTTP = new HttpServer();
 //   ... for (let i = 0, n = HTTP.saw(e); i < n; i++) DURATION.label(HTTP.method(i)) ... .record(HTTP.seconds(i));
-import { Connections } from "../connection/protocol";
 import { at, begin, seen, skip, total } from "../connection/cursor";
 import { isStream, socketOf, writerOf } from "../connection/key";
-import { Event } from "../event";
+import { Protocol } from "../connection/protocol";
 import { hours } from "../duration";
+import { Event } from "../event";
 import { StateTable } from "../state/table";
 import { Str } from "../str";
 import { mix } from "../string-set";
@@ -25,8 +25,8 @@ import {
   bodyLength, CONNECT, HEAD, headEnd, isChunked, isDoubtful, isPreface, isRequest, isResponse, isUpgrade, methodOf, pathBegin,
   pathSize, PREFACE_HEAD, readFields, statusOf,
 } from "./head";
-import { Http2, IN, OUT } from "./streams";
 import { METHOD, PATH, PATH_MAX, PATH_SIZE, REQUEST, TIME } from "./request";
+import { IN, OUT, Streams } from "./streams";
 import { NO_CALL, Told } from "./told";
 
 const KIND: u32 = 6;
@@ -78,14 +78,14 @@ let headSize: u32 = 0;
 let isWhole: bool = false;
 
 /** Connections of one side that a policy sees. */
-abstract class Http extends Connections {
+abstract class Http extends Protocol {
   private readonly isClient: bool;
   private from: u64 = 0;
   private readonly connections: StateTable;
   private readonly waiting: StateTable;
   private readonly stashes: StateTable;
   private readonly told: Told;
-  private readonly frames: Http2;
+  private readonly streams: Streams;
 
   /** Connections and requests underway that are known at the same time; who is silent for longest goes. */
   constructor(isClient: bool, connections: u32, underway: u32) {
@@ -98,7 +98,7 @@ abstract class Http extends Connections {
     this.waiting = waiting;
     this.stashes = stashes;
     this.told = told;
-    this.frames = new Http2(isClient, max(8, connections / FRAMES_SHARE), told, waiting, stashes);
+    this.streams = new Streams(isClient, max(8, connections / FRAMES_SHARE), told, waiting, stashes);
   }
 
   protected accepted(e: Event): void {
@@ -148,15 +148,15 @@ abstract class Http extends Connections {
     this.told.begin();
     const key = socketOf(e), c = this.connections.find(key, e.time);
     if (c == 0 || (isOfWriter && load<u64>(c, WRITER) != writerOf(e))) return 0;
-    if (modeOf(c, OUT) == FRAMES) this.frames.close(key, e);
+    if (modeOf(c, OUT) == FRAMES) this.streams.close(key, e);
     else this.endOpen(c, key, e);
     return this.finished();
   }
 
   /** How many requests the event has finished. */
   private finished(): i32 {
-    this.unsynced += this.frames.unsynced;
-    this.frames.unsynced = 0;
+    this.unsynced += this.streams.unsynced;
+    this.streams.unsynced = 0;
     return this.told.count;
   }
 
@@ -244,11 +244,11 @@ abstract class Http extends Connections {
           if (chunks(c, IN)) setMode(c, IN, START);
           break;
         case FRAMES:
-          this.frames.move(key, IN, this.from, e);
+          this.streams.move(key, IN, this.from, e);
           break;
         case UNSURE:
           if (!isFirst) return;
-          if (load<u32>(c, NEXT) == 0 && this.isFrames(c, key, e)) break;
+          if (load<u32>(c, NEXT) == 0 && this.join(c, key, e)) break;
           if (!isRequest(at, seen)) return;
           if (!isSince(c, ANSWERED)) return this.ask(c);
           setMode(c, IN, START);
@@ -277,14 +277,14 @@ abstract class Http extends Connections {
     }
   }
 
-  /** A connection that was there before us, or whose begin is lost, may speak HTTP/2. */
-  private isFrames(c: usize, key: u64, e: Event): bool {
+  /** One that was there before us, or whose begin is lost, goes on in HTTP/2 if bytes show it. Whether so. */
+  private join(c: usize, key: u64, e: Event): bool {
     if (isPreface(at, min(seen, PREFACE_HEAD))) {
       setMode(c, IN, START);
       setMode(c, OUT, START);
       return true;
     }
-    if (!this.frames.isThere(key, e)) return false;
+    if (!this.streams.join(key, e)) return false;
     beFrames(c);
     return true;
   }
@@ -301,8 +301,8 @@ abstract class Http extends Connections {
   private preface(c: usize, key: u64, e: Event): void {
     const isBegun = modeOf(c, OUT) == FRAMES;
     if (!isBegun && load<u32>(c, NEXT) != 0) return beOpaque(c);
-    if (!isBegun) this.frames.start(key, e.time);
-    this.frames.startPreface(key, e.time);
+    if (!isBegun) this.streams.start(key, e.time);
+    this.streams.startPreface(key, e.time);
     beFrames(c);
   }
 
@@ -361,7 +361,7 @@ abstract class Http extends Connections {
           else if (modeOf(c, OUT) == UNSURE) this.leaveOpen(c, key, e);
           break;
         case FRAMES:
-          this.frames.move(key, OUT, e.time, e);
+          this.streams.move(key, OUT, e.time, e);
           break;
         case START:
           if (load<u8>(c + STASHED + OUT) == 0 && (seen == 0 || load<u8>(at) != 0x48)) this.other(c, key, e);
@@ -455,7 +455,7 @@ abstract class Http extends Connections {
   /** The server goes on in HTTP/2, with its answer to the request. The client does when it has read that. */
   private upgrade(c: usize, key: u64, request: u32, entry: usize, e: Event): void {
     if (request + 1 != load<u32>(c, NEXT)) return this.beOther(c, key, e); // nobody asks for more before
-    this.frames.upgrade(key, entry, e);
+    this.streams.upgrade(key, entry, e);
     this.waiting.drop(mix(key, request));
     store<u32>(c, request + 1, FIRST);
     setMode(c, OUT, FRAMES);
@@ -465,7 +465,7 @@ abstract class Http extends Connections {
   /** What a server says first may be HTTP/2, before its client's preface is read. */
   private other(c: usize, key: u64, e: Event): void {
     if (load<u32>(c, NEXT) != 0 || modeOf(c, IN) != START || !isSettings(at, seen)) return this.beOther(c, key, e);
-    this.frames.start(key, e.time);
+    this.streams.start(key, e.time);
     setMode(c, OUT, FRAMES);
   }
 
@@ -491,7 +491,7 @@ abstract class Http extends Connections {
 
   /** Where the client's preface is to come, what is lost may be that. */
   private loseFrames(c: usize, key: u64, e: Event): void {
-    this.frames.lose(key, e.time);
+    this.streams.lose(key, e.time);
     beFrames(c);
   }
 

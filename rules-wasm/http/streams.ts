@@ -70,7 +70,7 @@ export const PREFACE_REST: u32 = 6;
 let blockSize: u32 = 0;
 
 /** Of one side. */
-export class Http2 {
+export class Streams {
   /** Requests of which nothing is told. */
   unsynced: f64 = 0;
   private readonly isClient: bool;
@@ -119,8 +119,8 @@ export class Http2 {
     store<u8>(entry, <u8>NONE, GRPC_STATUS);
   }
 
-  /** Whether bytes begin with a request of a connection that was there before us; if so, it is known then. */
-  isThere(key: u64, e: Event): bool {
+  /** A connection that was there before us is known from now on if bytes begin with a request. Whether so. */
+  join(key: u64, e: Event): bool {
     let head = at, there = seen;
     while (there >= FRAME_HEAD && typeOf(head) != HEADERS && isLikely(head, false, false)) {
       const size = min(there, FRAME_HEAD + lengthOf(head));
@@ -142,7 +142,7 @@ export class Http2 {
   move(key: u64, way: u32, from: u64, e: Event): void {
     this.begin(key, e);
     this.from = from;
-    const isKnown = this.connections.find(key, e.time) != 0 || (way == IN && this.isThere(key, e));
+    const isKnown = this.connections.find(key, e.time) != 0 || (way == IN && this.join(key, e));
     if (!isKnown) return skip(total); // where there was no room for it any more, it begins anew with a request
     const c = this.connections.take(key, e.time), w = c + way * DIRECTION, wasLost = load<u8>(w, IS_LOST) != 0;
     if (!wasLost || this.isFound(c, way)) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is found of requests that one event has finished.
+import { programOf } from "../connection/key";
+import { Routes } from "../connection/routes";
 import { Event } from "../event";
 import { Str } from "../str";
-import { mix, textHash } from "../string-set";
-import { batchSource, setSpan } from "../wire/frame";
+import { setSpan } from "../wire/frame";
 import { METHODS } from "./head";
 import { METHOD, PATH, PATH_SIZE, TIME } from "./request";
-import { Routes } from "../connection/routes";
 
 /** More are no pipeline, and as many streams of a connection can be underway. */
 export const FINISHED_MAX: i32 = 128;
@@ -69,13 +69,7 @@ export class Told {
 
   /** A client's paths are told of calls alone. */
   private routeOf(path: usize, size: u32, status: u32, call: u32, e: Event): i32 {
-    if (call != NO_CALL) return this.templates.findWhole(serverOf(e), path, size, call == 0);
-    return this.isClient ? -1 : this.templates.find(serverOf(e), path, size, status < 400);
+    if (call != NO_CALL) return this.templates.findWhole(programOf(e), path, size, call == 0);
+    return this.isClient ? -1 : this.templates.find(programOf(e), path, size, status < 400);
   }
-}
-
-/** A program of an agent: what has templates of its own. */
-function serverOf(e: Event): u64 {
-  const program = e.proc.exepath;
-  return mix(textHash(program.address, program.size), batchSource());
 }

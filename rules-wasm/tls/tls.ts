@@ -8,16 +8,16 @@
 //   ... if (CONNECTIONS.saw(e) != 0) DURATION.label(CONNECTIONS.version) ... .record(CONNECTIONS.seconds(0));
 //
 //   record: type 1   version 2   length 2   ...      22 handshake, 20 change cipher spec, 21 alert, 23 data
-import { Connections } from "../connection/protocol";
 import { at, begin, seen, skip, total } from "../connection/cursor";
-import { isStream, socketOf, writerOf } from "../connection/key";
+import { isStream, programOf, socketOf, writerOf } from "../connection/key";
 import { Names } from "../connection/names";
+import { Protocol } from "../connection/protocol";
 import { hours } from "../duration";
 import { Event } from "../event";
 import { StateTable } from "../state/table";
 import { Str } from "../str";
-import { mix, textHash } from "../string-set";
-import { batchLost, batchSource } from "../wire/frame";
+import { mix } from "../string-set";
+import { batchLost } from "../wire/frame";
 import {
   cipher, HELLO_MAX, helloSize, isHello, isNameless, name, NAME_MAX, nameSize, protocolAt, protocolSize, readHello, version,
 } from "./hello";
@@ -74,7 +74,7 @@ const CONNECTION: usize = NAME + <usize>NAME_MAX;
 const STASH: usize = 4 + <usize>HELLO_MAX;
 
 /** Clients and servers that a policy sees. One is made at the top of a file. */
-export class Tls extends Connections {
+export class Tls extends Protocol {
   private readonly connections: StateTable;
   private readonly stashes: StateTable;
   private readonly names: Names = new Names();
@@ -400,10 +400,4 @@ function isShown(from: usize, size: u32): bool {
   if (kind == CHANGE) return length == 1 && size >= 6 && load<u8>(from, 5) == 1;
   if (kind == ALERT) return length == 2 && size >= 6 && <u32>load<u8>(from, 5) - 1 < 2;
   return kind == DATA && length > 16 && length <= RECORD_MAX;
-}
-
-/** A program of an agent: what has names of its own. */
-function programOf(e: Event): u64 {
-  const program = e.proc.exepath;
-  return mix(textHash(program.address, program.size), batchSource());
 }

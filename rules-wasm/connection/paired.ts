@@ -7,15 +7,13 @@
 // request.
 import { hours, seconds } from "../duration";
 import { Event } from "../event";
-import { StateTable } from "../state/table";
+import { StateTable, UNKEPT } from "../state/table";
 import { Str } from "../str";
 import { mix } from "../string-set";
 import { batchLost } from "../wire/frame";
 import { Protocol } from "./protocol";
 import { at, begin, seen, skip, total } from "./cursor";
 import { isStream, socketOf, writerOf } from "./key";
-
-const KIND: u32 = 7;
 
 /** How much is known of a connection. */
 export const FOLLOWED: u32 = 0;
@@ -72,8 +70,8 @@ export abstract class PairedProtocol extends Protocol {
    */
   constructor(connections: u32, underway: u32, own: usize) {
     super();
-    this.connections = new StateTable(KIND, connections, OWN + own, hours(2), false);
-    this.waiting = new StateTable(KIND, underway, REQUEST, hours(2), false);
+    this.connections = new StateTable(UNKEPT, connections, OWN + own, hours(2));
+    this.waiting = new StateTable(UNKEPT, underway, REQUEST, hours(2));
     this.connectionSize = OWN + own;
   }
 

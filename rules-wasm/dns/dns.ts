@@ -14,7 +14,7 @@ import { hours, seconds } from "../duration";
 import { Event } from "../event";
 import { AnyReceive, AnySend, EventId } from "../generated/events";
 import { SocketFamily } from "../generated/flags";
-import { StateTable } from "../state/table";
+import { StateTable, UNKEPT } from "../state/table";
 import { Str } from "../str";
 import { mix, textHash } from "../string-set";
 import { batchLost } from "../wire/frame";
@@ -25,7 +25,6 @@ import {
 import { begunAt, DIRECTION, DONE, keptSize, message, messageAt, MORE, reset, UNSEEN, wholeSize } from "./stream";
 import { codeText, typeText } from "./words";
 
-const KIND: u32 = 8;
 const PORT: u64 = 53;
 
 /** A question that was asked. */
@@ -81,9 +80,9 @@ export class Dns extends Protocol {
   /** Queries and connections of TCP that are known at the same time; who is silent for longest goes. */
   constructor(underway: u32 = 2048, connections: u32 = 512) {
     super();
-    this.asked = new StateTable(KIND, underway, ASKED, PATIENCE, false);
-    this.batches = new StateTable(KIND, 256, UNSEEN_ONES, PATIENCE, false);
-    this.connections = new StateTable(KIND, connections, CONNECTION, hours(2), false);
+    this.asked = new StateTable(UNKEPT, underway, ASKED, PATIENCE);
+    this.batches = new StateTable(UNKEPT, 256, UNSEEN_ONES, PATIENCE);
+    this.connections = new StateTable(UNKEPT, connections, CONNECTION, hours(2));
   }
 
   /** Of a query that is answered, by its number in the answer: `AAAA`. */

@@ -22,10 +22,6 @@ const KEPT: usize = 16;
 /** What a direction takes, in bytes. */
 export const DIRECTION: usize = (KEPT + KEPT_MAX + 7) & ~7;
 
-/** Whether no message is underway. */
-// @ts-ignore: decorator
-@inline export function isIdle(d: usize): bool { return load<u32>(d, MOVED) == 0; }
-
 /** Of the message that is underway or has ended. */
 // @ts-ignore: decorator
 @inline export function messageAt(d: usize): usize { return d + KEPT + PREFIX; }

@@ -14,7 +14,7 @@ import { isStream, socketOf, writerOf } from "../connection/key";
 import { Protocol } from "../connection/protocol";
 import { hours } from "../duration";
 import { Event } from "../event";
-import { StateTable } from "../state/table";
+import { StateTable, UNKEPT } from "../state/table";
 import { Str } from "../str";
 import { mix } from "../string-set";
 import { batchLost } from "../wire/frame";
@@ -28,8 +28,6 @@ import {
 import { METHOD, PATH, PATH_MAX, PATH_SIZE, REQUEST, TIME } from "./request";
 import { IN, OUT, Streams } from "./streams";
 import { NO_CALL, Told } from "./told";
-
-const KIND: u32 = 6;
 
 /** What is expected next in a direction. */
 const START: u32 = 0;
@@ -91,9 +89,9 @@ abstract class Http extends Protocol {
   constructor(isClient: bool, connections: u32, underway: u32) {
     super();
     this.isClient = isClient;
-    this.connections = new StateTable(KIND, connections, CONNECTION, hours(2), false);
-    const waiting = new StateTable(KIND, underway, REQUEST, hours(2), false);
-    const stashes = new StateTable(KIND, 128, 4 + STASH_MAX, hours(2), false);
+    this.connections = new StateTable(UNKEPT, connections, CONNECTION, hours(2));
+    const waiting = new StateTable(UNKEPT, underway, REQUEST, hours(2));
+    const stashes = new StateTable(UNKEPT, 128, 4 + STASH_MAX, hours(2));
     const told = new Told(isClient);
     this.waiting = waiting;
     this.stashes = stashes;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Statuses of gRPC, and what stands for one where the server gives none (gRPC over HTTP/2, "HTTP to gRPC
 // status code mapping" and "Errors").
-import { UNLISTED } from "./hpack";
-
-/** By number; the last stands for what is not listed. */
+/** By number; the last is UNLISTED. */
 // @ts-ignore: decorator
 @lazy export const STATUSES: StaticArray<string> = [
   "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
   "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
   "UNAUTHENTICATED", "_OTHER",
 ];
+/** Stands for a status that is not listed. */
+export const UNLISTED: u32 = 17;
 const CANCELLED: u32 = 1;
 const UNKNOWN: u32 = 2;
 const PERMISSION_DENIED: u32 = 7;

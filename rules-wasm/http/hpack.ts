@@ -8,14 +8,13 @@
 // For the same reason what came before a gap need not be known: forget() it, and a field from then on is
 // known by its number, or is from before and unknown.
 import { hours } from "../duration";
-import { StateTable } from "../state/table";
+import { StateTable, UNKEPT } from "../state/table";
 import { textHash } from "../string-set";
 import { isSame } from "../text";
+import { UNLISTED } from "./grpc";
 import { methodNamed } from "./head";
 import { unpack } from "./huffman";
 import { PATH_MAX } from "./request";
-
-const KIND: u32 = 9;
 
 /** What a field is. */
 const OTHER: u32 = 0;
@@ -29,8 +28,6 @@ const UNKNOWN: u32 = 6;
 
 /** A method, content or gRPC status that is not there. */
 export const NONE: u32 = 0xff;
-/** The number of a gRPC status that is not listed. */
-export const UNLISTED: u32 = 17;
 
 /** A table: how many fields were added (u32), then the newest, 8 bytes each: the kind below its value. */
 const FIELDS: usize = 8;
@@ -44,6 +41,8 @@ const STATIC: u32 = 61;
 const NO_PATH: u64 = 0;
 const ROOT_PATH: u64 = 1;
 const INDEX_PATH: u64 = 2;
+
+const NO_NUMBER: u32 = 0xffff;
 
 /** No integer of a block that means something needs more. */
 const INTEGER_MAX: u32 = 1 << 28;
@@ -87,7 +86,7 @@ export function forget(table: usize): void {
 /** Reads blocks. */
 export class Hpack {
   /** Paths in all tables, by their hashes. */
-  private readonly paths: StateTable = new StateTable(KIND, 512, 4 + PATH_MAX, hours(2), false);
+  private readonly paths: StateTable = new StateTable(UNKEPT, 512, 4 + PATH_MAX, hours(2));
 
   /**
    * Reads a block, and adds to the table what it adds. False: it is cut, or none. What was read of it stands
@@ -171,9 +170,8 @@ export class Hpack {
     let value: u32 = 0;
     if (kind == METHOD) method = value = methodNamed(from, size);
     else if (kind == STATUS) {
-      value = numberOf(from, size, 3);
-      if (value < 100) value = 0;
-      status = value;
+      const number = numberOf(from, size, 3);
+      status = value = number < 100 || number == NO_NUMBER ? 0 : number;
     }
     else if (kind == TYPE) grpc = value = u32(isGrpc(from, size));
     else grpcStatus = value = min(UNLISTED, numberOf(from, size, 2));
@@ -283,13 +281,13 @@ function kindOfName(): u32 {
   return isSame(from, size, "grpc-status") ? GRPC_STATUS : OTHER;
 }
 
-/** Digits, at most so many; UNLISTED where it is something else. */
+/** Digits, at most so many; NO_NUMBER where it is something else. */
 function numberOf(from: usize, size: u32, most: u32): u32 {
-  if (size == 0 || size > most) return UNLISTED;
+  if (size == 0 || size > most) return NO_NUMBER;
   let value: u32 = 0;
   for (let i: u32 = 0; i < size; i++) {
     const digit = <u32>load<u8>(from + i) - 0x30;
-    if (digit > 9) return UNLISTED;
+    if (digit > 9) return NO_NUMBER;
     value = value * 10 + digit;
   }
   return value;

@@ -10,7 +10,7 @@
 import { at, seen, skip, total } from "../connection/cursor";
 import { hours } from "../duration";
 import { Event } from "../event";
-import { StateTable } from "../state/table";
+import { StateTable, UNKEPT } from "../state/table";
 import { mix } from "../string-set";
 import {
   CONTINUATION, DATA, END_HEADERS, END_STREAM, FRAME_HEAD, hasBlock, hasFlag, HEADERS, isLikely, isOfClient, lengthOf, paddingOf,
@@ -21,8 +21,6 @@ import { CONNECT, POST } from "./head";
 import { forget, grpc, grpcStatus, Hpack, isComplete, method, NONE, path, pathSize, status, TABLE } from "./hpack";
 import { GRPC, GRPC_STATUS, IS_CUT, METHOD, PATH, PATH_SIZE, REQUEST, STATUS, TIME } from "./request";
 import { NO_CALL, Told } from "./told";
-
-const KIND: u32 = 10;
 
 /** The direction of requests. */
 export const IN: u32 = 0;
@@ -90,7 +88,7 @@ export class Streams {
     this.told = told;
     this.waiting = waiting;
     this.kept = kept;
-    this.connections = new StateTable(KIND, connections, CONNECTION, hours(2), false);
+    this.connections = new StateTable(UNKEPT, connections, CONNECTION, hours(2));
   }
 
   /** Both sides begin. */

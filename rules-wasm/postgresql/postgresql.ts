@@ -11,7 +11,7 @@ import { at, seen, skip, total } from "../connection/cursor";
 import { OWN, PairedProtocol } from "../connection/paired";
 import { Words } from "../connection/words";
 import { hours } from "../duration";
-import { StateTable } from "../state/table";
+import { StateTable, UNKEPT } from "../state/table";
 import { mix } from "../string-set";
 import {
   BIND, CALL, COMPLETE, COPY_BOTH, COPY_IN, DONE, ERROR, EXECUTE, GSS_REQUEST, isIdle, isOfUnit, isRequest, isSync,
@@ -60,7 +60,7 @@ export class PostgreSql extends PairedProtocol {
   /** How many connections, requests underway and prepared statements are known; the oldest go. */
   constructor(connections: u32 = 2048, underway: u32 = 4096, statements: u32 = 4096) {
     super(connections, underway, OWN_SIZE);
-    this.statements = new StateTable(8, statements, 8, hours(24), false);
+    this.statements = new StateTable(UNKEPT, statements, 8, hours(24));
   }
 
   /** Of an operation that is finished, by its number in the answer. */

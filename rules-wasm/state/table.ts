@@ -27,6 +27,9 @@ export let regionDirty: i32 = 1;
 const tables = new Array<StateTable>();
 let isLaid = false;
 
+/** The kind of a table that is not kept: it is empty after a trap, and costs no copy after a batch. */
+export const UNKEPT: u32 = 0;
+
 /** Of helpers only. */
 export class StateTable {
   private base: usize = 0;
@@ -37,10 +40,10 @@ export class StateTable {
   readonly isKept: bool;
 
   /**
-   * `capacity`: at least so many entries; `payload`: bytes of each, beyond key and time; `lifetime` in ns.
-   * One that is not kept is empty after a trap, and costs no copy after a batch.
+   * `kind`: whose entries these are, another number for each helper, or UNKEPT; `capacity`: at least so many
+   * entries; `payload`: bytes of each, beyond key and time; `lifetime` in ns.
    */
-  constructor(kind: u32, capacity: u32, payload: usize, lifetime: u64, isKept: bool = true) {
+  constructor(kind: u32, capacity: u32, payload: usize, lifetime: u64) {
     if (isLaid) throw new Error("state is declared in a rule: declare it at the top of the file, in a const");
     if (capacity == 0 || capacity > 65536) throw new Error("the capacity of a state is between 1 and 65,536");
     if (lifetime == 0) throw new Error("the time of a state is longer than nothing");
@@ -50,7 +53,7 @@ export class StateTable {
     this.stride = HEAD + ((payload + 7) & ~7);
     this.lifetime = lifetime;
     this.kind = kind;
-    this.isKept = isKept;
+    this.isKept = kind != UNKEPT;
     tables.push(this);
   }
 

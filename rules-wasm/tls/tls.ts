@@ -14,7 +14,7 @@ import { Names } from "../connection/names";
 import { Protocol } from "../connection/protocol";
 import { hours } from "../duration";
 import { Event } from "../event";
-import { StateTable } from "../state/table";
+import { StateTable, UNKEPT } from "../state/table";
 import { Str } from "../str";
 import { mix } from "../string-set";
 import { batchLost } from "../wire/frame";
@@ -23,7 +23,6 @@ import {
 } from "./hello";
 import { CLOSED, ENCRYPTED_ALERT, failureText, NO_TLS, PROTOCOLS, versionText } from "./words";
 
-const KIND: u32 = 9;
 const CHANGE: u32 = 20;
 const ALERT: u32 = 21;
 const HANDSHAKE: u32 = 22;
@@ -96,8 +95,8 @@ export class Tls extends Protocol {
   /** Handshakes that are known at the same time; who is silent for longest goes. */
   constructor(underway: u32 = 1024) {
     super();
-    this.connections = new StateTable(KIND, underway, CONNECTION, hours(1), false);
-    this.stashes = new StateTable(KIND, 128, STASH, hours(1), false);
+    this.connections = new StateTable(UNKEPT, underway, CONNECTION, hours(1));
+    this.stashes = new StateTable(UNKEPT, 128, STASH, hours(1));
   }
 
   /** `1.3`; empty where it is not known. */

@@ -178,10 +178,11 @@ function outputSettings(
 /** Where alerts go, by Vedette's own flags and by Falco's options. */
 function outputsAsked(flags: Partial<JudgingFlags>, options: FalcoOptions | null): Asked {
   const { alerts, syslog = null, syslogCa: ca, outputs: named = [] } = flags;
-  const { isToStdout = false, file = null, http = null } = options ?? {};
+  const { isToStdout = false, file = null, isFileKept = true, http = null } = options ?? {};
   const targets = new Set([alerts, isToStdout === true ? "stdout" : null, file].filter((one) => one != null));
   return {
     targets: [...targets],
+    ...(file === null || isFileKept ? {} : { remade: [file] }),
     http,
     syslog: syslog === null || ca === undefined ? syslog : { ...syslog, ca },
     named,

@@ -28,6 +28,8 @@ export interface FalcoOptions {
   readonly members: Record<"output" | "outputFields" | "tags" | "message", boolean>; // of the JSON
   readonly isToStdout: boolean | null; // null: nothing is said of it
   file: string | null;
+  /** Where somebody renames that file, alerts go on into it until a signal comes. */
+  readonly isFileKept: boolean;
   http: HttpSettings | null;
   readonly ignored: string[];
   readonly unknown: string[];
@@ -108,6 +110,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     members: { output: true, outputFields: true, tags: true, message: false },
     isToStdout: null,
     file: null,
+    isFileKept: false,
     http: null,
     ignored: [],
     unknown: [],
@@ -361,6 +364,7 @@ const SETTERS: Record<string, Setter> = {
   "capture.max_file_size_mb": capture((v) => ({ fileBytes: v.count(0) * MIB || null })),
   "file_output.enabled": (v) => ({ isFileOn: v.bool }),
   "file_output.filename": (v) => ({ fileName: v.text }),
+  "file_output.keep_alive": (v) => ({ isFileKept: v.bool }),
   "outputs_queue.capacity": http((v) => ({ capacity: v.count(0) || QUEUE_CAPACITY })),
   "syscall_event_drops.threshold": (v, d) => ({ ignored: [...d.ignored, v.share()] }),
   "http_output.enabled": (v) => ({ isHttpOn: v.bool }),
@@ -381,7 +385,7 @@ export const SETTINGS: readonly string[] = Object.keys(SETTERS);
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other
 // outputs.
 const MEANINGLESS =
-  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|file_output\.keep_alive|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
+  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");

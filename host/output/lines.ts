@@ -5,7 +5,8 @@
 // bound is renamed by ourselves (rotation.ts), between two lines. So others may do, who write to the same
 // file: where the name is another file's by now, a file of the same owner, lines go to that one. Whoever can
 // write to the folder could put a link there, so that none is followed but by the operator's word: at the
-// start and at SIGHUP.
+// start and at SIGHUP. Where the name is nobody's, the file of before goes on, or where that is asked for a
+// new one is made.
 import { type BigIntStats, lstatSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { type ErrorCode, VedetteError } from "../errors.js";
@@ -28,6 +29,7 @@ export class LineCarrier implements Carrier {
   readonly #target: string;
   readonly #fd: number | null;
   readonly #bound: FileBound | null;
+  readonly #isRemade: boolean;
   #stream: Stream | null = null;
   /** Of the file, bytes; and those of them that its bound does not count, since it could not be put away. */
   #size = 0;
@@ -42,10 +44,14 @@ export class LineCarrier implements Carrier {
   #isToReopen = false;
   #isClosed = false;
 
-  /** `stdout`, `stderr`, or a file's path. `bound`: of a plain file; null: it grows. */
-  constructor(target: string, bound: FileBound | null = null) {
+  /**
+   * `stdout`, `stderr`, or a file's path. `bound`: of a plain file; null: it grows. `isRemade`: a file that
+   * was renamed or removed is made anew with the next batch, and not at SIGHUP alone.
+   */
+  constructor(target: string, bound: FileBound | null = null, isRemade = false) {
     this.#target = target;
     this.#bound = bound;
+    this.#isRemade = isRemade;
     this.#fd = STANDARD[target] ?? null;
   }
 
@@ -150,6 +156,7 @@ export class LineCarrier implements Carrier {
 
   /** The file that has the name now; the same one where that has none, until SIGHUP or the bound. */
   #followed(stream: Stream, now: BigIntStats | undefined): Stream {
+    if (now === undefined && this.#isRemade) return this.#remade(stream);
     if (now?.isFile() !== true) return stream;
     if (!isSame(stream.file, now)) return now.uid === stream.file?.uid ? this.#replaced(stream) : stream;
     const size = Number(now.size);
@@ -159,6 +166,14 @@ export class LineCarrier implements Carrier {
     return stream;
   }
 
+  /** Not where somebody else was quicker: that file is another user's. */
+  #remade(stream: Stream): Stream {
+    const next = Stream.file(this.#target, false);
+    const isOurs = next.file?.uid === stream.file?.uid;
+    (isOurs ? stream : next).close();
+    return isOurs ? this.#adopted(next) : stream;
+  }
+
   #replaced(stream: Stream): Stream {
     const next = this.#open(false);
     stream.close();
@@ -166,12 +181,16 @@ export class LineCarrier implements Carrier {
   }
 
   #open(followsLinks = !this.#hasPutAway): Stream {
-    this.#stream = this.#fd === null ? Stream.file(this.#target, followsLinks) : Stream.standard(this.#fd);
-    this.#size = Number(this.#stream.file?.size ?? 0);
+    return this.#adopted(this.#fd === null ? Stream.file(this.#target, followsLinks) : Stream.standard(this.#fd));
+  }
+
+  #adopted(stream: Stream): Stream {
+    this.#stream = stream;
+    this.#size = Number(stream.file?.size ?? 0);
     this.#spared = 0;
     this.#isFresh = true;
     this.#hasPutAway = false;
-    return this.#stream;
+    return stream;
   }
 
   /** Whether these bytes belong into the next file. */

@@ -27,6 +27,8 @@ import { withoutPassword } from "./url.js";
 export interface Asked {
   /** `stderr`, `stdout` or a file, each. */
   readonly targets: readonly string[];
+  /** Files among them that are made anew when they were renamed or removed. */
+  readonly remade?: readonly string[];
   readonly http?: HttpSettings | null;
   readonly syslog?: SyslogSettings | null;
   /** Those of vedette.yaml. */
@@ -93,6 +95,8 @@ interface OutputRow<Settings> {
   readonly texts: (settings: Settings, manner: Manner) => Texts | Promise<Texts>;
   /** Loads, with `import()`, what only this output needs. */
   readonly carrier: (settings: Settings) => Carrier | Promise<Carrier>;
+  /** Whether a person reads it; undefined: nobody does. */
+  readonly isForPerson?: (settings: Settings, manner: Manner) => boolean;
 }
 
 const MIB = 1 << 20;
@@ -123,15 +127,27 @@ export const RECEIVER_LIMITS: Omit<QueueLimits, "count"> = {
   retriesAtEnd: true,
 };
 
-const lineTexts = (target: string, { form, style = {} }: Manner): Texts => ({ text: alertForm(form, target, style) });
+/** Of a standard stream or a file. */
+interface LineTarget {
+  readonly target: string;
+  readonly bound?: FileBound | undefined;
+  /** It is made anew when it was renamed or removed. */
+  readonly isRemade?: true;
+}
 
-const lines = (kind: string, isOurs: (target: string) => boolean): OutputRow<string> => ({
+const lineTexts = ({ target }: LineTarget, { form, style = {} }: Manner): Texts => ({
+  text: alertForm(form, target, style),
+});
+
+const lines = (kind: string, isOurs: (target: string) => boolean): OutputRow<LineTarget> => ({
   kind,
-  asked: ({ targets }) => targets.filter(isOurs),
-  name: (target) => target,
+  asked: ({ targets, remade = [] }) =>
+    targets.filter(isOurs).map((target) => ({ target, ...(remade.includes(target) ? { isRemade: true } : {}) })),
+  name: ({ target }) => target,
   limits: (_target, { isPatient = false }) => (isPatient ? PATIENT : LINES),
   texts: lineTexts,
-  carrier: (target) => new LineCarrier(target),
+  carrier: ({ target, bound = null, isRemade = false }) => new LineCarrier(target, bound, isRemade),
+  isForPerson: ({ target }, { form }) => isForPerson(form, target),
 });
 
 /** `--alerts PATH`: lines in a file. */
@@ -294,10 +310,8 @@ function namedPlan(named: NamedOutput, { form: _, ...common }: Manner): Promise<
   };
   switch (named.kind) {
     case "file": {
-      const row = isStandard(named.settings) ? TERMINAL : FILE;
-      const { bound: most = null } = named;
-      const carrier = (target: string): Carrier => new LineCarrier(target, most);
-      return planOf({ ...inForm(row, named.lines), carrier }, named.settings, manner, named);
+      const { settings: target, bound } = named;
+      return planOf(inForm(lineRow(target), named.lines), { target, bound }, manner, named);
     }
     case "http":
       return planOf(RECEIVER, named.settings, manner, named);
@@ -319,10 +333,11 @@ function inForm<Settings>(row: OutputRow<Settings>, lines: SchemaLines | undefin
 
 /** One of lines, under a name of its own: a tenant's. */
 export function linesOutput(name: string, target: string, manner: Manner): OutputQueue {
-  const row = isStandard(target) ? TERMINAL : FILE;
-  const behind = { texts: lineTexts(target, manner), carrier: new LineCarrier(target), name };
-  return new OutputQueue(queueOf(row, target, manner, behind));
+  const behind = { texts: lineTexts({ target }, manner), carrier: new LineCarrier(target), name };
+  return new OutputQueue(queueOf(lineRow(target), { target }, manner, behind));
 }
+
+const lineRow = (target: string): OutputRow<LineTarget> => (isStandard(target) ? TERMINAL : FILE);
 
 function bound<Settings>(row: OutputRow<Settings>): (asked: Asked, manner: Manner) => Promise<OutputPlan>[] {
   return (asked, manner) => row.asked(asked).map((settings) => planOf(row, settings, manner));
@@ -338,7 +353,7 @@ interface Behind {
 
 function queueOf<Settings>(row: OutputRow<Settings>, settings: Settings, manner: Manner, behind: Behind): QueueOptions {
   const { texts, carrier, name = row.name(settings), least = "Debug" } = behind;
-  const isWanted = wantedBy(manner, typeof settings === "string" && isForPerson(manner.form, settings));
+  const isWanted = wantedBy(manner, row.isForPerson?.(settings, manner) ?? false);
   const lowest = PRIORITIES.indexOf(least);
   const wants = (alert: Alert): boolean => PRIORITIES.indexOf(alert.priority) <= lowest && isWanted(alert);
   const { kind } = row;

@@ -86,7 +86,7 @@ test("without options Falco's container fields are appended", () => {
 });
 
 test("outputs: files and HTTP receivers", () => {
-  const { file, http, isToStdout } = readOptions([
+  const { file, isFileKept, http, isToStdout } = readOptions([
     "stdout_output.enabled=true",
     "file_output.enabled=true",
     "file_output.filename=/var/log/falco.json",
@@ -101,6 +101,8 @@ test("outputs: files and HTTP receivers", () => {
   ]);
   assert.is(isToStdout, true);
   assert.is(file, "/var/log/falco.json");
+  assert.is(isFileKept, false);
+  assert.is(readOptions(["file_output.keep_alive=true"]).isFileKept, true);
   assert.equal(http, {
     url: "https://sidekick:2801/",
     userAgent: "falcosecurity/falco",

@@ -229,6 +229,22 @@ test("a file that is a mount itself stays, and so do the older ones", () => {
   assert.equal(filesOf(folder), Object.fromEntries(names.map((name) => [name, name])));
 });
 
+test("a file that is to be made anew is so with the next batch, whoever renames or removes it", async () => {
+  const path = join(mkdtempSync(join(scratch, "remade-")), "alerts");
+  const carrier = new LineCarrier(path, null, true);
+  carrier.start();
+  await sent(carrier, "one");
+  renameSync(path, `${path}.1`);
+  await sent(carrier, "two");
+  rmSync(path);
+  await sent(carrier, "three");
+  renameSync(path, `${path}.2`);
+  symlinkSync(`${path}.2`, path);
+  await sent(carrier, "four");
+  carrier.close();
+  assert.equal([readFileSync(`${path}.1`, "utf8"), readFileSync(`${path}.2`, "utf8")], ["one\n", "three\nfour\n"]);
+});
+
 test("a line that was cut off at the end of a file ends there, before the first one of whoever opens it", async () => {
   const path = join(mkdtempSync(join(scratch, "torn-")), "alerts");
   writeFileSync(path, "whole\nto");

@@ -158,7 +158,7 @@ export const ACTS: readonly Act[] = [
     answer: PolicyTried,
     of: async ({ shown, viewer, body: { tenant, policy } }) => {
       const isSeen = sees(viewer!, tenant as string);
-      const tried = isSeen ? await shown.tryPolicy(tenant as string, policy as string) : null;
+      const tried = isSeen ? await shown.tryPolicy(viewer!, tenant as string, policy as string) : null;
       if (tried === null) throw new Problem(404, "There is no such policy, or nothing of it runs.");
       return found(JSON.stringify(tried));
     },

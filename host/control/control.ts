@@ -148,7 +148,7 @@ export class Control {
       processes: this.#processes,
       requests: this.#requests,
       tryOutput: sources.tryOutput ?? (() => "none"),
-      tryPolicy: (tenant, policy) => trials.try(tenant, policy),
+      tryPolicy: (viewer, tenant, policy) => trials.try(viewer, tenant, policy),
       evidence: new EvidenceFiles(sources.evidence ?? (() => null)),
       connections: new ConnectionPages(this.#connections, this.#found, this.#conditions),
       syncIncidents: () => this.#syncIncidents(),

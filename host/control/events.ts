@@ -16,15 +16,22 @@ import type { Conditions } from "./condition.js";
 import type { Found } from "./found.js";
 import { Problem } from "./problem.js";
 import { Tables, type TablesAsked } from "./tables.js";
-import { ownerOf, type Viewer } from "./viewer.js";
+import { ownerOf, shareOf, type Viewer } from "./viewer.js";
 
-/** Live streams at once, of all viewers together. */
-export const STREAMS_MAX = 8;
-/** Of one tenant. */
-const STREAMS_OF_TENANT_MAX = 2;
+/** Live streams at once, of all viewers together, but for the places that one of them has for itself. */
+const STREAMS_MAX = 8;
+/** `own`: whatever others have open. `most`: where there is room. */
+interface Places {
+  readonly own: number;
+  readonly most: number;
+}
+const PLACES_OF_OPERATOR: Places = { own: 2, most: STREAMS_MAX };
+/** Of all who may only look. */
+const PLACES_OF_ONLOOKERS: Places = { own: 1, most: 4 };
+const PLACES_OF_TENANT: Places = { own: 1, most: 2 };
 const WAITING_BYTES_MAX = 1 << 20;
-/** Lines of a batch that one stream may have: a turn of the main thread stays short. */
-const LINES_PER_BATCH_MAX = 1_000;
+/** Lines of a batch that one stream may have, and all of them: a turn of the main thread stays short. */
+const LINES_PER_BATCH_MAX = { ofOne: 1_000, ofAll: 8_000 };
 const COMMENT_MS = 15_000;
 /** Whoever reads nothing for so long is gone. */
 const STUCK_MS = 30_000;
@@ -104,11 +111,13 @@ export class EventStreams {
   add(batch: Batch): void {
     if (this.#streams.size === 0) return;
     const views = new ScopedViews(batch);
+    const { ofOne, ofAll } = LINES_PER_BATCH_MAX;
+    const linesMax = Math.min(ofOne, Math.floor(ofAll / this.#streams.size));
     for (const stream of this.#streams) {
       const view = views.view(stream.viewer.kind === "operator" ? null : stream.viewer.scope);
       if (view === null) continue;
       try {
-        show(stream, view);
+        show(stream, view, linesMax);
       } catch {
         stream.response.destroy();
       }
@@ -170,15 +179,19 @@ export class EventStreams {
 
   #checkRoom(viewer: Viewer): void {
     const all = [...this.#streams, ...this.#opening];
-    const own = all.filter(
-      (one) => viewer.kind === "tenant" && one.viewer.kind === "tenant" && one.viewer.name === viewer.name,
-    );
-    if (all.length < STREAMS_MAX && own.length < STREAMS_OF_TENANT_MAX) return;
+    const have = all.filter((one) => shareOf(one.viewer) === shareOf(viewer)).length;
+    const { own, most } = placesOf(viewer);
+    if (have < own || (have < most && all.length < STREAMS_MAX)) return;
     throw new Problem(503, "There are as many streams of events as may be.");
   }
 }
 
-function show(stream: Stream, batch: Batch): void {
+function placesOf(viewer: Viewer): Places {
+  if (viewer.kind === "tenant") return PLACES_OF_TENANT;
+  return viewer.mayAct ? PLACES_OF_OPERATOR : PLACES_OF_ONLOOKERS;
+}
+
+function show(stream: Stream, batch: Batch, linesMax: number): void {
   const { response, filter, form, tables } = stream;
   const found = filter === null ? batch.offsets : filter.matching(batch);
   if (tables !== null) {
@@ -188,7 +201,7 @@ function show(stream: Stream, batch: Batch): void {
   let text = "";
   let lines = 0;
   for (const at of found) {
-    const hasRoom = response.writableLength + text.length < WAITING_BYTES_MAX && lines < LINES_PER_BATCH_MAX;
+    const hasRoom = response.writableLength + text.length < WAITING_BYTES_MAX && lines < linesMax;
     if (!hasRoom) {
       stream.missed += found.length - lines;
       break;

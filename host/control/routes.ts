@@ -54,7 +54,7 @@ export interface Shown {
   /** Sends a test to one output. */
   tryOutput(asked: OutputAsked, ms: number): ReturnType<typeof tryOne>;
   /** What a policy says to what just happened; null: there is none of that name. Throws a Problem. */
-  tryPolicy(tenant: string, policy: string): Promise<PolicyTried> | null;
+  tryPolicy(viewer: Viewer, tenant: string, policy: string): Promise<PolicyTried | null>;
   /** `store`: nothing runs here. */
   readonly from: "sensor" | "store";
 }

@@ -26,7 +26,7 @@ export const OPERATOR: Viewer = { kind: "operator", mayAct: true };
 /** Sees what the operator sees, and changes nothing. */
 export const ONLOOKER: Viewer = { kind: "operator", mayAct: false };
 
-/** Whose share of requests it is. No tenant has an empty name, or one with a blank. */
+/** Whose share of requests and of streams it is. No tenant has an empty name, or one with a blank. */
 export function shareOf(viewer: Viewer): string {
   if (viewer.kind === "tenant") return viewer.name;
   return viewer.mayAct ? "" : "an onlooker";

@@ -4,22 +4,31 @@
 // five hundred times, who asks for all events and reads none, and who asks too often. The honest controls are
 // an agent whose alerts come, and an operator who asks.
 // Time limit: 480 s.
+import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { askControl } from "../../host/control/control.js";
+import { ask, type Place } from "../ask.js";
+import { freePort } from "../e2e/free-port.js";
 import { until } from "../until.js";
 import { HandAgent, Host, stillJudges } from "./host.js";
 
 const folder = mkdtempSync(join(tmpdir(), "control-"));
 const operator = join(folder, "control.sock");
 const tenants = join(folder, "tenants.yaml");
-writeFileSync(tenants, `tenants:\n  team: {owner: ${process.getuid?.() ?? 0}}\n`);
-const host = await Host.start(folder, ["--control", operator, "--tenants", tenants]);
+const rows = ["team", "second", "third"].map((name) => `  ${name}: {owner: ${process.getuid?.() ?? 0}}\n`);
+writeFileSync(tenants, `tenants:\n${rows.join("")}`);
+const TOKEN = "7".repeat(64);
+const tokens = join(folder, "tokens");
+writeFileSync(tokens, `${createHash("sha256").update(TOKEN).digest("hex")} viewer\n`, { mode: 0o600 });
+const port = await freePort();
+const tcp = ["--control-tcp", `127.0.0.1:${port}`, "--control-tokens", tokens];
+const host = await Host.start(folder, ["--control", operator, "--tenants", tenants, ...tcp]);
 const honest = await HandAgent.honest(host.socket);
 test.after(async () => {
   await host.stop();
@@ -102,25 +111,40 @@ test("H19: streams of all events that nobody reads are bounded, keep nobody wait
   await costsNothingThatLasts(before);
 });
 
+test("H19: tenants and viewers that take all streams leave the operator two, and each other tenant one", async () => {
+  const deaf: Socket[] = [];
+  const opens = async (place: Place, headers: object = {}): Promise<string> => {
+    const peer = (typeof place === "string" ? connect(place) : connect(place, "127.0.0.1")).on(
+      "error",
+      () => undefined,
+    );
+    deaf.push(peer);
+    const lines = Object.entries({ host: "127.0.0.1", ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+    peer.write(`GET /api/v1/events HTTP/1.1\r\n${lines.join("")}\r\n`);
+    const [said] = (await once(peer, "data")) as [Buffer];
+    peer.pause();
+    return /^HTTP\/1.1 (\d+)/.exec(said.toString())![1]!;
+  };
+  const looks = { authorization: `Bearer ${TOKEN}` };
+  for (let i = 0; i < 4; i++) assert.is(await opens(port, looks), "200", "a viewer");
+  assert.is(await opens(port, looks), "503", "of viewers there are four");
+  for (const name of ["team", "second"])
+    for (const status of ["200", "200", "503"]) assert.is(await opens(`${operator}.${name}`), status, name);
+  for (const status of ["200", "503"]) assert.is(await opens(`${operator}.third`), status, "another tenant");
+  for (const status of ["200", "200", "503"]) assert.is(await opens(operator), status, "the operator");
+  await stillJudges(host, honest);
+  for (const peer of deaf) peer.destroy();
+});
+
 test("H19: whoever asks without end is told to wait, and the operator is not", async () => {
   const statuses = new Set<number>();
   const asks = async (): Promise<void> => {
-    for (let i = 0; i < 500 && !statuses.has(429); i++) statuses.add(await statusOf(TEAM, "/api/v1/processes"));
+    for (let i = 0; i < 500 && !statuses.has(429); i++) statuses.add((await ask(TEAM, "/api/v1/processes")).status);
   };
   await Promise.all(Array.from({ length: 16 }, asks)); // one after another, a slow machine asks no more than it may
   assert.equal([...statuses].sort(), [200, 429]);
   await operatorIsAnswered();
   await stillJudges(host, honest);
 });
-
-function statusOf(socketPath: string, path: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    asked.on("error", reject).end();
-  });
-}
 
 test.run();

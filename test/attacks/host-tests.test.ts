@@ -5,12 +5,12 @@
 // controls are an operator whose tests are answered, and an agent whose alerts come.
 // Time limit: 480 s.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { askControl } from "../../host/control/control.js";
+import { type Answer, tell } from "../ask.js";
 import { until } from "../until.js";
 import { HandAgent, Host, stillJudges } from "./host.js";
 
@@ -23,7 +23,7 @@ const file = (name: string, text: string): string => {
 };
 const tenants = file(
   "tenants.yaml",
-  `tenants:\n  team: {owner: ${process.getuid?.() ?? 0}, scope: {executables: [/srv/*]}}\n  other: {}\n`,
+  `tenants:\n  team: {owner: ${process.getuid?.() ?? 0}, scope: {executables: [/srv/*]}}\n  other: {owner: ${process.getuid?.() ?? 0}}\n`,
 );
 for (const tenant of ["team", "other"]) {
   mkdirSync(join(folder, "d", tenant), { recursive: true });
@@ -41,26 +41,8 @@ test.after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-interface Tried {
-  readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reaches into answers of any shape, and fails where it errs.
-  readonly json: any;
-}
-
-function tries(socketPath: string, what: "policies" | "outputs", body: object): Promise<Tried> {
-  const headers = { "content-type": "application/json" };
-  return new Promise((resolve, reject) => {
-    const path = `/api/v1/${what}/test`;
-    const asked = request({ socketPath, path, method: "POST", headers, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => {
-        text += part;
-      });
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, json: JSON.parse(text) }));
-    });
-    asked.on("error", reject).end(JSON.stringify(body));
-  });
-}
+const tries = (socket: string, what: "policies" | "outputs", body: object): Promise<Answer> =>
+  tell(socket, `/api/v1/${what}/test`, body);
 
 test("H40: control: the operator's test says what the policy would have raised of what just happened", async () => {
   honest.write(honest.shadow("tested", { count: 3 }));
@@ -123,6 +105,29 @@ test("H40: tests without end are one at a time, and the host goes on judging", a
     "the next one is taken",
     async () => (await tries(operator, "policies", { policy: POLICY })).status === 200,
   );
+});
+
+test("H40: a tenant that tests without end keeps neither the operator nor another tenant from testing", async () => {
+  let isOver = false;
+  const testing = async (): Promise<void> => {
+    while (!isOver) await tries(`${operator}.team`, "policies", { tenant: "team", policy: POLICY });
+  };
+  const flood = testing();
+  try {
+    for (const [socket, tenant] of [
+      [operator, ""],
+      [`${operator}.other`, "other"],
+      [operator, ""],
+      [`${operator}.other`, "other"],
+    ] as const) {
+      const { status, text } = await tries(socket, "policies", { tenant, policy: POLICY });
+      assert.is(status, 200, text);
+    }
+    await stillJudges(host, honest);
+  } finally {
+    isOver = true;
+    await flood;
+  }
 });
 
 test.run();

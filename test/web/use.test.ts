@@ -322,14 +322,14 @@ test("a policy is tested on what just happened, and an output by an alert; what 
 
 test("where a test is refused or the host is gone, that is said, and the button can be pressed again", async () => {
   const page = await entered();
-  const body = '{"status":429,"title":"A policy is being tested. Wait until that is done."}';
+  const body = '{"status":429,"title":"A policy of yours is being tested. Wait until that is done."}';
   await page.route("**/api/v1/policies/test", (route) =>
     route.fulfill({ status: 429, contentType: "application/problem+json", body }),
   );
   await show(page, "policies");
   const button = page.getByRole("button", { name: /^Test .* on what just happened$/ });
   await button.click();
-  await page.getByRole("status").getByText("A policy is being tested.").waitFor();
+  await page.getByRole("status").getByText("A policy of yours is being tested.").waitFor();
   await page.unroute("**/api/v1/policies/test");
   await page.context().setOffline(true);
   await button.click();

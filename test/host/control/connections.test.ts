@@ -10,10 +10,11 @@ import type { ConnectionRow } from "../../../host/control/shapes.js";
 import { ShortEvents } from "../../../host/policy/short-event.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
 import { mapOf } from "../../../web/map-edges.js";
+import { ask } from "../../ask.js";
 import { environment, scratch as newScratch, VEDETTE } from "../../e2e/programs.js";
 import { until } from "../../until.js";
 import { alertOf } from "../incident/shared.js";
-import { ask, closeAll, newPath, opened, TENANTS, tenantsOf } from "./door.js";
+import { closeAll, newPath, opened, TENANTS, tenantsOf } from "./door.js";
 
 test.after.each(closeAll);
 

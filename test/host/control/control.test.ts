@@ -13,9 +13,9 @@ import { ROUTES } from "../../../host/control/routes.js";
 import type { VedetteError } from "../../../host/errors.js";
 import type { OutputAsked } from "../../../host/output/try-one.js";
 import type { PolicyStatus } from "../../../host/policy/status.js";
+import { ask } from "../../ask.js";
 import {
   alert,
-  ask,
   batchOf,
   closeAll,
   HEALTH,

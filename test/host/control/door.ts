@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Control APIs on sockets of a test's own, what they are told, and how to ask them.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { type ClientRequest, type OutgoingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -13,6 +13,7 @@ import { ShortEvents } from "../../../host/policy/short-event.js";
 import type { PolicyStatus } from "../../../host/policy/status.js";
 import { readTenants, type Tenant } from "../../../host/policy/tenants.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
+import { atOf, type Place } from "../../ask.js";
 import { until } from "../../until.js";
 import { alertOf } from "../incident/shared.js";
 
@@ -93,41 +94,18 @@ export const TENANTS = `tenants:\n  a: {owner: ${OWN}, scope: {executables: [/sr
 let paths = 0;
 export const newPath = (): string => join(scratch, `${paths++}.sock`);
 
-export interface Answer {
-  readonly status: number;
-  readonly headers: IncomingMessage["headers"];
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reaches into answers of any shape, and fails where it errs.
-  readonly json: any;
-}
-
-export function ask(socketPath: string, path: string, options: object = {}, body = ""): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, ...options }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part) => {
-        text += part;
-      });
-      response.on("end", () => {
-        const json = /json/.test(response.headers["content-type"] ?? "") ? JSON.parse(text) : undefined;
-        resolve({ status: response.statusCode!, headers: response.headers, text, json });
-      });
-    });
-    asked.on("error", reject).end(body);
-  });
-}
-
 /** Collects what a stream says until it said enough. */
 export function listen(
-  socketPath: string,
+  place: Place,
   path: string,
+  headers: OutgoingHttpHeaders = {},
 ): { asked: ClientRequest; said: () => string; begun: Promise<number> } {
   let text = "";
   let begin: (status: number) => void;
   const begun = new Promise<number>((resolve) => {
     begin = resolve;
   });
-  const asked = request({ socketPath, path }, (response) => {
+  const asked = request({ ...atOf(place), path, headers }, (response) => {
     begin(response.statusCode!);
     response.setEncoding("utf8").on("data", (part) => {
       text += part;

@@ -9,7 +9,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Control } from "../../../host/control/control.js";
 import type { EvidenceRow } from "../../../host/control/shapes.js";
-import { ask, grouping, newPath, TENANTS, tenantsOf } from "./door.js";
+import { ask } from "../../ask.js";
+import { grouping, newPath, TENANTS, tenantsOf } from "./door.js";
 
 const folder = mkdtempSync(join(tmpdir(), "vedette-evidence-"));
 const shelf = join(folder, "evidence");

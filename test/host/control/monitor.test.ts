@@ -5,8 +5,9 @@ import * as assert from "uvu/assert";
 import type { Monitor } from "../../../host/control/shapes.js";
 import { Monitor as Shape } from "../../../host/control/shapes.js";
 import { Totals } from "../../../host/metric/totals.js";
+import { ask } from "../../ask.js";
 import { histogram, one, owner } from "../metric/shared.js";
-import { ask, closeAll, newPath, opened, TENANTS, tenantsOf } from "./door.js";
+import { closeAll, newPath, opened, TENANTS, tenantsOf } from "./door.js";
 
 test.after.each(closeAll);
 

@@ -2,8 +2,9 @@
 // What the control API has from the store, page by page, and what people do there.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { ask } from "../../ask.js";
 import { told } from "../store/store-suite.js";
-import { alert, ask, closeAll, newPath, opened, stored, TENANTS, tenantsOf } from "./door.js";
+import { alert, closeAll, newPath, opened, stored, TENANTS, tenantsOf } from "./door.js";
 
 test.after.each(closeAll);
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control API's live side: events as they come, and processes that live.
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { viewOf } from "../../../host/activity/activity.js";
 import { ShortEvents } from "../../../host/policy/short-event.js";
 import { openBatch } from "../../../host/wire/batch.js";
+import { ask, type Place } from "../../ask.js";
 import { until } from "../../until.js";
 import { alertOf } from "../incident/shared.js";
-import { ask, batchOf, closeAll, listen, newPath, opened, TENANTS, tenantsOf } from "./door.js";
+import { batchOf, closeAll, listen, newPath, OWN, opened, scratch, TENANTS, tenantsOf } from "./door.js";
 
 test.after.each(closeAll);
 
@@ -75,6 +79,31 @@ test("streams are bounded, all of them and each tenant's, and a wrong condition 
     again.asked.destroy();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+});
+
+test("each has places of its own: tenants that take all leave the operator two, and one to another tenant", async () => {
+  const path = newPath();
+  const names = ["a", "b", "c", "d", "e"];
+  const tokens = join(scratch, "onlookers");
+  writeFileSync(tokens, `${createHash("sha256").update("looks").digest("hex")} viewer\n`);
+  const flags = { control: path, controlTcp: "127.0.0.1:0", controlTokens: tokens };
+  const control = await opened(
+    flags,
+    tenantsOf(`tenants:\n${names.map((name) => `  ${name}: {owner: ${OWN}}\n`).join("")}`),
+  );
+  const peers: ReturnType<typeof listen>[] = [];
+  const statusOf = (place: Place, headers = {}): Promise<number> => {
+    const peer = listen(place, "/api/v1/events", headers);
+    peers.push(peer);
+    return peer.begun;
+  };
+  for (const name of ["a", "b", "c", "d"])
+    assert.equal([await statusOf(`${path}.${name}`), await statusOf(`${path}.${name}`)], [200, 200]);
+  assert.equal([await statusOf(`${path}.e`), await statusOf(`${path}.e`)], [200, 503], "a tenant");
+  const looks = { authorization: "Bearer looks" };
+  assert.equal([await statusOf(control.port, looks), await statusOf(control.port, looks)], [200, 503], "an onlooker");
+  assert.equal([await statusOf(path), await statusOf(path), await statusOf(path)], [200, 200, 503], "the operator");
+  for (const { asked } of peers) asked.destroy();
 });
 
 test("a table has what its view counts, of its viewer's processes alone, and a filter narrows it", async () => {

@@ -8,11 +8,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { askControl } from "../../host/control/control.js";
-import { CHROMIUM, WAIT_MS_MAX } from "../e2e/browser.js";
+import { ticketOf } from "../ask.js";
+import { CHROMIUM, openBrowser, WAIT_MS_MAX } from "../e2e/browser.js";
 import { Host } from "./host.js";
 
 const test = suite("other pages in the operator's browser");
@@ -25,20 +25,14 @@ let browser: Browser;
 let console_: URL;
 let otherPort: number;
 
-interface Ticket {
-  readonly ticket: string;
-  readonly console: string;
-}
-const ticketOf = async (): Promise<string> => ((await askControl(socket, "/api/v1/tickets", "POST")) as Ticket).ticket;
+const newTicket = async (): Promise<string> => (await ticketOf(socket)).ticket;
 
 test.before(async () => {
   host = await Host.start(folder, ["--console", "--control-tcp", "127.0.0.1:0", "--control", socket]);
-  console_ = new URL(((await askControl(socket, "/api/v1/tickets", "POST")) as Ticket).console);
+  console_ = new URL((await ticketOf(socket)).console);
   await new Promise<void>((ready) => elsewhere.listen(0, "127.0.0.1", ready));
   otherPort = (elsewhere.address() as AddressInfo).port;
-  const args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"];
-  args.push("--host-resolver-rules=MAP evil.example 127.0.0.1");
-  browser = await chromium.launch({ executablePath: CHROMIUM, args, timeout: WAIT_MS_MAX });
+  browser = await openBrowser("--host-resolver-rules=MAP evil.example 127.0.0.1");
 });
 test.after(async () => {
   await browser?.close();
@@ -76,7 +70,7 @@ for (const [whose, at] of [
   ["at another port of this machine", () => `http://127.0.0.1:${otherPort}/`],
 ] as const)
   test(`H24: a page ${whose} gets nothing, and uses up no ticket, by scripts and by a form`, async () => {
-    const ticket = await ticketOf();
+    const ticket = await newTicket();
     const page = await opened(at());
     const said = (await page.evaluate(sends(console_.href, ticket))) as Record<string, string>;
     assert.equal(said, { json: "refused", unasked: "opaque 0 ", look: "refused", blind: "opaque 0 " });
@@ -100,7 +94,7 @@ test("H24: by a name that leads here (DNS rebinding) there is neither a page nor
   const page = await browser.newPage();
   const there = await page.goto(`http://evil.example:${console_.port}/`);
   assert.is(there?.status(), 421);
-  const said = (await page.evaluate(sends(`http://evil.example:${console_.port}/`, await ticketOf()))) as object;
+  const said = (await page.evaluate(sends(`http://evil.example:${console_.port}/`, await newTicket()))) as object;
   for (const [way, answer] of Object.entries(said)) assert.match(answer, /^basic 421 /, way);
   await page.close();
 });

@@ -3,13 +3,13 @@
 // As a program that shares 127.0.0.1 with the host (a workload in the same task), and as a page of the web in
 // the operator's browser: what they get of the console, and that the operator still gets in.
 import { mkdtempSync, rmSync } from "node:fs";
-import { request } from "node:http";
+import type { RequestOptions } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { askControl } from "../../host/control/control.js";
+import { ask as askAt, tell, ticketOf } from "../ask.js";
 import { Host } from "./host.js";
 
 const GUESSES = 500;
@@ -21,43 +21,15 @@ test.after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-interface Ticket {
-  readonly ticket: string;
-  readonly console: string;
-}
-const ticketOf = async (): Promise<Ticket> => (await askControl(socket, "/api/v1/tickets", "POST")) as Ticket;
-const { port } = new URL((await ticketOf()).console);
+const port = Number(new URL((await ticketOf(socket)).console).port);
 
-interface Asking {
-  readonly method?: string;
-  readonly headers?: Record<string, string>;
-  readonly body?: string;
-}
-
-function ask(path: string, { method = "GET", headers = {}, body }: Asking = {}) {
-  return new Promise<{ status: number; text: string; names: string[] }>((resolve, reject) => {
-    const asked = request({ host: "127.0.0.1", port, path, method, headers, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => {
-        text += part;
-      });
-      response.on("end", () => resolve({ status: response.statusCode!, text, names: Object.keys(response.headers) }));
-    });
-    asked.on("error", reject).end(body);
-  });
-}
-
-const enter = (ticket: string, headers: Record<string, string> = {}) =>
-  ask("/api/v1/session", {
-    method: "POST",
-    headers: { "content-type": "application/json", ...headers },
-    body: JSON.stringify({ ticket }),
-  });
+const ask = (path: string, options: RequestOptions = {}) => askAt(port, path, options);
+const enter = (ticket: string, headers: object = {}) => tell(port, "/api/v1/session", { ticket }, headers);
 
 async function operatorComesIn(): Promise<void> {
-  const { status, text } = await enter((await ticketOf()).ticket);
+  const { status, json } = await enter((await ticketOf(socket)).ticket);
   assert.is(status, 200);
-  const { key } = JSON.parse(text) as { key: string };
+  const { key } = json as { key: string };
   const self = await ask("/api/v1/self", { headers: { authorization: `Bearer ${key}` } });
   assert.is(self.text, '{"tenant":null,"mayAct":true,"from":"sensor"}\n');
 }
@@ -71,35 +43,31 @@ test("H24: who shares 127.0.0.1 and guesses gets the empty page and nothing of w
 });
 
 test("H24: a ticket that was seen is worth nothing once it was used, and a key is sent to no other port", async () => {
-  const { ticket } = await ticketOf();
+  const { ticket } = await ticketOf(socket);
   const entered = await enter(ticket);
   assert.is(entered.status, 200);
-  assert.not.ok(entered.names.includes("set-cookie"), "a cookie would go to every port of 127.0.0.1");
+  assert.not.ok("set-cookie" in entered.headers, "a cookie would go to every port of 127.0.0.1");
   assert.is((await enter(ticket)).status, 401);
   assert.not.match(host.stderr, ticket);
 });
 
 test("H24: a page of the web can neither ask nor enter: not by a name of its own, not by a form", async () => {
-  const { ticket } = await ticketOf();
+  const { ticket } = await ticketOf(socket);
   assert.is((await enter(ticket, { host: `evil.example:${port}` })).status, 421);
   assert.is((await ask("/", { headers: { host: "evil.example" } })).status, 421);
-  const form = { "content-type": "text/plain" };
-  assert.is(
-    (await ask("/api/v1/session", { method: "POST", headers: form, body: JSON.stringify({ ticket }) })).status,
-    415,
-  );
+  assert.is((await enter(ticket, { "content-type": "text/plain" })).status, 415);
   for (const from of [{ origin: "https://evil.example" }, { "sec-fetch-site": "same-site" }])
     assert.is((await enter(ticket, from)).status, 403, JSON.stringify(from));
   const preflight = { origin: "https://evil.example", "access-control-request-method": "POST" };
   const asked = await ask("/api/v1/session", { method: "OPTIONS", headers: preflight });
   assert.ok(asked.status >= 400);
-  assert.not.ok(asked.names.some((name) => name.startsWith("access-control")));
+  assert.not.ok(Object.keys(asked.headers).some((name) => name.startsWith("access-control")));
   assert.is((await enter(ticket)).status, 200, "none of it used the ticket");
 });
 
 test("H24: who takes all connections keeps the page away, and no Unix socket; it loads once they are gone", async () => {
-  const many = Array.from({ length: 200 }, () => connect(Number(port), "127.0.0.1").on("error", () => undefined));
-  await ticketOf();
+  const many = Array.from({ length: 200 }, () => connect(port, "127.0.0.1").on("error", () => undefined));
+  await ticketOf(socket);
   for (const one of many) one.destroy();
   await operatorComesIn();
 });

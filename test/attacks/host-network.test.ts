@@ -6,11 +6,11 @@
 // connection, which stays on the operator's screen, and an operator's own question, which is answered.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { request } from "node:http";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { ConnectionRow } from "../../host/control/shapes.js";
+import { type Answer, ask as askAt } from "../ask.js";
 import { environment, hasCommand, scratch, VEDETTE } from "../e2e/programs.js";
 import { until } from "../until.js";
 
@@ -56,25 +56,11 @@ const REGEX_BOMB = "proc.cmdline regex '^(([a-z])+.)+[A-Z]([a-z])+$'";
 /** Between two looks: a viewer may ask 20 times a second, 100 at once, and is told 429 beyond that. */
 const EACH_MS = 100;
 
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
 const socket = join(scratch(), "control.sock");
 /** In /proc/net/tcp. */
 const isListening = (port: number): RegExp =>
   new RegExp(`^ *\\d+: 0100007F:${port.toString(16).toUpperCase().padStart(4, "0")} .{14}0A `, "m");
-const ask = (path: string): Promise<Answer> =>
-  new Promise((resolve, reject) => {
-    const asked = request({ socketPath: socket, path }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => {
-        text += part;
-      });
-      response.on("end", () => resolve({ status: response.statusCode!, text }));
-    });
-    asked.on("error", reject).end();
-  });
+const ask = (path: string): Promise<Answer> => askAt(socket, path);
 const rowsUnder = async (condition: string): Promise<ConnectionRow[]> => {
   const { status, text } = await ask(`/api/v1/connections?limit=1000&filter=${encodeURIComponent(condition)}`);
   assert.is(status, 200, text);

@@ -5,7 +5,6 @@
 // control is an operator who is answered. All of it against each store: a folder, and a database.
 // Time limit: 480 s.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -15,6 +14,7 @@ import { Control } from "../../host/control/control.js";
 import { ROUTES } from "../../host/control/routes.js";
 import { Grouping } from "../../host/incident/incident.js";
 import { readTenants } from "../../host/policy/tenants.js";
+import { ask as askAt } from "../ask.js";
 import { alertOf } from "../host/incident/shared.js";
 import { missing, PostgresServer } from "../host/store/postgres-server.js";
 import { told } from "../host/store/store-suite.js";
@@ -28,17 +28,7 @@ interface Answered {
 
 function ask(socketPath: string, path: string, method = "GET", body = ""): Promise<Answered> {
   const headers = method === "GET" ? {} : { "content-type": "application/json" };
-  return new Promise((resolve) => {
-    const asked = request({ socketPath, path, method, headers, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => {
-        text += part;
-      });
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
-      response.on("error", () => resolve({ status: 0, text: "" }));
-    });
-    asked.on("error", () => resolve({ status: 0, text: "" })).end(body);
-  });
+  return askAt(socketPath, path, { method, headers }, body).catch(() => ({ status: 0, text: "" }));
 }
 
 /** Who asks too often is told to wait, or that the store is not done with what was asked before: so do we. */

@@ -13,8 +13,9 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 export type PageOptions = Parameters<Browser["newPage"]>[0];
 
-export function openBrowser(): Promise<Browser> {
-  const args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"];
+/** `more`: what Chromium is told beside what it needs here. */
+export function openBrowser(...more: readonly string[]): Promise<Browser> {
+  const args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", ...more];
   return chromium.launch({ executablePath: CHROMIUM, args, timeout: WAIT_MS_MAX });
 }
 

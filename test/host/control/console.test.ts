@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console's doors: who is given its pages, who comes in, and what is refused.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type IncomingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -10,6 +9,7 @@ import { openConsole } from "../../../host/cli/console.js";
 import { askControl, Control, type ControlFlags } from "../../../host/control/control.js";
 import type { VedetteError } from "../../../host/errors.js";
 import { readTenants, type Tenant } from "../../../host/policy/tenants.js";
+import { type Answer, ask as askAt, ticketOf } from "../../ask.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-console-"));
 const OWN = process.getuid?.() ?? 0;
@@ -52,32 +52,15 @@ interface Asking {
   readonly body?: string;
 }
 
-interface Answered {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-}
-
-function ask({ port, path, method = "GET", headers = {}, body }: Asking): Promise<Answered> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ host: "127.0.0.1", port, path, method, headers, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => {
-        text += part;
-      });
-      response.on("end", () => resolve({ status: response.statusCode!, headers: response.headers, text }));
-    });
-    asked.on("error", reject).end(body);
-  });
-}
+const ask = ({ port, path, body, ...options }: Asking): Promise<Answer> => askAt(port, path, options, body);
 
 const JSON_HEADERS = { "content-type": "application/json" };
-const enter = (port: number, ticket: string): Promise<Answered> =>
+const enter = (port: number, ticket: string): Promise<Answer> =>
   ask({ port, path: "/api/v1/session", method: "POST", headers: JSON_HEADERS, body: JSON.stringify({ ticket }) });
 const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
 
 async function ticketFrom(socket: string): Promise<string> {
-  const { ticket } = (await askControl(socket, "/api/v1/tickets", "POST")) as { ticket: string };
+  const { ticket } = await ticketOf(socket);
   return ticket;
 }
 

@@ -12,6 +12,7 @@
 import { at, begin, seen, skip, total } from "../connection/cursor";
 import { isStream, socketOf, writerOf } from "../connection/key";
 import { Protocol } from "../connection/protocol";
+import { Stash } from "../connection/stash";
 import { hours } from "../duration";
 import { Event } from "../event";
 import { StateTable, UNKEPT } from "../state/table";
@@ -63,8 +64,8 @@ const ANSWERED: u32 = 2;
 /** So a request was told again, which has no answer yet. */
 const RESUMED: u32 = 4;
 
-/** A begin of a head: its size, then its bytes. */
-const STASH_MAX: u32 = 1020;
+/** Bytes of a begin of a head. */
+const BEGIN_MAX: u32 = 1020;
 /** One of so many connections may speak HTTP/2: that takes more memory. */
 const FRAMES_SHARE: u32 = 32;
 /** More are no pipeline. */
@@ -81,7 +82,7 @@ abstract class Http extends Protocol {
   private from: u64 = 0;
   private readonly connections: StateTable;
   private readonly waiting: StateTable;
-  private readonly stashes: StateTable;
+  private readonly begins: Stash;
   private readonly told: Told;
   private readonly streams: Streams;
 
@@ -91,12 +92,12 @@ abstract class Http extends Protocol {
     this.isClient = isClient;
     this.connections = new StateTable(UNKEPT, connections, CONNECTION, hours(2));
     const waiting = new StateTable(UNKEPT, underway, REQUEST, hours(2));
-    const stashes = new StateTable(UNKEPT, 128, 4 + STASH_MAX, hours(2));
+    const begins = new Stash(BEGIN_MAX);
     const told = new Told(isClient);
     this.waiting = waiting;
-    this.stashes = stashes;
+    this.begins = begins;
     this.told = told;
-    this.streams = new Streams(isClient, max(8, connections / FRAMES_SHARE), told, waiting, stashes);
+    this.streams = new Streams(isClient, max(8, connections / FRAMES_SHARE), told, waiting, begins);
   }
 
   protected accepted(e: Event): void {
@@ -503,10 +504,9 @@ abstract class Http extends Protocol {
       if (isWhole) skip(headSize);
       else {
         headSize = seen;
-        if (seen == total && seen <= STASH_MAX) {
-          const stash = this.stashes.take(name, e.time);
-          store<u32>(stash, seen);
-          memory.copy(stash + 4, at, seen);
+        if (seen == total && seen <= BEGIN_MAX) {
+          this.begins.start(name, e.time);
+          this.begins.add(at, seen);
           store<u8>(c + STASHED + way, 1);
           skip(total);
           return false;
@@ -515,15 +515,12 @@ abstract class Http extends Protocol {
       }
       return true;
     }
-    const stash = this.stashes.find(name, e.time);
-    if (stash == 0) {
+    if (!this.begins.find(name, e.time)) {
       this.lose(c, key, e);
       return false;
     }
-    const size = load<u32>(stash), more = min(seen, STASH_MAX - size);
-    memory.copy(stash + 4 + size, at, more);
-    store<u32>(stash, size + more);
-    headAt = stash + 4;
+    const size = this.begins.size, more = this.begins.add(at, seen);
+    headAt = this.begins.at;
     headSize = headEnd(headAt, size + more);
     isWhole = headSize != 0;
     if (isWhole) skip(headSize - size);

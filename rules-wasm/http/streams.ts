@@ -8,6 +8,7 @@
 // an answer that cannot be shows that something before it was a part of a body: of all that is underway then
 // nothing is told.
 import { at, seen, skip, total } from "../connection/cursor";
+import { Stash } from "../connection/stash";
 import { hours } from "../duration";
 import { Event } from "../event";
 import { StateTable, UNKEPT } from "../state/table";
@@ -54,9 +55,8 @@ const STREAMS: usize = LAST + 24; // u32[]: those underway, the oldest first
 const OPEN_MAX: u32 = 128;
 const CONNECTION: usize = STREAMS + 4 * <usize>OPEN_MAX;
 
-/** More fields than that in one call, or in two with a part in each, are not looked at. */
+/** More fields than that in one call are not looked at. */
 const BLOCK_MAX: u32 = 16384;
-const KEPT_MAX: u32 = 1020;
 /** How far the stream of a request may be from the last one that was seen. */
 const STEP_MAX: u32 = 2048;
 
@@ -76,18 +76,18 @@ export class Streams {
   private readonly connections: StateTable;
   /** Requests underway, and blocks of which a part is there, of all versions of HTTP. */
   private readonly waiting: StateTable;
-  private readonly kept: StateTable;
+  private readonly begins: Stash;
   private readonly hpack: Hpack = new Hpack();
   private key: u64 = 0;
   private now: u64 = 0;
   private from: u64 = 0;
   private event: Event = changetype<Event>(0);
 
-  constructor(isClient: bool, connections: u32, told: Told, waiting: StateTable, kept: StateTable) {
+  constructor(isClient: bool, connections: u32, told: Told, waiting: StateTable, begins: Stash) {
     this.isClient = isClient;
     this.told = told;
     this.waiting = waiting;
-    this.kept = kept;
+    this.begins = begins;
     this.connections = new StateTable(UNKEPT, connections, CONNECTION, hours(2));
   }
 
@@ -443,16 +443,14 @@ export class Streams {
 
   /** The begin of a block waits for the rest. */
   private keep(w: usize, way: u32): void {
-    if (blockSize > KEPT_MAX) store<u8>(w, CUT, BLOCK);
-    const kept = this.kept.take(mix(this.key, way), this.now), size = min(blockSize, KEPT_MAX);
-    store<u32>(kept, size);
-    memory.copy(kept + 4, block, size);
+    this.begins.start(mix(this.key, way), this.now);
+    if (this.begins.add(block, blockSize) != blockSize) store<u8>(w, CUT, BLOCK);
   }
 
   private fetch(w: usize, way: u32): void {
-    const kept = this.kept.find(mix(this.key, way), this.now);
-    blockSize = kept == 0 ? 0 : load<u32>(kept);
-    if (kept != 0) memory.copy(block, kept + 4, blockSize);
+    const isThere = this.begins.find(mix(this.key, way), this.now);
+    blockSize = isThere ? this.begins.size : 0;
+    if (isThere) memory.copy(block, this.begins.at, blockSize);
     else store<u8>(w, CUT, BLOCK);
   }
 }

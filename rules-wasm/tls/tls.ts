@@ -12,6 +12,7 @@ import { at, begin, seen, skip, total } from "../connection/cursor";
 import { isStream, programOf, socketOf, writerOf } from "../connection/key";
 import { Names } from "../connection/names";
 import { Protocol } from "../connection/protocol";
+import { Stash } from "../connection/stash";
 import { hours } from "../duration";
 import { Event } from "../event";
 import { StateTable, UNKEPT } from "../state/table";
@@ -49,7 +50,7 @@ const DIRECTION: usize = 16;
 const RECORDS: u32 = 0;
 const UNSURE: u32 = 1;
 const IGNORED: u32 = 2;
-/** Of HELLO: none has come; is known; a part of it is in its stash. */
+/** Of HELLO: none has come; is known; a part of it is there. */
 const AWAITED: u32 = 0;
 const KNOWN: u32 = 1;
 const GATHERING: u32 = 2;
@@ -69,13 +70,10 @@ const OF_SERVER: usize = OF_CLIENT + DIRECTION;
 const NAME: usize = OF_SERVER + DIRECTION;
 const CONNECTION: usize = NAME + <usize>NAME_MAX;
 
-/** A begin of a hello: its size, then its bytes. */
-const STASH: usize = 4 + <usize>HELLO_MAX;
-
 /** Clients and servers that a policy sees. One is made at the top of a file. */
 export class Tls extends Protocol {
   private readonly connections: StateTable;
-  private readonly stashes: StateTable;
+  private readonly begins: Stash = new Stash(HELLO_MAX);
   private readonly names: Names = new Names();
   private count: i32 = 0;
   private key: u64 = 0;
@@ -96,7 +94,6 @@ export class Tls extends Protocol {
   constructor(underway: u32 = 1024) {
     super();
     this.connections = new StateTable(UNKEPT, underway, CONNECTION, hours(1));
-    this.stashes = new StateTable(UNKEPT, 128, STASH, hours(1));
   }
 
   /** `1.3`; empty where it is not known. */
@@ -298,30 +295,29 @@ export class Tls extends Protocol {
   }
 
   /**
-   * Bytes of a hello, which may go on in further records. A stash may be of a connection that was before this
-   * one, and may make room for others. False: this is no TLS, or the hello's begin has gone.
+   * Bytes of a hello, which may go on in further records. A begin that is there may be of a connection that
+   * was before this one. False: this is no TLS, or the hello's begin has gone.
    */
   private gather(e: Event, c: usize, d: usize, there: u32, isCut: bool, isOfClient: bool): bool {
-    const stashKey = mix(this.key, u64(isOfClient)), isUnderway = load<u8>(d, HELLO) == GATHERING;
-    if (isUnderway && this.stashes.find(stashKey, e.time) == 0) {
+    const place = mix(this.key, u64(isOfClient));
+    if (load<u8>(d, HELLO) != GATHERING) this.begins.start(place, e.time);
+    else if (!this.begins.find(place, e.time)) {
       this.lose(c);
       return false;
     }
-    const stash = this.stashes.take(stashKey, e.time), size: u32 = isUnderway ? load<u32>(stash) : 0;
     store<u8>(d, <u8>GATHERING, HELLO);
-    const kept = min(there, HELLO_MAX - size);
-    memory.copy(stash + 4 + size, at, kept);
-    store<u32>(stash, size + kept);
-    if (!isHello(stash + 4, size + kept, isOfClient)) {
-      this.stashes.drop(stashKey);
+    this.begins.add(at, there);
+    const hello = this.begins.at, size = this.begins.size;
+    if (!isHello(hello, size, isOfClient)) {
+      this.begins.drop(place);
       this.give(e, c, NO_TLS);
       return false;
     }
-    const whole = helloSize(stash + 4, size + kept);
-    if ((whole == 0 || size + kept < min(whole, HELLO_MAX)) && !isCut) return true;
-    const isRight = readHello(stash + 4, min(size + kept, whole == 0 ? size + kept : whole), isOfClient);
+    const whole = helloSize(hello, size);
+    if ((whole == 0 || size < min(whole, HELLO_MAX)) && !isCut) return true;
+    const isRight = readHello(hello, min(size, whole == 0 ? size : whole), isOfClient);
     if (isRight) this.keep(c, isOfClient);
-    this.stashes.drop(stashKey);
+    this.begins.drop(place);
     store<u8>(d, <u8>KNOWN, HELLO);
     if (isRight && !isOfClient && load<u16>(c, VERSION) == TLS_1_3) store<u8>(d, <u8>IGNORED, MODE);
     if (!isRight) this.drop();

@@ -5,6 +5,7 @@
 //
 //   const USER = new JsonPath("detail.user.name");     // once, at the top
 //   ... USER.text(e.data) == "root"
+import { hexOf, isDigit } from "./sign";
 import { Str } from "./str";
 import { isSame } from "./text";
 import { spanOf, textMemory } from "./wire/frame";
@@ -250,19 +251,10 @@ function skipString(): bool {
     const escape = peek();
     at++;
     if (escape == 0x75) {
-      for (let i = 0; i < 4; i++, at++) if (hexOf(peek()) < 0) return false;
+      for (let i = 0; i < 4; i++, at++) if (hexOf(peek()) > 15) return false;
     } else if (meantBy(escape) == 0) return false;
   }
   return false;
-}
-
-// @ts-ignore: decorator
-@inline function isDigit(byte: u32): bool { return byte >= 0x30 && byte <= 0x39; }
-
-function hexOf(byte: u32): i32 {
-  if (isDigit(byte)) return <i32>byte - 0x30;
-  const letter = byte | 0x20;
-  return byte < NOTHING && letter >= 0x61 && letter <= 0x66 ? <i32>letter - 0x57 : -1;
 }
 
 /** What a backslash before it means; 0: nothing. */
@@ -327,7 +319,7 @@ function unescape(from: usize, to: usize, put: usize): usize {
 
 function unitAt(from: usize): u32 {
   let unit: u32 = 0;
-  for (let i = 0; i < 4; i++) unit = (unit << 4) | <u32>hexOf(<u32>load<u8>(from + i));
+  for (let i = 0; i < 4; i++) unit = (unit << 4) | hexOf(load<u8>(from + i));
   return unit;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A regular expression as the steps that regex.ts follows: what a pattern may have stands there. A byte is
 // asked by a set; two steps know where characters of UTF-8 begin.
+import { hexOf, isDigit, isLetter } from "./sign";
 
 /** Steps that a pattern may have: each byte of a text takes at most so many. */
 const STEPS_MAX: i32 = 1_000;
@@ -238,7 +239,7 @@ export class Program {
     if (sign == 0x72) return 0x0d;
     if (sign == 0x74) return 0x09;
     if (sign == 0x78) {
-      const byte = <u32>hexadecimal(this.text.charCodeAt(this.at)) << 4 | <u32>hexadecimal(this.text.charCodeAt(this.at + 1));
+      const byte = <u32>hexOf(this.text.charCodeAt(this.at)) << 4 | <u32>hexOf(this.text.charCodeAt(this.at + 1));
       this.at += 2;
       if (byte > 0xff) this.fail("a \\x that is not \\x41");
       return byte;
@@ -357,9 +358,7 @@ function newSet(): ByteSet { return new ByteSet(); }
 
 function isRepeat(sign: u32): bool { return sign == 0x2a || sign == 0x2b || sign == 0x3f || sign == 0x7b; }
 
-function isDigit(sign: u32): bool { return sign - 0x30 < 10; }
-
-function isLetterOrDigit(sign: u32): bool { return isDigit(sign) || (sign | 0x20) - 0x61 < 26; }
+function isLetterOrDigit(sign: u32): bool { return isDigit(sign) || isLetter(sign); }
 
 function isSpace(sign: u32): bool { return sign == 0x20 || sign - 0x09 < 5; }
 
@@ -367,11 +366,4 @@ function isSpace(sign: u32): bool { return sign == 0x20 || sign - 0x09 < 5; }
 export function bytesBehind(byte: u32): i32 {
   if (byte < 0xc2 || byte > 0xf4) return 0;
   return byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
-}
-
-/** Above 15 where it is no such digit. */
-function hexadecimal(sign: u32): u32 {
-  if (isDigit(sign)) return sign - 0x30;
-  const letter = (sign | 0x20) - 0x61;
-  return letter < 6 ? letter + 10 : 0x100;
 }

@@ -4,6 +4,7 @@
 // from then on. Names are learned from requests that succeeded only: what a scanner tries is no route. Each
 // server has its own tree and its own bounds. When servers together have more than there is room for, all are
 // forgotten and learned anew.
+import { hexOf, isDigit, isLetter } from "../sign";
 import { mix, textHash } from "../string-set";
 
 /** Templates of a server, and names in all of them together. */
@@ -170,8 +171,8 @@ function isIdentifier(at: usize, size: u32): bool {
   for (let i: u32 = 0; i < size; i++) {
     const byte: u32 = load<u8>(at + i);
     if (byte == 0x40 || byte == 0x25 || byte < 0x21 || byte > 0x7e) return true; // @ %
-    if (byte - 0x30 < 10) digits++;
-    else if ((byte | 0x20) - 0x61 < 6) hex++;
+    if (isDigit(byte)) digits++;
+    else if (hexOf(byte) < 16) hex++;
     else if (byte != 0x2d) others++;
   }
   return others == 0 && digits > 0 && (hex == 0 || digits + hex >= HEX_MIN);
@@ -183,7 +184,7 @@ function isName(at: usize, size: u32): bool {
   for (let i: u32 = 0; i < size; i++) {
     const byte: u32 = load<u8>(at + i);
     if (byte == SLASH) slashes++;
-    else if (byte - 0x30 >= 10 && (byte | 0x20) - 0x61 >= 26 && byte != 0x2e && byte != 0x5f) return false;
+    else if (!isDigit(byte) && !isLetter(byte) && byte != 0x2e && byte != 0x5f) return false;
   }
   return slashes >= 2 && load<u8>(at) == SLASH;
 }

@@ -14,6 +14,7 @@ import { hours, seconds } from "../duration";
 import { Event } from "../event";
 import { AnyReceive, AnySend, EventId } from "../generated/events";
 import { SocketFamily } from "../generated/flags";
+import { u16At } from "../network-order";
 import { StateTable, UNKEPT } from "../state/table";
 import { Str } from "../str";
 import { mix, textHash } from "../string-set";
@@ -341,7 +342,7 @@ export class Dns extends Protocol {
   /** Where nothing moved for long, nothing is underway: what is a query as a whole is one. */
   private resume(c: usize, now: u64): bool {
     if (seen < HEADER + 2) return false;
-    const kind = readMessage(at + 2, seen - 2, bswap<u16>(load<u16>(at)));
+    const kind = readMessage(at + 2, seen - 2, u16At(at));
     if (kind != QUERY) return false;
     reset(c + QUERIES);
     reset(c + ANSWERS);

@@ -5,6 +5,8 @@
 // followed.
 //
 //   id 2   flags 2   counts 4 x 2   name: 3 'c' 'o' 'm' 0   type 2   class 2
+import { u16At } from "../network-order";
+import { isOfName, small } from "../sign";
 
 /** This is no message with one question. */
 export const OTHER: u32 = 0;
@@ -98,7 +100,7 @@ function readName(at: usize, size: u32): u32 {
       break;
     }
     store<u8>(question + to, <u8>length);
-    for (let i: u32 = 1; i <= length; i++) store<u8>(question + to + i, small(load<u8>(at + from + i)));
+    for (let i: u32 = 1; i <= length; i++) store<u8>(question + to + i, <u8>signOf(load<u8>(at + from + i)));
     from += length + 1;
     to += length + 1;
     nameSize = to;
@@ -107,11 +109,10 @@ function readName(at: usize, size: u32): u32 {
   return size + 1;
 }
 
-/** A letter of a name in its small form. */
-function small(byte: u32): u8 {
-  const letter = byte - 0x41 < 26 ? byte + 0x20 : byte;
-  if (letter - 0x61 >= 26 && letter - 0x30 >= 10 && letter != 0x2d && letter != 0x5f) isPlain = false;
-  return <u8>letter;
+/** Of a name: letters in their small form. */
+function signOf(byte: u32): u32 {
+  if (!isOfName(byte)) isPlain = false;
+  return small(byte);
 }
 
 /** The upper bits of the response code stand in OPT: 0, its type 2, a size 2, the bits 1. */
@@ -125,6 +126,3 @@ function readRest(at: usize, size: u32, isCut: bool): u32 {
 function isClass(number: u32): bool {
   return number == 1 || number == 3 || number == 4 || number == 254 || number == 255;
 }
-
-// @ts-ignore: decorator
-@inline function u16At(at: usize): u32 { return bswap<u16>(load<u16>(at)); }

@@ -2,6 +2,7 @@
 // One direction of DNS on TCP (RFC 1035, 4.2.2): before each message stand two bytes with its length. Bytes
 // come in pieces. Of a message as much is kept as is looked at; the rest may be unseen, its length may not.
 import { at, seen, skip, total } from "../connection/cursor";
+import { u16At } from "../network-order";
 import { LOOKED_AT } from "./message";
 
 /** All bytes are consumed, and the message goes on. */
@@ -28,7 +29,7 @@ export const DIRECTION: usize = (KEPT + KEPT_MAX + 7) & ~7;
 // @ts-ignore: decorator
 @inline export function keptSize(d: usize): u32 { return max(load<u32>(d, KEPT_SIZE), PREFIX) - PREFIX; }
 // @ts-ignore: decorator
-@inline export function wholeSize(d: usize): u32 { return bswap<u16>(load<u16>(d, KEPT)); }
+@inline export function wholeSize(d: usize): u32 { return u16At(d + KEPT); }
 // @ts-ignore: decorator
 @inline export function begunAt(d: usize): u64 { return load<u64>(d, BEGUN); }
 

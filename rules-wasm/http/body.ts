@@ -2,6 +2,7 @@
 // The body of an HTTP/1 message (RFC 9112): where it ends. Its bytes are counted, and none is kept. Of
 // chunks the lines with their sizes must be seen.
 import { at, seen, skip, total } from "../connection/cursor";
+import { hexOf } from "../sign";
 
 /** The body goes on. */
 export const MORE: u32 = 0;
@@ -68,7 +69,7 @@ export function skipChunks(b: usize): u32 {
     switch (state) {
       case SIZE:
       case EXTENSION: {
-        const digit = digitOf(byte);
+        const digit = hexOf(byte);
         if (isEnd) state = want == 0 ? TRAILER : DATA;
         else if (state == SIZE && digit < 16) want = (want << 4) | digit;
         else state = EXTENSION;
@@ -88,11 +89,4 @@ export function skipChunks(b: usize): u32 {
   store<u8>(b, <u8>state, STATE);
   store<u64>(b, want, WANT);
   return MORE;
-}
-
-/** The value of a hexadecimal digit; 16: it is none. */
-function digitOf(byte: u32): u32 {
-  if (byte - 0x30 < 10) return byte - 0x30;
-  const letter = (byte | 0x20) - 0x61;
-  return letter < 6 ? letter + 10 : 16;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The head of a frame of HTTP/2 (RFC 9113): how long the frame is, what it is, and of which stream.
+import { u32At } from "../network-order";
 
 /** Bytes of a head. */
 export const FRAME_HEAD: u32 = 9;
@@ -31,13 +32,13 @@ const WITH_PRIORITY: u32 = 32;
 const LENGTH_MAX: u32 = 16384;
 
 // @ts-ignore: decorator
-@inline export function lengthOf(head: usize): u32 { return bswap<u32>(load<u32>(head)) >> 8; }
+@inline export function lengthOf(head: usize): u32 { return u32At(head) >> 8; }
 // @ts-ignore: decorator
 @inline export function typeOf(head: usize): u32 { return load<u8>(head + 3); }
 // @ts-ignore: decorator
 @inline export function hasFlag(head: usize, flag: u32): bool { return (load<u8>(head + 4) & flag) != 0; }
 // @ts-ignore: decorator
-@inline export function streamOf(head: usize): u32 { return bswap<u32>(load<u32>(head + 5)) & 0x7fffffff; }
+@inline export function streamOf(head: usize): u32 { return u32At(head + 5) & 0x7fffffff; }
 
 /** Whether frames of this type carry fields. */
 // @ts-ignore: decorator

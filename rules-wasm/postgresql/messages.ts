@@ -4,6 +4,8 @@
 // a message begins with must be seen; of what follows only the begin is read, and the rest is counted. Kept
 // are a statement's first word, a hash of a prepared statement's name, and an error's code.
 import { at, seen, skip, total } from "../connection/cursor";
+import { u32At } from "../network-order";
+import { capital, isLetter } from "../sign";
 import { mix } from "../string-set";
 
 /** All bytes are consumed, and the message goes on. */
@@ -99,7 +101,7 @@ export const GSS_REQUEST: u32 = 80877104;
 
 /** The code of a connection's first message. */
 export function startupCode(p: usize): u32 {
-  return bigEndian(p + HEAD + 4);
+  return u32At(p + HEAD + 4);
 }
 
 /** Where the first word of a statement, or an error's code, is: in capital letters. */
@@ -125,7 +127,7 @@ export function isOfUnit(from: usize, size: u32): bool {
 
 /** Whether bytes begin as a request does: what it is, and a length that can be. */
 export function isRequest(from: usize, size: u32): bool {
-  return size >= 5 && isOneOf(load<u8>(from), BEGINS) && bigEndian(from + 1) - 4 < PLAUSIBLE_MAX;
+  return size >= 5 && isOneOf(load<u8>(from), BEGINS) && u32At(from + 1) - 4 < PLAUSIBLE_MAX;
 }
 
 /** Whether bytes begin with the end of a request. */
@@ -178,7 +180,7 @@ function consume(p: usize, headSize: u32, isFromClient: bool): u32 {
 }
 
 function beginStartup(p: usize): bool {
-  const length = bigEndian(p + HEAD);
+  const length = u32At(p + HEAD);
   if (length < 8 || length > STARTUP_MAX) return false;
   store<u64>(p, length - 8, LEFT);
   store<u8>(p, <u8>OVER, STEP);
@@ -186,8 +188,8 @@ function beginStartup(p: usize): bool {
 }
 
 function beginBody(p: usize, isFromClient: bool): bool {
-  const length = bigEndian(p + HEAD + 1), tag = tagOf(p);
-  if (length - 4 >= LENGTH_MAX || !(isFromClient ? isLetter(tag | 0x20) : isOneOf(tag, OF_SERVER))) return false;
+  const length = u32At(p + HEAD + 1), tag = tagOf(p);
+  if (length - 4 >= LENGTH_MAX || !(isFromClient ? isLetter(tag) : isOneOf(tag, OF_SERVER))) return false;
   store<u64>(p, length - 4, LEFT);
   let first = OVER;
   if (isFromClient) {
@@ -220,7 +222,7 @@ function step(p: usize, byte: u32): void {
       if (byte == 0) next = NAME;
       break;
     case SPACE:
-      if (isLetter(byte | 0x20)) {
+      if (isLetter(byte)) {
         next = FIRST_WORD;
         keep(p, byte);
       } else if (byte == 0x2d) next = DASH;
@@ -254,7 +256,7 @@ function step(p: usize, byte: u32): void {
       if (byte != 0x2f) next = COMMENT;
       break;
     case FIRST_WORD:
-      if (isLetter(byte | 0x20) || byte == 0x5f) keep(p, byte);
+      if (isLetter(byte) || byte == 0x5f) keep(p, byte);
       else next = OVER;
       break;
     case FIELD:
@@ -275,20 +277,11 @@ function keep(p: usize, byte: u32): void {
   const size: u32 = load<u8>(p, WORD_SIZE);
   if (size == TOO_LONG) return;
   if (size >= WORD_MAX) return store<u8>(p, <u8>TOO_LONG, WORD_SIZE);
-  store<u8>(p + WORD + size, <u8>(byte - 0x61 < 26 ? byte - 0x20 : byte));
+  store<u8>(p + WORD + size, <u8>capital(byte));
   store<u8>(p, <u8>(size + 1), WORD_SIZE);
-}
-
-/** Of a letter in small. */
-function isLetter(byte: u32): bool {
-  return byte - 0x61 < 26;
 }
 
 function isOneOf(byte: u32, letters: string): bool {
   for (let i = 0, n = letters.length; i < n; i++) if (<u32>letters.charCodeAt(i) == byte) return true;
   return false;
-}
-
-function bigEndian(from: usize): u32 {
-  return bswap<u32>(load<u32>(from));
 }

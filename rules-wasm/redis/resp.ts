@@ -4,6 +4,7 @@
 // may be unseen, anything else may not. Of what is seen a command's name and an error's first word are kept;
 // nothing else is.
 import { at, seen, skip, total } from "../connection/cursor";
+import { capital, isDigit, isLetter } from "../sign";
 
 /** All bytes are consumed, and the message goes on. */
 export const MORE: u32 = 0;
@@ -117,10 +118,7 @@ export function isRequest(from: usize, size: u32): bool {
   nameBytes = 0;
   while (second + nameBytes < end && load<u8>(second + nameBytes) != CR) nameBytes++;
   if (second + nameBytes >= end || nameBytes > WORD_MAX) return false;
-  for (let i: u32 = 0; i < nameBytes; i++) {
-    const byte: u32 = load<u8>(second + i);
-    store<u8>(capitals + i, <u8>(byte - 0x61 < 26 ? byte - 0x20 : byte));
-  }
+  for (let i: u32 = 0; i < nameBytes; i++) store<u8>(capitals + i, <u8>capital(load<u8>(second + i)));
   nameAt = capitals;
   return true;
 }
@@ -128,7 +126,7 @@ export function isRequest(from: usize, size: u32): bool {
 /** Behind a number and the end of its line; 0: there is none, or it is not all there. */
 function lineEnd(from: usize, end: usize): usize {
   let at = from;
-  while (at < end && <u32>load<u8>(at) - 0x30 < 10) at++;
+  while (at < end && isDigit(load<u8>(at))) at++;
   return at > from && at + 1 < end && load<u8>(at) == CR && load<u8>(at + 1) == LF ? at + 2 : 0;
 }
 
@@ -208,7 +206,7 @@ function step(p: usize, byte: u32, isFromClient: bool): bool {
     case DIGITS:
       if (byte == LF) return lengthIs(p, isFromClient);
       if (byte == ERROR) store<u8>(p, 1, IS_NULL);
-      else if (byte - 0x30 < 10) store<u64>(p, load<u64>(p, NUMBER) * 10 + byte - 0x30, NUMBER);
+      else if (isDigit(byte)) store<u64>(p, load<u64>(p, NUMBER) * 10 + byte - 0x30, NUMBER);
       else if (byte != CR) return false;
       return load<u64>(p, NUMBER) < MOST;
     case FIRST_WORD:
@@ -308,10 +306,6 @@ function keep(p: usize, byte: u32): void {
   const size: u32 = load<u8>(p, WORD_SIZE);
   if (size >= UNREAD) return;
   if (size >= WORD_MAX) return store<u8>(p, <u8>TOO_LONG, WORD_SIZE);
-  store<u8>(p + WORD + size, <u8>(byte - 0x61 < 26 ? byte - 0x20 : byte));
+  store<u8>(p + WORD + size, <u8>capital(byte));
   store<u8>(p, <u8>(size + 1), WORD_SIZE);
-}
-
-function isLetter(byte: u32): bool {
-  return (byte | 0x20) - 0x61 < 26;
 }

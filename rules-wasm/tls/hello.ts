@@ -5,6 +5,8 @@
 //
 //   type 1   length 3   version 2   random 32   session 1+n   ciphers 2+n (a server: 2)   compressions 1+n (1)
 //   extensions 2+n: type 2   length 2   ...
+import { u16At } from "../network-order";
+import { isOfName, small } from "../sign";
 
 /** Bytes of a hello that are looked at. */
 export const HELLO_MAX: u32 = 2048;
@@ -113,10 +115,10 @@ function readName(at: usize, size: u32): bool {
   if (length + 2 > NAME_MAX) return true;
   let label: u32 = 0, to: u32 = 1;
   for (let i: u32 = 0; i < length; i++, to++) {
-    const byte: u32 = load<u8>(at + 5 + i), letter = byte - 0x41 < 26 ? byte + 0x20 : byte;
-    if (letter != 0x2e) {
-      if (letter - 0x61 >= 26 && letter - 0x30 >= 10 && letter != 0x2d && letter != 0x5f) return true;
-      store<u8>(name + to, <u8>letter);
+    const byte: u32 = load<u8>(at + 5 + i);
+    if (byte != 0x2e) {
+      if (!isOfName(byte)) return true;
+      store<u8>(name + to, <u8>small(byte));
       continue;
     }
     if (to - label == 1 || to - label > 64) return true;
@@ -145,6 +147,3 @@ function readProtocol(at: usize, size: u32): void {
     from += 1 + length;
   }
 }
-
-// @ts-ignore: decorator
-@inline function u16At(at: usize): u32 { return bswap<u16>(load<u16>(at)); }

@@ -15,6 +15,7 @@ import { Protocol } from "../connection/protocol";
 import { Stash } from "../connection/stash";
 import { hours } from "../duration";
 import { Event } from "../event";
+import { u16At } from "../network-order";
 import { StateTable, UNKEPT } from "../state/table";
 import { Str } from "../str";
 import { mix } from "../string-set";
@@ -385,13 +386,13 @@ function isHeadOf(d: usize, isOfClient: bool): bool {
 }
 
 function lengthOf(d: usize): u32 {
-  return bswap<u16>(load<u16>(d, HEAD + 3));
+  return u16At(d + HEAD + 3);
 }
 
 /** Whether bytes begin as a record that ends a handshake does, so that they are one. */
 function isShown(from: usize, size: u32): bool {
   if (size < RECORD_HEAD || load<u8>(from, 1) != 3 || load<u8>(from, 2) > 4) return false;
-  const kind: u32 = load<u8>(from), length: u32 = bswap<u16>(load<u16>(from, 3));
+  const kind: u32 = load<u8>(from), length = u16At(from + 3);
   if (kind == CHANGE) return length == 1 && size >= 6 && load<u8>(from, 5) == 1;
   if (kind == ALERT) return length == 2 && size >= 6 && <u32>load<u8>(from, 5) - 1 < 2;
   return kind == DATA && length > 16 && length <= RECORD_MAX;

@@ -90,9 +90,14 @@ class ByDatagrams implements Way {
       this.#failed = error;
       this.close();
     });
-    socket.connect(port, address);
-    await once(socket, "connect");
     socket.unref();
+    socket.connect(port, address);
+    try {
+      await once(socket, "connect");
+    } catch (error) {
+      socket.close(); // no network has that address just now
+      throw error;
+    }
     this.#socket = socket;
     return socket;
   }

@@ -134,6 +134,15 @@ test("over UDP a port at which nobody listens is told, and tried again", async (
   assert.match(faults[0]?.message ?? "", /udp:\/\/127\.0\.0\.1:9: .*refused/i);
 });
 
+test("an address that cannot be reached just now leaves no socket open, however often it is tried", async () => {
+  const sockets = (): number => process.getActiveResourcesInfo().filter((kind) => /udp/i.test(kind)).length;
+  const before = sockets();
+  const carrier = new SyslogCarrier(settingsOf("udp://255.255.255.255:514"));
+  for (let i = 0; i < 5; i++) assert.is((await carrier.send(MESSAGES, new AbortController().signal)).outcome, "again");
+  await until("they are closed", () => sockets() === before);
+  carrier.close();
+});
+
 test("over TCP each message has its length in front", async () => {
   const there = await Receiver.on(createServer());
   const { syslog, faults } = output(there.url);

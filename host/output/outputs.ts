@@ -84,13 +84,15 @@ export class Outputs {
     if (open?.plan.print === plan.print) return { plan, queue: open.queue };
     if (open !== undefined && open.plan.place !== plan.place) return { ...open, isHeld: true }; // its lines are of its kind
     const options = await plan.make();
-    if (open !== undefined) {
-      options.carrier.start?.();
-      return { plan, queue: open.queue, becomes: options };
+    const queue = open?.queue ?? new OutputQueue(options);
+    try {
+      if (open === undefined) queue.start();
+      else options.carrier.start?.();
+    } catch (error) {
+      await options.carrier.close(); // where the file could be opened, and the folder could not
+      throw error;
     }
-    const queue = new OutputQueue(options);
-    queue.start();
-    return { plan, queue, isNew: true };
+    return open === undefined ? { plan, queue, isNew: true } : { plan, queue, becomes: options };
   }
 
   async #commit(next: readonly Next[]): Promise<void> {

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Outputs that are asked for anew while they run: what waits goes to the new place, what stays is not
 // touched, and where one cannot be opened all is as it was.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -188,6 +197,29 @@ test("a file that is put away between the opening and the change is opened again
   await outputs.close();
   assert.equal([linesIn("after.1"), linesIn("after")], [0, 1]);
 });
+
+test("where the folder of an output is somebody's, its file does not stay open", async () => {
+  const used = { disk: { folder: path("used"), bytes: MIB } };
+  const outputs = await Outputs.open({ ...nothing, named: [file("siem", "first", used)] });
+  await refusesUsed(() => outputs.prepare({ ...nothing, named: [file("siem", "first", used), file("b", "b", used)] }));
+  const open = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return ""; // of the folder itself, which is closed by now
+    }
+  });
+  assert.equal([open.includes(path("first")), open.includes(path("b"))], [true, false]);
+  await outputs.close();
+});
+
+async function refusesUsed(work: () => Promise<unknown>): Promise<void> {
+  const error = await work().then(
+    () => null,
+    (one: VedetteError) => one,
+  );
+  assert.match(String(error?.message), /this process uses it already/);
+}
 
 test("of two outputs of one place, both stay, and what waits in them", async () => {
   const gone = await receiver();

@@ -65,10 +65,15 @@ export function lockedFolder<Made>(folder: string, use: () => Made): Made {
   }
 }
 
-/** Others may have it from now on. Whoever took it calls this, and nobody else. */
+/**
+ * Others may have it from now on. Whoever took it calls this, and nobody else. It never throws: a lock that
+ * stays on a disk that can only be read is nobody's when this process ends.
+ */
 export function unlockFolder(folder: string): void {
   held.delete(resolve(folder));
-  rmSync(join(folder, LOCK), { force: true });
+  try {
+    rmSync(join(folder, LOCK), { force: true });
+  } catch {}
 }
 
 /** When the process started, in ticks since the machine did; empty: there is none. */

@@ -153,10 +153,7 @@ export class DiskQueue {
   done(end: Place): void {
     for (const number of [...this.#segments.keys()]) if (number < end.segment) this.#drop(number);
     if (end.offset === this.#segments.get(end.segment)?.size) {
-      if (end.segment === this.#next - 1 && this.#fd !== null) {
-        closeSync(this.#fd);
-        this.#fd = null;
-      }
+      if (end.segment === this.#next - 1) this.#endSegment();
       this.#drop(end.segment);
     }
     try {
@@ -168,8 +165,7 @@ export class DiskQueue {
 
   /** What is here stays for the next process. */
   close(): void {
-    if (this.#fd !== null) closeSync(this.#fd);
-    this.#fd = null;
+    this.#endSegment();
     unlockFolder(this.#folder);
   }
 
@@ -204,7 +200,7 @@ export class DiskQueue {
 
   #openNext(): number {
     const fd = openSync(this.#path(this.#next), "wx", 0o600);
-    if (this.#fd !== null) closeSync(this.#fd);
+    this.#endSegment();
     this.#segments.set(this.#next++, { size: 0, unread: 0 });
     return fd;
   }
@@ -216,8 +212,19 @@ export class DiskQueue {
     } catch {}
   }
 
+  /** The kernel has what was written, whatever close(2) says of it. */
+  #endSegment(): void {
+    try {
+      if (this.#fd !== null) closeSync(this.#fd);
+    } catch {}
+    this.#fd = null;
+  }
+
+  /** On a disk that can only be read by now it stays there, and its lines may come twice. */
   #drop(segment: number): void {
-    rmSync(this.#path(segment), { force: true });
+    try {
+      rmSync(this.#path(segment), { force: true });
+    } catch {}
     this.#size -= this.#segments.get(segment)?.size ?? 0;
     this.#segments.delete(segment);
     if (this.#buffer?.segment === segment) this.#buffer = null;

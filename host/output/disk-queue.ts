@@ -41,6 +41,8 @@ export interface StoredLine {
 
 const HEAD = 8;
 const SEGMENT_BYTES = 4 << 20;
+/** Of open(2) and read(2): the process or the system is short of something just now. */
+const PASSING = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 /** Of the bound, a segment is at most this part, so that acknowledged ones give room back. */
 const SEGMENTS_LEAST = 4;
 const CURSOR = "cursor";
@@ -138,13 +140,17 @@ export class DiskQueue {
     this.#read = end;
   }
 
-  /** The next lines, up to `most`. */
+  /** The next lines, up to `most`. Throws VEDETTE_QUEUE_DISK where none can be read just now: they stay. */
   read(most: number): StoredLine[] {
     const lines: StoredLine[] = [];
-    while (lines.length < most && this.#unread > 0) {
-      const found = this.#readOne();
-      if (found === null) break;
-      lines.push(found);
+    try {
+      while (lines.length < most && this.#unread > 0) {
+        const found = this.#readOne();
+        if (found === null) break;
+        lines.push(found);
+      }
+    } catch (error) {
+      if (lines.length === 0) throw this.#fault(error);
     }
     return lines;
   }
@@ -194,7 +200,7 @@ export class DiskQueue {
   /** One segment is kept, and read again where it has grown. */
   #bytesOf(segment: number, size: number): Buffer {
     if (this.#buffer?.segment !== segment || this.#buffer.bytes.length < size)
-      this.#buffer = { segment, bytes: bytesAt(this.#path(segment)) };
+      this.#buffer = { segment, bytes: segmentAt(this.#path(segment)) };
     return this.#buffer.bytes;
   }
 
@@ -280,12 +286,20 @@ function recordAt(bytes: Buffer, offset: number): { line: string; end: number } 
   return crc32(body) === bytes.readUInt32LE(offset + 4) ? { line: body.toString(), end } : null;
 }
 
-const textAt = (path: string): string => bytesAt(path).toString();
+function textAt(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
 
-function bytesAt(path: string): Buffer {
+/** Nothing where it cannot be read any more. Throws where it can be in a moment. */
+function segmentAt(path: string): Buffer {
   try {
     return readFileSync(path);
-  } catch {
+  } catch (error) {
+    if (PASSING.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
     return Buffer.alloc(0);
   }
 }

@@ -7,7 +7,7 @@
 //   write - queue - batch - carrier - done | busy | again | refused | gone
 import { VedetteError } from "../errors.js";
 import type { Alert } from "./alert.js";
-import type { DiskQueue, Place } from "./disk-queue.js";
+import type { DiskQueue, Place, StoredLine } from "./disk-queue.js";
 import type { IncidentNews } from "./incident-news.js";
 import type { Carrier, DropReason, Output, OutputError, OutputState, OutputStats, Sent } from "./output.js";
 
@@ -109,6 +109,8 @@ export class OutputQueue implements Output {
   #watch: NodeJS.Timeout | null = null;
   /** Until the oldest alert has waited for others for long enough. */
   #linger: NodeJS.Timeout | null = null;
+  /** Until the disk, which gave nothing, is asked again. */
+  #later: NodeJS.Timeout | null = null;
   #wake: () => void = () => undefined;
   readonly #onRoom: (() => void)[] = [];
 
@@ -132,8 +134,7 @@ export class OutputQueue implements Output {
       const reason = `${this.#disk.damaged} bytes of it were not whole, and are left out`;
       this.#fails(new VedetteError("VEDETTE_QUEUE_DISK", { path: this.name, reason }), "ok");
     }
-    this.#refill();
-    this.#begin();
+    this.#moveUp();
   }
 
   write(alert: Alert): void {
@@ -307,7 +308,7 @@ export class OutputQueue implements Output {
     if (timer !== null) clearTimeout(timer);
     this.#isClosed = true;
     this.#stop.abort(); // a carrier that sends still, or waits for its next attempt, ends with us
-    if (this.#watch !== null) clearTimeout(this.#watch);
+    for (const timer of [this.#watch, this.#later]) if (timer !== null) clearTimeout(timer);
     this.#dropped.closed += this.#waiting.filter(({ end, onEnd }) => end === null && onEnd === undefined).length;
     this.#tellEnds(this.#waiting.length, "closed");
     this.#disk?.close(); // what is there waits for the next process
@@ -332,11 +333,18 @@ export class OutputQueue implements Output {
     }
   }
 
+  /** What waits on the disk does so, and is sent. */
+  #moveUp(): void {
+    this.#refill();
+    this.#beginWatch();
+    this.#begin();
+  }
+
   /** What waits on the disk moves up. */
   #refill(): void {
     const { batchCount } = this.#options.limits;
     if (this.#disk === null || this.#waiting.length >= batchCount) return;
-    for (const { line, end } of this.#disk.read(batchCount)) {
+    for (const { line, end } of this.#read(this.#disk, batchCount)) {
       const bytes = Buffer.byteLength(line);
       this.#waiting.push({ line, bytes, since: performance.now(), end });
       this.#bytes += bytes;
@@ -346,6 +354,20 @@ export class OutputQueue implements Output {
     this.#dropped.damaged += lost;
     const reason = `${lost} alerts cannot be read any more`;
     this.#fails(new VedetteError("VEDETTE_QUEUE_DISK", { path: this.name, reason }), this.#state);
+  }
+
+  /** None where it gives none just now. */
+  #read(disk: DiskQueue, most: number): StoredLine[] {
+    try {
+      return disk.read(most);
+    } catch (error) {
+      if (!(error instanceof VedetteError)) throw error;
+      this.#fails(error);
+      if (this.#later !== null) clearTimeout(this.#later);
+      this.#later = setTimeout(() => this.#moveUp(), this.#options.limits.retryMsMax);
+      this.#later.unref();
+      return [];
+    }
   }
 
   #hasRoom(bytes: number): boolean {

@@ -120,7 +120,8 @@ export class DiskQueue {
         this.#fd = this.#openNext();
         [segment, offset] = [this.#next - 1, 0];
       }
-      for (let at = 0; at < record.length; ) at += writeSync(this.#fd, record, at);
+      // At its place: what #undo() takes away of a record without room does not move the descriptor back.
+      for (let at = 0; at < record.length; ) at += writeSync(this.#fd, record, at, record.length - at, offset + at);
     } catch (error) {
       this.#undo(offset);
       throw this.#fault(error);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Alerts that wait on a disk: what a process wrote the next one has, in order, whatever ended the first one;
 // doubles are the same bytes; and the bound holds. A model with an array says the same as the folder.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   appendFileSync,
@@ -20,8 +20,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { VedetteError } from "../../../host/errors.js";
-import { DiskQueue } from "../../../host/output/disk-queue.js";
+import { VedetteError } from "../../../host/errors.js";
+import { DiskQueue, type StoredLine } from "../../../host/output/disk-queue.js";
 import type { Sent } from "../../../host/output/output.js";
 import { OutputQueue } from "../../../host/output/queue.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
@@ -188,7 +188,12 @@ test("a folder is an array, whatever is appended, read, acknowledged and opened 
 });
 
 /** A queue whose carrier does as `sent` says. */
-function queueAt(folder: string, sent: () => Sent, count = 10) {
+function queueAt(
+  folder: string,
+  sent: () => Sent,
+  count = 10,
+  disk: (folder: string) => DiskQueue = () => new DiskQueue(folder, MIB),
+) {
   const got: string[] = [];
   const faults: string[] = [];
   const queue = new OutputQueue({
@@ -204,7 +209,7 @@ function queueAt(folder: string, sent: () => Sent, count = 10) {
     },
     limits: { ...RECEIVER_LIMITS, count, batchCount: 5, retryMs: 5, retryMsMax: 20, closeMs: 200, retriesAtEnd: false },
     text: ({ rule }) => rule,
-    disk: () => new DiskQueue(folder, MIB),
+    disk: () => disk(folder),
     onFault: (error) => void faults.push(error.code),
   });
   queue.start();
@@ -277,6 +282,91 @@ test("a full disk loses nothing that was taken before, and takes more when it ha
   );
   queue.append("more");
   assert.equal(linesOf(queue), ["more"]);
+  queue.close();
+});
+
+/** What such a program says; it has `folder`, and a queue there. */
+function saidBy(folder: string, program: string): string {
+  const script = `import { execFileSync } from "node:child_process";
+    import { closeSync, openSync } from "node:fs";
+    import { DiskQueue } from "${join(import.meta.dirname, "../../../host/output/disk-queue.ts")}";
+    process.on("SIGXFSZ", () => undefined);
+    const limit = (what) => execFileSync("prlimit", ["--pid", String(process.pid), "--" + what + ":"]);
+    const queue = new DiskQueue(${JSON.stringify(folder)}, ${MIB});
+    const say = (what) => { try { console.log(String(what())); } catch (error) { console.log(error.code); } };
+    const lines = () => queue.read(10).map(({ line }) => line);
+    ${program}`;
+  const argv = ["--import", "tsx", "--input-type=module", "-e", script];
+  const { stdout, stderr } = spawnSync(process.execPath, argv, { encoding: "utf8" });
+  return stdout + stderr;
+}
+
+test("behind a record that had no room on the disk, the next one is whole", () => {
+  const folder = fresh();
+  const said = saidBy(
+    folder,
+    `queue.append("one");
+    limit("fsize=20");
+    say(() => queue.append("cut off"));
+    limit("fsize=unlimited");
+    for (const line of ["two", "three"]) queue.append(line);
+    say(lines);
+    say(() => queue.takeLost());`,
+  );
+  assert.is(said, "VEDETTE_QUEUE_DISK\none,two,three\n0\n");
+  const after = new DiskQueue(folder, MIB);
+  assert.equal([after.damaged, linesOf(after)], [0, ["one", "two", "three"]]);
+  after.close();
+});
+
+test("a process that can open no file just now loses no line that waits on the disk", () => {
+  const said = saidBy(
+    fresh(),
+    `for (const line of ["one", "two"]) queue.append(line);
+    limit("nofile=200");
+    const files = [];
+    try { for (;;) files.push(openSync("/dev/null")); } catch {}
+    say(lines);
+    for (const file of files) closeSync(file);
+    say(lines);
+    say(() => queue.takeLost());`,
+  );
+  assert.is(said, "VEDETTE_QUEUE_DISK\none,two\n0\n");
+});
+
+test("a disk that gives no line just now is asked again, and that is told once", async () => {
+  let isShort = false;
+  class Short extends DiskQueue {
+    override read(most: number): StoredLine[] {
+      if (isShort) throw new VedetteError("VEDETTE_QUEUE_DISK", { path: "it", reason: "too many open files" });
+      return super.read(most);
+    }
+  }
+  let isThere = false;
+  const sent = (): Sent => (isThere ? { outcome: "done" } : AWAY);
+  const { queue, got, faults } = queueAt(fresh(), sent, 5, (folder) => new Short(folder, MIB));
+  for (const line of names(0, 30)) queue.push(line);
+  isShort = true;
+  isThere = true;
+  await until("what was in memory is sent", () => got.length === 5);
+  await until("it is told", () => queue.health() !== null);
+  isShort = false;
+  await until("all sent", () => queue.stats().sent === 30);
+  assert.equal([got, faults, queue.health()], [names(0, 30), ["VEDETTE_QUEUE_DISK"], null]);
+  await queue.close();
+});
+
+test("a segment that cannot be removed ends nothing: its lines are acknowledged all the same", () => {
+  const folder = fresh();
+  const queue = new DiskQueue(folder, MIB);
+  queue.append("one");
+  const [one] = queue.read(1);
+  const path = join(folder, segmentsIn(folder)[0]!);
+  rmSync(path);
+  mkdirSync(path);
+  queue.done(one!.end);
+  queue.append("two");
+  assert.equal(linesOf(queue), ["two"]);
   queue.close();
 });
 

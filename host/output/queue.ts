@@ -333,7 +333,7 @@ export class OutputQueue implements Output {
     }
   }
 
-  /** What waits on the disk does so, and is sent. */
+  /** Lines that wait on the disk move up, and are sent. */
   #moveUp(): void {
     this.#refill();
     this.#beginWatch();
@@ -380,33 +380,39 @@ export class OutputQueue implements Output {
     this.#isScheduled = false;
     if (this.#linger !== null) clearTimeout(this.#linger);
     this.#linger = null;
-    if (this.#isClosed || this.#sending !== null || this.#waiting.length === 0) return;
-    this.#sending = this.#sendAll().finally(() => {
-      this.#sending = null;
-      if (!this.#isClosing) this.#schedule();
-    });
+    if (this.#stop.signal.aborted || this.#sending !== null || this.#waiting.length === 0) return;
+    this.#sending = this.#sendAll();
   }
 
+  /** Until nothing waits, or what is left waits for more. Right behind the last of it nobody is sending. */
   async #sendAll(): Promise<void> {
     let delay = this.#options.limits.retryMs;
     let failed = 0; // what may have got there is sent again as the same batch
-    while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
-      const { carrier, limits } = this.#options;
-      const lines = failed > 0 ? this.#waiting.slice(0, failed).map(({ line }) => line) : this.#batch();
-      this.#underway = carrier;
-      const sent = await carrier.send(lines, this.#stop.signal);
-      this.#underway = null;
-      const isOurs = carrier === this.#options.carrier;
-      if (!isOurs) void carrier.close();
-      const refused = sent.outcome === "done" ? (sent.refused?.count ?? 0) : 0;
-      this.#take(sent.outcome === "done" ? lines.length : sent.taken, refused);
-      if (sent.outcome === "gone" && isOurs) return this.#leave();
-      failed = sent.outcome === "again" && sent.taken === 0 ? lines.length : 0;
-      if (sent.outcome === "done" || sent.outcome === "refused" || sent.taken > 0) delay = limits.retryMs;
-      const wait = this.#settle(sent, delay);
-      if (wait === null || (sent.outcome === "done" && this.#lingers())) return;
-      if (sent.outcome === "again") delay = Math.min(2 * delay, limits.retryMsMax);
-      if (wait > 0) await this.#pause(wait);
+    try {
+      while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
+        const { carrier, limits } = this.#options;
+        const lines = failed > 0 ? this.#waiting.slice(0, failed).map(({ line }) => line) : this.#batch();
+        this.#underway = carrier;
+        const sent = await carrier.send(lines, this.#stop.signal);
+        this.#underway = null;
+        const refused = sent.outcome === "done" ? (sent.refused?.count ?? 0) : 0;
+        this.#take(sent.outcome === "done" ? lines.length : sent.taken, refused);
+        if (carrier !== this.#options.carrier) {
+          void carrier.close(); // what it did not take, or did not want, goes to the one of now
+          [failed, delay] = [0, this.#options.limits.retryMs];
+          continue;
+        }
+        if (sent.outcome === "gone") return this.#leave();
+        failed = sent.outcome === "again" && sent.taken === 0 ? lines.length : 0;
+        if (sent.outcome === "done" || sent.outcome === "refused" || sent.taken > 0) delay = limits.retryMs;
+        const wait = this.#settle(sent, delay);
+        if (wait === null || (sent.outcome === "done" && this.#lingers())) return;
+        if (sent.outcome === "again") delay = Math.min(2 * delay, limits.retryMsMax);
+        if (wait > 0) await this.#pause(wait);
+      }
+    } finally {
+      this.#sending = null;
+      if (!this.#isClosing) this.#schedule();
     }
   }
 

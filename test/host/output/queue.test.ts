@@ -327,4 +327,40 @@ test("of carriers that come and go while one has a batch, each is closed once, a
   assert.equal(said.slice(4), ["a closes", "c sends 2", "c closes"]);
 });
 
+test("what the carrier of before did not take or want goes to the one of now, at once", async () => {
+  for (const answer of [{ ...again(), afterMs: NEVER_MS } as Sent, refused()]) {
+    const { said, answers, options } = heldCarriers("a", "b");
+    const queue = new OutputQueue(options[0]!);
+    queue.push("1");
+    await until("a has it", () => answers.has("a"));
+    queue.become(options[1]!);
+    answers.get("a")!(answer);
+    await until("b has it", () => answers.has("b"));
+    answers.get("b")!(done);
+    await queue.close();
+    assert.equal(said, ["a sends 1", "b reopens", "a closes", "b sends 1", "b closes"]);
+    assert.equal([queue.stats().sent, queue.lost], [1, 0]);
+  }
+});
+
+test("a line that comes in the moment in which the last batch has ended is sent before the end", async () => {
+  let answer: (sent: Sent) => void = () => undefined;
+  const first = new Promise<Sent>((resolve) => {
+    answer = resolve;
+  });
+  const got: string[] = [];
+  const { options } = heldCarriers("a");
+  const send = (lines: readonly string[]): Promise<Sent> | Sent => (got.push(...lines) === 1 ? first : done);
+  const queue = new OutputQueue({ ...options[0]!, carrier: { send, close: () => undefined } });
+  queue.push("1");
+  await until("it has the first", () => got.length === 1);
+  const closing = first.then(() => {
+    queue.push("2"); // right behind what the queue does with the answer
+    return queue.close();
+  });
+  answer(done);
+  await closing;
+  assert.equal([got, queue.lost], [["1", "2"], 0]);
+});
+
 test.run();

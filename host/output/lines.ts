@@ -128,7 +128,7 @@ export class LineCarrier implements Carrier {
   #failed(cause: unknown, taken: number): Sent {
     const isGone = codeOf(cause) === "EPIPE" || codeOf(cause) === "ENXIO";
     if (isGone && this.#fd !== null) return { outcome: "gone", taken };
-    if (isGone) {
+    if (isGone && (this.#stream?.file ?? null) === null) {
       // A named pipe: whoever reads next begins with a whole line.
       this.#stream?.close();
       this.#stream = null;
@@ -156,7 +156,7 @@ export class LineCarrier implements Carrier {
 
   /** The file that has the name now; the same one where that has none, until SIGHUP or the bound. */
   #followed(stream: Stream, now: BigIntStats | undefined): Stream {
-    if (now === undefined && this.#isRemade) return this.#remade(stream);
+    if (now === undefined && this.#isRemade) return this.#replaced(stream);
     if (now?.isFile() !== true) return stream;
     if (!isSame(stream.file, now)) return now.uid === stream.file?.uid ? this.#replaced(stream) : stream;
     const size = Number(now.size);
@@ -166,18 +166,12 @@ export class LineCarrier implements Carrier {
     return stream;
   }
 
-  /** Not where somebody else was quicker: that file is another user's. */
-  #remade(stream: Stream): Stream {
+  /** Not where somebody was quicker than we, and what has the name now is another user's. */
+  #replaced(stream: Stream): Stream {
     const next = Stream.file(this.#target, false);
     const isOurs = next.file?.uid === stream.file?.uid;
     (isOurs ? stream : next).close();
     return isOurs ? this.#adopted(next) : stream;
-  }
-
-  #replaced(stream: Stream): Stream {
-    const next = this.#open(false);
-    stream.close();
-    return next;
   }
 
   #open(followsLinks = !this.#hasPutAway): Stream {

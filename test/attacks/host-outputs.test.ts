@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Alerts as a weapon: an output that nobody reads must not stop the host (H17), and a workload that makes its
-// alerts long must not fill outputs with them (H18).
+// alerts long must not fill outputs with them (H18). Whoever can write to the folder of a file of alerts must
+// not lead them elsewhere (H42).
+import { chownSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
-import { HandAgent, openHost, stillJudges } from "./host.js";
+import { HandAgent, Host, openHost, stillJudges } from "./host.js";
 
 /** Just below a rule's burst. */
 const MANY = 900;
@@ -62,6 +66,36 @@ test("H18: alerts of a 60 KB command line are cut and marked, and a burst of the
   const bytes = lines.reduce((sum, line) => sum + line.length, 0);
   assert.ok(bytes < BURST_BYTES_MAX, `${lines.length} alerts of ${bytes} bytes`);
   for (const line of lines) assert.match(line, /\.\.\.\(cut: \d+ bytes\)/);
+});
+
+test("H42: a link or another user's file in the place of a file of alerts gets none of them", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "planted-"));
+  const path = (name: string): string => join(folder, name);
+  const filed = await Host.start(folder, ["--alerts", path("alerts")]);
+  try {
+    const agent = await HandAgent.honest(filed.socket, { container: "planted" });
+    let nth = 0;
+    const isIn = async (name: string): Promise<void> => {
+      const deed = `deed${nth++}`;
+      agent.write(agent.shadow(deed));
+      await until(`${deed} is in ${name}`, () => readFileSync(path(name), "utf8").includes(deed));
+    };
+    await isIn("alerts");
+    renameSync(path("alerts"), path("kept"));
+    writeFileSync(path("theirs"), "");
+    symlinkSync(path("theirs"), path("alerts"));
+    await isIn("kept");
+    assert.is(readFileSync(path("theirs"), "utf8"), "");
+    if (process.geteuid?.() !== 0) return console.log("skip: another user's file: only root can make one");
+    rmSync(path("alerts"));
+    chownSync(path("theirs"), 65_534, 65_534);
+    renameSync(path("theirs"), path("alerts"));
+    await isIn("kept");
+    assert.is(readFileSync(path("alerts"), "utf8"), "");
+  } finally {
+    await filed.stop();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.run();

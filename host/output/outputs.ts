@@ -105,7 +105,7 @@ export class Outputs {
   /** Gives those that are not asked for any more. */
   #begin(next: readonly Next[]): Open[] {
     const leaving = this.#open.filter(({ queue }) => !next.some((one) => one.queue === queue));
-    this.#open = next;
+    this.#open = next.map(({ plan, queue }) => ({ plan, queue })); // what became of it is over
     for (const { queue, becomes } of next) if (becomes !== undefined) queue.become(becomes);
     return leaving;
   }

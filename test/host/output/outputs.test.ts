@@ -160,6 +160,28 @@ test("an output of another kind does not get a folder that is open: the next sta
   assert.equal(nths(there.got), upTo(51));
 });
 
+test("an output that is held goes on, whether the change is taken or not, and whatever it was before", async () => {
+  const there = await receiver();
+  const settings = (capacity: number) => ({ url: `http://127.0.0.1:${there.port}/`, userAgent: "v", capacity });
+  const disk = { folder: path("held"), bytes: MIB };
+  const siem = (capacity: number): NamedOutput => ({ name: "siem", kind: "http", settings: settings(capacity), disk });
+  const other = { name: "siem", kind: "otlp", settings: settings(1), disk } as NamedOutput;
+  const outputs = await Outputs.open({ ...nothing, named: [siem(100)] });
+  const isSent = async (name: string): Promise<void> => {
+    outputs.write({ ...ALERT, output: name });
+    await until(`${name} is there`, () => there.got.some((body) => body.includes(name)), { ms: 5_000 });
+  };
+  await (await outputs.prepare({ ...nothing, named: [other] })).cancel();
+  await isSent("after a held one was not taken");
+  await (await outputs.prepare({ ...nothing, named: [siem(200)] })).commit();
+  await (await outputs.prepare({ ...nothing, named: [other] })).cancel();
+  await isSent("after a change and a held one that was not taken");
+  await (await outputs.prepare({ ...nothing, named: [other] })).commit();
+  await isSent("after a held one");
+  assert.is(await outputs.close(), 0);
+  there.close();
+});
+
 test("what stays is not touched, what is new is opened, and what went has what it was given", async () => {
   const outputs = await Outputs.open({ ...nothing, named: [file("stays", "stays"), file("goes", "goes")] });
   outputs.write(ALERT);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values in JSON (RFC 8259), where they stand: a body that was read or written, an argument, a variable. The
 // bytes are walked, nothing is made of them, and a text that nests deeper than DEPTH_MAX is none. A text that
-// was cut, as captured data is, has the values that are whole in it.
+// was cut, as captured data is, has the values that are whole in it. Who sends texts without end takes no
+// memory by that: a path gives each answer in the place of the last.
 //
 //   const USER = new JsonPath("detail.user.name");     // once, at the top
 //   ... USER.text(e.data) == "root"
 import { hexOf, isDigit } from "./sign";
 import { Str } from "./str";
 import { isSame } from "./text";
-import { spanOf, textMemory } from "./wire/frame";
+import { frameNumber, setSpan, textMemory } from "./wire/frame";
 
 const DEPTH_MAX: u32 = 64;
 const LEVELS_MAX = 16;
@@ -24,6 +25,14 @@ const NOTHING: u32 = 0x100;
 let at: usize = 0;
 let end: usize = 0;
 let isEscaped: bool = false;
+/** Of the value that was found last. */
+let valueAt: usize = 0;
+
+// @ts-ignore: decorator
+@lazy const absent: Str = changetype<Str>(absentSpan());
+/** A number as a string, with blanks behind it. */
+// @ts-ignore: decorator
+@lazy const digits: string = " ".repeat(<i32>NUMBER_MAX);
 
 /** Whether all of the text is JSON. */
 export function isJson(text: Str): bool {
@@ -43,6 +52,13 @@ export class JsonPath {
   private readonly keys: string[] = [];
   /** -1: a key. */
   private readonly elements: i32[] = [];
+  /** What text() and raw() answer. */
+  private readonly textSpan: usize = heap.alloc(8);
+  private readonly rawSpan: usize = heap.alloc(8);
+  /** Memory for a text without its escapes, its size, and the frame that it was taken for. */
+  private room: usize = 0;
+  private roomSize: u32 = 0;
+  private roomFrame: u32 = 0;
 
   constructor(path: string) {
     const parts = path.replaceAll("[", ".[").split(".");
@@ -57,40 +73,54 @@ export class JsonPath {
     if (this.keys.length > LEVELS_MAX) throw new Error(`"${path}" has more than ${LEVELS_MAX} levels`);
   }
 
-  /** The string there, without its escapes; absent where there is none. */
+  /** The string there without its escapes, or absent. It is good until this is asked again. */
   text(json: Str): Str {
-    if (!this.seek(json) || peek() != QUOTE) return absent();
+    if (!this.seek(json) || peek() != QUOTE) return absent;
     const from = at + 1;
-    if (!skipString()) return absent();
-    return isEscaped ? unescaped(from, at - 1) : changetype<Str>(spanOf(from, <u32>(at - 1 - from)));
+    if (!skipString()) return absent;
+    return isEscaped ? this.unescaped(from, at - 1) : spanning(this.textSpan, from, at - 1);
   }
 
-  /** The value there, as it is written. */
+  /** The value there, as it is written. It is good until this is asked again. */
   raw(json: Str): Str {
-    if (!this.seek(json)) return absent();
-    const from = at;
-    if (!skip()) return absent();
-    // The rest of a number, or of a word, may have been cut.
-    const last = <u32>load<u8>(at - 1);
-    if (at == end && last != QUOTE && last != OBJECT_END && last != ARRAY_END) return absent();
-    return changetype<Str>(spanOf(from, <u32>(at - from)));
+    return this.find(json) ? spanning(this.rawSpan, valueAt, at) : absent;
   }
 
   /** The number there, or NaN. */
   number(json: Str): f64 {
-    const raw = this.raw(json), first = raw.at(0);
-    const isNumber = first == MINUS || isDigit(<u32>first);
-    return isNumber && raw.size <= NUMBER_MAX ? parseFloat(raw.toString()) : NaN;
+    if (!this.find(json)) return NaN;
+    const first: u32 = load<u8>(valueAt);
+    return (first == MINUS || isDigit(first)) && at - valueAt <= NUMBER_MAX ? numberIn(valueAt, at) : NaN;
   }
 
   /** Whether `true` stands there. */
   isTrue(json: Str): bool {
-    return this.raw(json).equals("true");
+    return this.find(json) && isSame(valueAt, <u32>(at - valueAt), "true");
   }
 
   /** Whether any value is there, also `null`. */
   isIn(json: Str): bool {
-    return this.raw(json).exists;
+    return this.find(json);
+  }
+
+  /** The value there is from valueAt to where the walk is. False: there is none, or it may be cut. */
+  private find(json: Str): bool {
+    if (!this.seek(json)) return false;
+    valueAt = at;
+    if (!skip()) return false;
+    // The rest of a number, or of a word, may have been cut.
+    const last = <u32>load<u8>(at - 1);
+    return at < end || last == QUOTE || last == OBJECT_END || last == ARRAY_END;
+  }
+
+  private unescaped(from: usize, to: usize): Str {
+    const size = <u32>(to - from), isOver = this.roomFrame != frameNumber();
+    if (isOver || this.roomSize < size) {
+      this.roomFrame = frameNumber();
+      this.roomSize = isOver ? size : max(size, 2 * this.roomSize); // so all together are few times the largest
+      this.room = textMemory(this.roomSize);
+    }
+    return spanning(this.textSpan, this.room, unescape(from, to, this.room));
   }
 
   private seek(json: Str): bool {
@@ -288,11 +318,6 @@ function isKeyAt(from: usize, to: usize, key: string): bool {
   return isMeant;
 }
 
-function unescaped(from: usize, to: usize): Str {
-  const begin = textMemory(<u32>(to - from));
-  return changetype<Str>(spanOf(begin, <u32>(unescape(from, to, begin) - begin)));
-}
-
 /** Escapes were checked: what they mean takes less room than they do. Gives where it ends. */
 function unescape(from: usize, to: usize, put: usize): usize {
   for (let i = from; i < to; ) {
@@ -336,9 +361,19 @@ function writePoint(point: u32, to: usize): usize {
   return to + more + 1;
 }
 
-function absent(): Str {
+function numberIn(from: usize, to: usize): f64 {
+  const put = changetype<usize>(digits);
+  for (let i: u32 = 0; i < NUMBER_MAX; i++) store<u16>(put + 2 * i, from + i < to ? load<u8>(from + i) : 0x20);
+  return parseFloat(digits);
+}
+
+function spanning(span: usize, from: usize, to: usize): Str {
+  return changetype<Str>(setSpan(span, from, <u32>(to - from)));
+}
+
+function absentSpan(): usize {
   const span = heap.alloc(8);
   store<u32>(span, ABSENT);
   store<u32>(span, 0, 4);
-  return changetype<Str>(span);
+  return span;
 }

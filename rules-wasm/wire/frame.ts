@@ -50,9 +50,13 @@ fillNoDescriptor(noDescriptor);
 // @ts-ignore: decorator
 @lazy let lost: u64 = 0;
 
+// @ts-ignore: decorator
+@lazy let frames: u32 = 0;
+
 /** Reads the frame's header. False: it is no frame of this version. */
 export function openFrame(size: u32): bool {
   if (size < 64 || load<u32>(FRAME) != MAGIC) return false;
+  frames++;
   records = FRAME + load<u32>(FRAME, 8);
   recordsEnd = records + load<u32>(FRAME, 12);
   strings = FRAME + load<u32>(FRAME, 16);
@@ -81,6 +85,9 @@ export function openFrame(size: u32): bool {
 @inline export function recordAfter(record: usize): usize { return record + load<u32>(record, 4); }
 // @ts-ignore: decorator
 @inline export function firstNumber(): u64 { return first; }
+/** Another one for each frame: memory that was taken for another one is gone. */
+// @ts-ignore: decorator
+@inline export function frameNumber(): u32 { return frames; }
 /** When the batch was sealed (ns since the epoch): the only clock of a policy, and the same in a replay. */
 // @ts-ignore: decorator
 @inline export function batchClock(): u64 { return clock; }

@@ -4,29 +4,12 @@
 // Time limit: 120 s.
 import { basename } from "node:path";
 import { test } from "uvu";
-import type { LoadedPolicy } from "../../host/engine/policy.js";
 import { METERS } from "../../host/paths.js";
 import { findPolicies } from "../../host/policy/discover.js";
-import { cleanUp } from "../rules-wasm/shared.js";
+import { cleanUp, inLeastMemory } from "../rules-wasm/shared.js";
 import { Meter, meterNamed, type Step } from "./conversation.js";
 
 const EVENTS = 6_000;
-
-/** The policy with no more memory than it starts with. */
-function inLeastMemory(policy: LoadedPolicy): LoadedPolicy {
-  const { admitted } = policy;
-  const { memory } = admitted;
-  for (let maximum = memory.initial; maximum <= memory.maximum; maximum++) {
-    const small = { ...policy, admitted: { ...admitted, memory: { ...memory, maximum } } };
-    try {
-      new Meter(small, "/usr/bin/server");
-      return small;
-    } catch {
-      // Its init needs more.
-    }
-  }
-  throw new Error("it does not start");
-}
 
 for (const name of findPolicies(METERS).map((folder) => basename(folder))) {
   test(`${name} takes no memory for events that finish nothing`, async () => {

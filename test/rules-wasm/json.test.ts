@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { LoadedPolicy } from "../../host/engine/policy.js";
-import { cleanUp, loadSource, Running } from "./shared.js";
+import { cleanUp, inLeastMemory, loadSource, Running } from "./shared.js";
 
 const HEAD = 'import { isJson, JsonPath, note, Openat, Priority, rule } from "vedette";\n';
 const paths = ["a", "a.b", "a[1]", "[0]", "a.b.c", "größe", "a[0][1].k"];
@@ -112,6 +112,28 @@ test("keys with escapes take no room that stays", () => {
   for (let i = 0; i < 40; i++) assert.is(ask(json).isJson, true);
   const many = Array.from({ length: 100 }, () => ["openat", { proc: { name: json }, name: "/x", flags: 0 }] as const);
   running.judge(...many);
+  assert.equal(running.faults, []);
+});
+
+test("values of any kind take no room that stays, in the memory that the policy starts with", async () => {
+  const policy = inLeastMemory(
+    await loadSource(`${HEAD}
+const PATHS: JsonPath[] = [new JsonPath("a"), new JsonPath("b"), new JsonPath("c")];
+@rule({ name: "r", priority: Priority.Debug, output: "o" })
+export function r(e: Openat): bool {
+  const json = e.proc.name;
+  for (let i = 0; i < PATHS.length; i++) {
+    const path = PATHS[i];
+    if (path.text(json) == "no" || path.raw(json) == "no" || path.number(json) == 5 || path.isTrue(json) || path.text(json) == "a\\n1") return true;
+  }
+  return false;
+}
+`),
+  );
+  const running = new Running(policy);
+  const event = (i: number) =>
+    ["openat", { proc: { name: `{"a":"\\n${i}","b":${i + 6}.25}`, pid: i + 2 }, name: "/x", flags: 0 }] as const;
+  running.judge(...Array.from({ length: 2_000 }, (_, i) => event(i)));
   assert.equal(running.faults, []);
 });
 

@@ -50,6 +50,22 @@ export async function loadError(
   throw new Error("the policy was loaded");
 }
 
+/** The policy with no more memory than it starts with: less than 64 KiB are left to it. */
+export function inLeastMemory(policy: LoadedPolicy): LoadedPolicy {
+  const { admitted } = policy;
+  const { memory } = admitted;
+  for (let maximum = memory.initial; maximum <= memory.maximum; maximum++) {
+    const small = { ...policy, admitted: { ...admitted, memory: { ...memory, maximum } } };
+    try {
+      new PolicyRunner(small);
+      return small;
+    } catch {
+      // Its init needs more.
+    }
+  }
+  throw new Error("it does not start");
+}
+
 export type ShortEvent = readonly [type: string, written: Readonly<Record<string, unknown>>];
 
 /** A policy that keeps running; each call is a batch, and gives the outputs of its alerts. */

@@ -13,6 +13,7 @@
         "envelope.cc",
         "ring.cc",
         "child.cc",
+        "descriptors.cc",
         "listener.cc",
         "hang_watch.cc",
         "idle_code.cc",

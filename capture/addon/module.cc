@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `capture.node` exports: Receiver, checkBatch for those who have bytes and no stream (tests compare it
-// with its twin in TypeScript), writeNow for outputs, and what a host that has started asks for: dropIdleCode
-// and watchForHang.
+// with its twin in TypeScript), writeNow, connectDatagrams and makePipe for outputs, and what a host that has
+// started asks for: dropIdleCode and watchForHang.
 #include <napi.h>
 
 #include "capture/addon/check.h"
+#include "capture/addon/descriptors.h"
 #include "capture/addon/hang_watch.h"
 #include "capture/addon/idle_code.h"
 #include "capture/addon/receiver.h"
@@ -40,6 +41,20 @@ Napi::Value write(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(count));
 }
 
+// (path) -> a descriptor, or an errno below zero
+Napi::Value connect_to(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), connect_datagrams(info[0].As<Napi::String>()));
+}
+
+// () -> [read, write], or an errno below zero in both places
+Napi::Value pipe_ends(const Napi::CallbackInfo& info) {
+  const PipeEnds ends = make_pipe();
+  Napi::Array both = Napi::Array::New(info.Env(), 2);
+  both.Set(0u, ends.read);
+  both.Set(1u, ends.write);
+  return both;
+}
+
 // () -> bytes
 Napi::Value drop_code(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(drop_idle_code()));
@@ -62,6 +77,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Receiver", Receiver::define(env));
   exports.Set("checkBatch", Napi::Function::New(env, check, "checkBatch"));
   exports.Set("writeNow", Napi::Function::New(env, write, "writeNow"));
+  exports.Set("connectDatagrams", Napi::Function::New(env, connect_to, "connectDatagrams"));
+  exports.Set("makePipe", Napi::Function::New(env, pipe_ends, "makePipe"));
   exports.Set("watchForHang", Napi::Function::New(env, watch, "watchForHang"));
   exports.Set("answerWatch", Napi::Function::New(env, answer, "answerWatch"));
   exports.Set("dropIdleCode", Napi::Function::New(env, drop_code, "dropIdleCode"));

@@ -88,6 +88,10 @@ export interface Addon {
   checkBatch(frame: Uint8Array): CheckResult;
   /** How many bytes a descriptor took, 0 when none can be written now, or an errno below zero. */
   writeNow(fd: number, bytes: Uint8Array): number;
+  /** A socket connected to the one for datagrams at `path`, which never waits, or an errno below zero. */
+  connectDatagrams(path: string): number;
+  /** Both ends, which no program gets by itself; an errno below zero in both places. */
+  makePipe(): readonly [read: number, write: number];
   /**
    * From now on this thread must call answerWatch() now and then. Where it hangs, `text` goes to stderr and
    * the process ends: it has not answered at `looks` looks in a row, and has used `cpuMs` of processor time

@@ -44,7 +44,10 @@ export function alertOptions(command: Command, target: string): Command {
       ).choices(["all", "first"]),
     )
     .addOption(
-      new Option("--syslog <url>", "a syslog server too: udp://HOST, tcp://HOST:PORT or tls://HOST").argParser(syslog),
+      new Option(
+        "--syslog <url>",
+        "a syslog server too: udp://HOST, tcp://HOST:PORT, tls://HOST or unix:/dev/log",
+      ).argParser(syslog),
     )
     .option("--syslog-ca <file>", "a PEM file: who may have signed the certificate of a tls:// server");
 }
@@ -70,7 +73,7 @@ export const configOption = (): Option =>
 function syslog(text: string): SyslogSettings {
   const settings = parseSyslogUrl(text);
   if (settings === null)
-    throw new InvalidArgumentError("It must be udp://HOST[:PORT], tcp://HOST:PORT or tls://HOST[:PORT].");
+    throw new InvalidArgumentError("It must be udp://HOST[:PORT], tcp://HOST:PORT, tls://HOST[:PORT] or unix:/PATH.");
   return settings;
 }
 

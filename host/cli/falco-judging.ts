@@ -5,7 +5,7 @@ import type { CaptureOptions, FalcoFlags, FalcoOptions } from "../falco/falco.js
 import type { AlertStyle } from "../output/alert.js";
 import { Outputs, type OutputsOptions } from "../output/outputs.js";
 import { type Asked, keyFilesIn, type NamedOutput, type Repeats } from "../output/registry.js";
-import type { SyslogSettings } from "../output/syslog-url.js";
+import { type SyslogSettings, withAuthority } from "../output/syslog-url.js";
 import type { ResponseRow } from "../response/response.js";
 import type { CaptureForm, EvidenceSettings, Judging } from "../sensor/sensor.js";
 import { say, warn } from "./failure.js";
@@ -177,14 +177,15 @@ function outputSettings(
 
 /** Where alerts go, by Vedette's own flags and by Falco's options. */
 function outputsAsked(flags: Partial<JudgingFlags>, options: FalcoOptions | null): Asked {
-  const { alerts, syslog = null, syslogCa: ca, outputs: named = [] } = flags;
-  const { isToStdout = false, file = null, isFileKept = true, http = null } = options ?? {};
+  const { alerts, syslog: server, syslogCa, outputs: named = [] } = flags;
+  const { isToStdout = false, file = null, isFileKept = true, http = null, syslog: ofFalco = null } = options ?? {};
+  const syslog = server === undefined ? [] : [withAuthority(server, syslogCa)];
   const targets = new Set([alerts, isToStdout === true ? "stdout" : null, file].filter((one) => one != null));
   return {
     targets: [...targets],
     ...(file === null || isFileKept ? {} : { remade: [file] }),
     http,
-    syslog: syslog === null || ca === undefined ? syslog : { ...syslog, ca },
+    syslog: [...syslog, ...(ofFalco === null ? [] : [ofFalco])],
     named,
   };
 }

@@ -32,7 +32,7 @@ const count = (least: number, most: number) => z.number().int().min(least).max(m
 /** A text that must be a syslog server's address; the value is not told, since all texts may hold secrets. */
 export const syslogUrl = text.refine(
   (url) => parseSyslogUrl(url) !== null,
-  "it must be udp://HOST[:PORT], tcp://HOST:PORT or tls://HOST[:PORT]",
+  "it must be udp://HOST[:PORT], tcp://HOST:PORT, tls://HOST[:PORT] or unix:/PATH",
 );
 
 /** By key, in the order of the reference. */

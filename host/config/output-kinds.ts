@@ -7,7 +7,7 @@ import * as z from "zod";
 import { PRIORITIES } from "../finding/priority.js";
 import { OCSF_VERSIONS } from "../output/ocsf.js";
 import type { NamedOutput } from "../output/registry.js";
-import { parseSyslogUrl, type SyslogSettings } from "../output/syslog-url.js";
+import { parseSyslogUrl, type SyslogSettings, withAuthority } from "../output/syslog-url.js";
 import { syslogUrl } from "./keys.js";
 
 const QUEUE_COUNT = 1000;
@@ -120,7 +120,7 @@ const Http = z.strictObject({
 });
 const Syslog = z.strictObject({
   type: z.literal("syslog"),
-  url: says(text.pipe(syslogUrl), "`udp://HOST[:PORT]`, `tcp://HOST:PORT` or `tls://HOST[:PORT]`"),
+  url: says(text.pipe(syslogUrl), "`udp://HOST[:PORT]`, `tcp://HOST:PORT`, `tls://HOST[:PORT]` or `unix:/dev/log`"),
   ca: tls.ca,
   ...waiting,
   ...common,
@@ -261,7 +261,7 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
     }
     case "syslog": {
       const settings = parseSyslogUrl(entry.url) as SyslogSettings;
-      return { ...how, kind: "syslog", settings: { ...settings, ...(entry.ca === undefined ? {} : { ca: entry.ca }) } };
+      return { ...how, kind: "syslog", settings: withAuthority(settings, entry.ca) };
     }
   }
 }

@@ -2,6 +2,7 @@
 // Parts of Falco's configuration that ask for something which nothing here does, and what is here instead.
 // Falco's own file names everything that Falco has, mostly switched off: a part that asks for nothing is not
 // worth a word. docs/falco.md has the same rows for people; a test compares both.
+import { existsSync } from "node:fs";
 import type { Config, ConfigNode } from "./config-tree.js";
 
 /** A part of the configuration that asks in vain. */
@@ -14,13 +15,19 @@ export interface Idle {
   readonly isMissed: boolean;
 }
 
+/** Where syslog(3) says things. Falco is silent where it is not there, as in most containers. */
+export const SYSLOG_PLACE = "/dev/log";
+
+/** Somebody has made that place. */
+export const hasSyslog = (): boolean => existsSync(SYSLOG_PLACE);
+
 type Texts = (key: string) => string;
 
 interface Row {
   readonly key: string;
   readonly instead: string;
   readonly isMissed?: true;
-  readonly asks: (textAt: Texts, nodeAt: (key: string) => ConfigNode | undefined) => boolean;
+  readonly asks: (textAt: Texts, nodeAt: (key: string) => ConfigNode | undefined, hasSyslog: boolean) => boolean;
 }
 
 const isOn = (text: string): boolean => /^(true|yes|on|y|1)$/i.test(text);
@@ -62,9 +69,9 @@ const ROWS: readonly Row[] = [
   { key: "buffer_format_base64", asks: on("buffer_format_base64"), instead: "evt.buffer is shown as text" },
   {
     key: "syslog_output",
-    asks: on("syslog_output.enabled"),
+    asks: (textAt, _, hasSyslog) => isOn(textAt("syslog_output.enabled")) && !hasSyslog,
     isMissed: true,
-    instead: "no alert goes to syslog; `vedette run` and `vedette serve` have --syslog URL",
+    instead: `nobody listens at ${SYSLOG_PLACE}, so no alert goes to syslog; \`vedette run\` and \`vedette serve\` have --syslog URL`,
   },
   {
     key: "program_output",
@@ -160,7 +167,7 @@ export const IDLE_KEYS: readonly (readonly [key: string, instead: string])[] = R
 );
 
 /** The parts of a configuration that ask in vain, in the order of Falco's file. */
-export function idleIn(config: Config): Idle[] {
+export function idleIn(config: Config, hasLog = hasSyslog()): Idle[] {
   const nodeAt = (key: string): ConfigNode | undefined => {
     let at: ConfigNode | undefined = config;
     for (const name of key.split("."))
@@ -171,7 +178,7 @@ export function idleIn(config: Config): Idle[] {
     const node = nodeAt(key);
     return typeof node === "string" ? node : "";
   };
-  return ROWS.filter(({ asks }) => asks(textAt, nodeAt)).map(({ key, instead, isMissed = false }) => ({
+  return ROWS.filter(({ asks }) => asks(textAt, nodeAt, hasLog)).map(({ key, instead, isMissed = false }) => ({
     key,
     instead,
     isMissed,

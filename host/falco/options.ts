@@ -7,10 +7,11 @@ import { BlockList, isIP } from "node:net";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";
+import type { SyslogSocket } from "../output/syslog-url.js";
 import { expanded } from "./config-file.js";
 import { type Config, type ConfigNode, setOption, settingsIn } from "./config-tree.js";
 import type { FalcoFlags } from "./flags.js";
-import { type Idle, idleIn } from "./idle.js";
+import { hasSyslog, type Idle, idleIn, SYSLOG_PLACE } from "./idle.js";
 import { parsePriority } from "./items.js";
 import { type Extra, type ExtraField, SUGGESTED_FIELDS } from "./output-format.js";
 import type { Selection } from "./select.js";
@@ -31,6 +32,8 @@ export interface FalcoOptions {
   /** Where somebody renames that file, alerts go on into it until a signal comes. */
   readonly isFileKept: boolean;
   http: HttpSettings | null;
+  /** The syslog of this machine; null: it gets no alerts. */
+  readonly syslog: SyslogSocket | null;
   readonly ignored: string[];
   readonly unknown: string[];
   readonly replayed: string | null; // engine.kind=replay: the capture to judge
@@ -91,6 +94,8 @@ const MIB = 1 << 20;
 const PORT_MAX = 65_535;
 /** Of the agent: more are never kept. */
 const SNAPLEN_MAX = 4_096;
+/** As `falco` says it by syslog(3). */
+const SYSLOG: SyslogSocket = { url: `unix:${SYSLOG_PLACE}`, transport: "unix", path: SYSLOG_PLACE, tag: "falco" };
 const LOG_LEVELS = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"] as const;
 
 /**
@@ -112,6 +117,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     file: null,
     isFileKept: false,
     http: null,
+    syslog: null,
     ignored: [],
     unknown: [],
     replayed: null,
@@ -365,6 +371,7 @@ const SETTERS: Record<string, Setter> = {
   "file_output.enabled": (v) => ({ isFileOn: v.bool }),
   "file_output.filename": (v) => ({ fileName: v.text }),
   "file_output.keep_alive": (v) => ({ isFileKept: v.bool }),
+  "syslog_output.enabled": (v) => ({ syslog: v.bool && hasSyslog() ? SYSLOG : null }),
   "outputs_queue.capacity": http((v) => ({ capacity: v.count(0) || QUEUE_CAPACITY })),
   "syscall_event_drops.threshold": (v, d) => ({ ignored: [...d.ignored, v.share()] }),
   "http_output.enabled": (v) => ({ isHttpOn: v.bool }),
@@ -385,7 +392,7 @@ export const SETTINGS: readonly string[] = Object.keys(SETTERS);
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other
 // outputs.
 const MEANINGLESS =
-  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|syslog_output|program_output|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
+  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|program_output|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");

@@ -19,7 +19,7 @@ import type { Carrier } from "./output.js";
 import { OutputQueue, type QueueLimits, type QueueOptions, STUCK_MS } from "./queue.js";
 import type { FileBound } from "./rotation.js";
 import type { S3Settings } from "./s3.js";
-import { syslogText } from "./syslog-text.js";
+import { localSyslogText, syslogText } from "./syslog-text.js";
 import type { SyslogSettings } from "./syslog-url.js";
 import { withoutPassword } from "./url.js";
 
@@ -30,7 +30,7 @@ export interface Asked {
   /** Files among them that are made anew when they were renamed or removed. */
   readonly remade?: readonly string[];
   readonly http?: HttpSettings | null;
-  readonly syslog?: SyslogSettings | null;
+  readonly syslog?: readonly SyslogSettings[];
   /** Those of vedette.yaml. */
   readonly named?: readonly NamedOutput[];
 }
@@ -168,13 +168,18 @@ const RECEIVER: OutputRow<HttpSettings> = {
  * otherwise.
  */
 const MESSAGE_MAX = { udp: 2_048, tcp: 8_096, tls: 8_096 };
+const TAG = "vedette";
 /** `--syslog URL`. Its server takes a batch at once. */
 const SYSLOG: OutputRow<SyslogSettings> = {
   kind: "syslog",
-  asked: ({ syslog = null }) => (syslog === null ? [] : [syslog]),
+  asked: ({ syslog = [] }) => syslog,
   name: ({ url }) => url,
   limits: () => ({ ...RECEIVER_LIMITS, count: LINES.count, batchCount: 100 }),
-  texts: ({ transport }) => ({ text: (alert) => syslogText(alert, MESSAGE_MAX[transport]) }),
+  texts: (settings, { form, style = {} }) => {
+    if (settings.transport !== "unix") return { text: (alert) => syslogText(alert, MESSAGE_MAX[settings.transport]) };
+    const text = alertForm(form, settings.path, style);
+    return { text: (alert) => localSyslogText(alert, settings.tag ?? TAG, text(alert), new Date()) };
+  },
   carrier: async (settings) => new (await import("./syslog.js")).SyslogCarrier(settings),
 };
 
@@ -285,8 +290,8 @@ async function planOf<Settings>(
 }
 
 /** Files that outputs read when they are opened: of authorities, of certificates, of keys. */
-export function keyFilesIn({ http, syslog, named = [] }: Partial<Asked>): string[] {
-  return [http, syslog, ...named.map(({ settings }) => settings)].flatMap(keyFilesOf);
+export function keyFilesIn({ http, syslog = [], named = [] }: Partial<Asked>): string[] {
+  return [http, ...syslog, ...named.map(({ settings }) => settings)].flatMap(keyFilesOf);
 }
 
 function keyFilesOf(settings: unknown): string[] {

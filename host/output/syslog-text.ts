@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// An alert as a message of syslog (RFC 5424): header, structured data, sentence.
+// An alert as a message of syslog: for a server (RFC 5424) header, structured data, sentence; for this
+// machine's what syslog(3) would send, with the line of whoever reads alerts elsewhere.
 //
+//   <12>Nov 26 14:30:12 falco: {"hostname":"web-1","output":"read by cat", ...}
 //   <12>1 2026-11-26T14:30:12.881781Z web-1 vedette 41 finding [vedette@32473 id="0197..." rule="Shadow read" ...] read by cat
 import { cutText, findingId } from "../finding/finding.js";
 import type { Priority } from "../finding/priority.js";
@@ -46,6 +48,13 @@ export function syslogText(alert: Alert, most: number): string {
     if (Buffer.byteLength(head) + Buffer.byteLength(parameter) + SENTENCE_MIN <= most) head += ` ${parameter}`;
   head += "] ";
   return head + cutText(escaped(alert.output), most - Buffer.byteLength(head));
+}
+
+/** `text`: the alert's line. `now`: the clock of this machine says when, as in syslog(3). */
+export function localSyslogText({ priority }: Alert, tag: string, text: string, now: Date): string {
+  const [, month, day, , time] = now.toString().split(" ") as string[];
+  const date = `${month} ${String(Number(day)).padStart(2)} ${time}`;
+  return `<${FACILITY * 8 + SEVERITY[priority]}>${date} ${tag}: ${text}`;
 }
 
 function parameters({ finding, rule, policy, tenant, tags }: Alert): string[] {

@@ -53,6 +53,7 @@ global(workDirectory="${folder}" defaultNetstreamDriverCAFile="${folder}/ca.pem"
   defaultNetstreamDriverCertFile="${folder}/server.pem" defaultNetstreamDriverKeyFile="${folder}/server.key")
 module(load="imudp")
 module(load="imtcp")
+module(load="imuxsock" SysSock.Use="off")
 template(name="taken" type="list") {
   constant(value="{") property(name="pri" format="jsonf" outname="pri") constant(value=",")
   property(name="app-name" format="jsonf" outname="app") constant(value=",")
@@ -66,6 +67,7 @@ input(type="imudp" address="127.0.0.1" port="${ports.udp}" ruleset="own")
 input(type="imtcp" address="127.0.0.1" port="${ports.tcp}" ruleset="own")
 input(type="imtcp" address="127.0.0.1" port="${ports.tls}" ruleset="own"
   streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="anon")
+input(type="imuxsock" Socket="${folder}/log" ruleset="own")
 `,
 };
 
@@ -86,11 +88,12 @@ source own {
   syslog(ip("127.0.0.1") port(${ports.tls}) transport("tls")
     tls(key-file("${folder}/server.key") cert-file("${folder}/server.pem") peer-verify(optional-untrusted)));
 };
+source here { unix-dgram("${folder}/log"); };
 destination taken {
   file("${folder}/taken" template(
     "$(format-json --no-cast pri=$PRI app=$PROGRAM procid=$PID msgid=$MSGID msg=$MSG sd=$SDATA)\\n"));
 };
-log { source(own); destination(taken); };
+log { source(own); source(here); destination(taken); };
 `,
 };
 
@@ -160,6 +163,22 @@ for (const { name, missing, argv, env = {}, config } of [RSYSLOG, SYSLOG_NG]) {
         assert.match(sd, / tags="T1003"/);
       }
     });
+  test(`${name} has all alerts by a socket on this machine, as syslog(3) would say them`, async () => {
+    const before = taken().length;
+    const options = ["--falco-rules", join(folder, "rules.yaml"), "--syslog", `unix:${join(folder, "log")}`];
+    const script = `for i in $(seq ${COUNT}); do cat /tmp/nonesuch; done 2>/dev/null; true`;
+    const { status, stderr } = await run([...VEDETTE, "run", ...options, "--", "sh", "-c", script]);
+    assert.is(status, 0, stderr);
+    await until("all of them", () => taken().length >= before + COUNT);
+    const got = taken().slice(before);
+    assert.equal(
+      got.map(({ pri, app, msg }) => [pri, app, msg.trim()]),
+      stderr
+        .split("\n")
+        .filter((line) => line.startsWith("{"))
+        .map((line) => ["12", "vedette", line]),
+    );
+  });
 }
 
 test.run();

@@ -13,10 +13,10 @@ import { optionsIn, readOptions } from "../../../host/falco/options.js";
 
 const FILE = "test/fixtures/falco.yaml";
 const { config } = readConfigFile(FILE);
-const keysOf = (yaml: string): string[] => idleIn(textsOf(parse(yaml)) as never).map(({ key }) => key);
+const keysOf = (yaml: string): string[] => idleIn(textsOf(parse(yaml)) as never, false).map(({ key }) => key);
 
 test("Falco's own file asks for little in vain, and what is missed by it is told", () => {
-  const idle = idleIn(config);
+  const idle = idleIn(config, false);
   assert.equal(
     idle.map(({ key }) => key),
     ["engine", "syslog_output", "log_syslog", "libs_logger"],
@@ -26,6 +26,10 @@ test("Falco's own file asks for little in vain, and what is missed by it is told
     ["syslog_output"],
   );
   assert.equal(idleIn({}), []);
+  assert.not(
+    idleIn(config, true).some(({ key }) => key === "syslog_output"),
+    "somebody listens there",
+  );
 });
 
 test("each part that is switched on is named, and none that is off", () => {

@@ -18,7 +18,7 @@ import type { QueueLimits } from "../../../host/output/queue.js";
 import { S3Carrier } from "../../../host/output/s3.js";
 import { SyslogCarrier } from "../../../host/output/syslog.js";
 import { syslogText } from "../../../host/output/syslog-text.js";
-import { parseSyslogUrl } from "../../../host/output/syslog-url.js";
+import { parseSyslogUrl, withAuthority } from "../../../host/output/syslog-url.js";
 import { awsReceiver, REGION } from "./aws-receiver.js";
 import { makeCertificates } from "./certificates.js";
 import { otlpReceiver } from "./otlp-receiver.js";
@@ -225,7 +225,7 @@ async function syslog(transport: "tcp" | "tls"): Promise<There> {
     server.close();
   };
   const text = (alert: Alert): string => syslogText({ ...alert, output: "x".repeat(8_000) }, 8_096);
-  const carrier = new SyslogCarrier({ ...settings, ca: join(FOLDER, "ca.pem") });
+  const carrier = new SyslogCarrier(withAuthority(settings, join(FOLDER, "ca.pem")));
   return { slow, carrier, text, limits: { batchCount: 100 }, names: () => got, close };
 }
 

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Alerts to a syslog server on loopback that is well, slow, gone and back again, over UDP, TCP and TLS.
 // rsyslog takes them in test/e2e/syslog.test.ts.
+import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createServer as createSecureServer } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
+import type { Alert } from "../../../host/output/alert.js";
 import { OutputQueue } from "../../../host/output/queue.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { SyslogCarrier } from "../../../host/output/syslog.js";
-import { parseSyslogUrl, type SyslogSettings } from "../../../host/output/syslog-url.js";
+import { localSyslogText } from "../../../host/output/syslog-text.js";
+import { parseSyslogUrl, type SyslogSettings, withAuthority } from "../../../host/output/syslog-url.js";
 import { until } from "../../until.js";
 import { makeCertificates } from "./certificates.js";
 
@@ -24,7 +27,7 @@ const MESSAGES = ["<12>1 a", "<12>1 b\u00e9", "<12>1 c"];
 function settingsOf(url: string, ca?: string): SyslogSettings {
   const parsed = parseSyslogUrl(url);
   if (parsed === null) throw new Error(`${url} is no address`);
-  return { ...parsed, ...(ca === undefined ? {} : { ca }) };
+  return withAuthority(parsed, ca);
 }
 
 function output(url: string, ca?: string): { syslog: OutputQueue; faults: VedetteError[] } {
@@ -90,12 +93,13 @@ class Receiver {
 
 test("addresses of servers, with the ports of the standards, and what is none", () => {
   const place = (url: string): unknown => {
-    const { transport, host, port } = parseSyslogUrl(url) ?? {};
-    return [transport, host, port];
+    const { url: _, ...rest } = parseSyslogUrl(url) ?? { url };
+    return Object.values(rest);
   };
   assert.equal(place("udp://logs"), ["udp", "logs", 514]);
   assert.equal(place("tls://[fd00::1]"), ["tls", "fd00::1", 6514]);
   assert.equal(place("tcp://10.0.0.1:601"), ["tcp", "10.0.0.1", 601]);
+  assert.equal(place("unix:/dev/log"), ["unix", "/dev/log"]);
   for (const wrong of [
     "logs:514",
     "tcp://logs",
@@ -103,6 +107,8 @@ test("addresses of servers, with the ports of the standards, and what is none", 
     "udp://logs:65536",
     "http://logs:514",
     "udp://a b",
+    "unix:log",
+    `unix:/${"x".repeat(107)}`,
     "tls://u:p@logs",
   ])
     assert.is(parseSyslogUrl(wrong), null, wrong);
@@ -141,6 +147,85 @@ test("an address that cannot be reached just now leaves no socket open, however 
   for (let i = 0; i < 5; i++) assert.is((await carrier.send(MESSAGES, new AbortController().signal)).outcome, "again");
   await until("they are closed", () => sockets() === before);
   carrier.close();
+});
+
+/** Binds a socket for datagrams at the path, which Node cannot, and says what comes; ends with its input. */
+const LISTENER = `
+import json, os, socket, sys, threading
+there = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+there.bind(sys.argv[1])
+def take():
+    while True: print(json.dumps(there.recv(1 << 20).decode()), flush=True)
+print("null", flush=True)
+if len(sys.argv) < 3: threading.Thread(target=take, daemon=True).start()
+sys.stdin.read()
+os.unlink(sys.argv[1])
+`;
+
+/** `isDeaf`: it takes nothing. */
+async function listensAt(path: string, isDeaf = false) {
+  const child = spawn("python3", ["-c", LISTENER, path, ...(isDeaf ? ["deaf"] : [])], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let text = "";
+  child.stdout.on("data", (bytes: Buffer) => (text += bytes));
+  const got = (): string[] =>
+    text
+      .split("\n")
+      .filter(Boolean)
+      .slice(1)
+      .map((line) => JSON.parse(line) as string);
+  await until("it listens", () => text.startsWith("null"));
+  const close = async (): Promise<void> => {
+    child.stdin.end();
+    await once(child, "exit");
+  };
+  return { got, close };
+}
+
+test("on this machine each message is a datagram, and a server that was started again gets what waited", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "vedette-log-")), "log");
+  const first = await listensAt(path);
+  const { syslog, faults } = output(`unix:${path}`);
+  for (const message of MESSAGES) syslog.push(message);
+  await until("all messages", () => first.got().length === MESSAGES.length);
+  assert.equal(first.got(), MESSAGES);
+  await first.close();
+  syslog.push("<12>1 d");
+  await until("it is told", () => faults.length > 0);
+  assert.match(faults[0]?.message ?? "", new RegExp(`unix:${path}: .*no such file|ENOENT`, "i"));
+  const second = await listensAt(path);
+  await until("what waited", () => second.got().length === 1);
+  await second.close();
+  const third = await listensAt(path);
+  syslog.push("<12>1 e");
+  await until("the next", () => third.got().length === 1);
+  await syslog.close();
+  await third.close();
+  assert.equal([faults.length, syslog.stats().sent], [1, 5]);
+  rmSync(dirname(path), { recursive: true });
+});
+
+test("on this machine a server that takes nothing holds nobody up, and one message that is too long is refused", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "vedette-log-")), "log");
+  const deaf = await listensAt(path, true);
+  const { syslog, faults } = output(`unix:${path}`);
+  syslog.push("x".repeat(4 << 20));
+  await until("it is refused", () => syslog.stats().dropped.refused === 1);
+  assert.is(faults[0]?.code, "VEDETTE_SYSLOG_OUTPUT");
+  for (let i = 0; i < 2_000; i++) syslog.push(`<12>1 ${i}`);
+  await until("it is full", () => syslog.stats().sent > 0 && syslog.stats().queued > 0);
+  await syslog.close();
+  const { sent, dropped } = syslog.stats();
+  assert.is(sent + dropped.closed, 2_000);
+  await deaf.close();
+  rmSync(dirname(path), { recursive: true });
+});
+
+test("what syslog(3) would send: priority, the time of this machine, the tag, and the line", () => {
+  const alert = { priority: "Critical" } as Alert;
+  const now = new Date(2026, 10, 3, 4, 5, 6);
+  assert.is(localSyslogText(alert, "falco", '{"rule":"a"}', now), '<10>Nov  3 04:05:06 falco: {"rule":"a"}');
 });
 
 test("over TCP each message has its length in front", async () => {

@@ -124,6 +124,17 @@ void Recorder::on_root_end(WaitStatus status) {
   pack.array(kLostCounters);
   for (const uint64_t counter : lost_.all()) pack.integer(counter);
   spool_.put(std::move(frame));
+  put_empty();
+}
+
+// The host acknowledges the end by the number behind the last batch (docs/wire.md). Were that the number of a
+// batch with events, those would be let go before they are judged.
+void Recorder::put_empty() {
+  Frame frame;
+  frame.essential = true;
+  frame.seq = encoder_.next_batch();
+  encoder_.seal(clock_.now_ns(), lost_.all(), frame.bytes);
+  spool_.put(std::move(frame));
 }
 
 }  // namespace vedette

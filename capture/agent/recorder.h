@@ -45,6 +45,7 @@ class Recorder final : public Sink {
   void seal(Room room);
   void seal_if_old();
   void skip_shed();
+  void put_empty();
   bool sheds(const Sighting& sighting) const;
 
   std::mutex mutex_;

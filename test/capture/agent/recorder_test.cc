@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "test/capture/state/world.h"
 
@@ -81,4 +83,16 @@ TEST_CASE("while the tracer is at it, the uplink rests before it looks again at 
   r.recorder.on_burst_end();
   CHECK(wake == Spool::Wake::Due);
   CHECK(pause_ns >= Recorder::kPauseNs);
+}
+
+TEST_CASE("the number by which an end is acknowledged is that of no batch with events") {
+  Recording r;
+  r.recorder.on_event(r.open(100, "/a", 3));
+  r.recorder.on_root_end(WaitStatus(0));
+  r.recorder.on_event(r.open(100, "/b", 4));
+  r.recorder.flush();
+  std::vector<std::pair<uint64_t, uint64_t>> taken;  // the number of each frame, and how many events it has
+  for (Frame frame; taken.size() < 4 && r.spool.take(frame) == Spool::Wake::Frame;) taken.emplace_back(frame.seq, frame.events);
+  const std::vector<std::pair<uint64_t, uint64_t>> expected{{1, 1}, {2, 0}, {2, 0}, {3, 1}};
+  CHECK(taken == expected);
 }

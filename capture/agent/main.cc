@@ -150,12 +150,6 @@ std::optional<Failure> wait_for_host(Agent& agent) {
   return unreachable(agent, reason_of(opened.error()));
 }
 
-// A signal that ends us when only the workload's descendants are left: they end with us.
-void end_after_root(void* context, int signal) {
-  static_cast<Agent*>(context)->finish();
-  std::_Exit(128 + signal);
-}
-
 // Batches are large and come in bursts: their memory goes back to the kernel when they do (glibc would learn
 // to keep it), and the two threads share one heap.
 void keep_little_memory() {
@@ -183,7 +177,7 @@ int run(const Options& options) {
   if (!launch.start(filter, features().wait_killable, launched)) return report(describe(launch.failure(), *program));
 
   agent.uplink.start();
-  signals.start(launched.tid, end_after_root, &agent);
+  signals.start(launched.tid);
 
   ProcTruth truth;
   State state(truth, options.limits);
@@ -214,7 +208,7 @@ int run(const Options& options) {
 
   agent.finish();
   if (launch.failed()) return report(describe(launch.failure(), *program));
-  return status.shell_status();
+  return signals.ended_by() != 0 ? 128 + signals.ended_by() : status.shell_status();
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "capture/kernel/proc.h"
 #include "capture/tracer/clone_arguments.h"
@@ -289,6 +290,12 @@ void Lives::bury(std::unique_ptr<Task> task) {
   if (context_.witness != nullptr) context_.witness->on_end(number(task->tid));
   context_.state.on_thread_exit(number(task->tid));
   if (task->birth != nullptr) context_.births.depart(std::move(task));
+}
+
+void Lives::bury_all() {
+  std::vector<Tid> left;
+  context_.tasks.each([&left](const Task& task) { left.push_back(task.tid); });
+  for (const Tid tid : left) bury(context_.tasks.take(tid));
 }
 
 // The leader is waited for last, so this is the end of the whole process.

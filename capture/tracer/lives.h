@@ -22,6 +22,9 @@ class Lives {
   void on_ended(const Report& report);
   // Those whose maker was killed before it could tell of them.
   void adopt_orphans();
+  // The agent ends: whoever is left is out of its hands. One by one, for what stands in a ring is told with
+  // the help of the table.
+  void bury_all();
 
  private:
   void bear(Task& parent, const Birth& birth, Tid child, std::optional<Report> heard, int event);

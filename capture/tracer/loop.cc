@@ -3,13 +3,24 @@
 // nobody has named waits for its parent; every other stop is one line of the switch in on_stop.
 #include "capture/tracer/loop.h"
 
+#include <signal.h>
+#include <time.h>
+
+#include "capture/kernel/clock.h"
 #include "capture/kernel/proc.h"
 #include "capture/tracer/interruption.h"
 
 namespace vedette {
+namespace {
+
+constexpr uint64_t kEndNsMax = 1'000'000'000;  // a task that the kernel holds in a call does not end when it is killed
+constexpr timespec kEndPause{0, 200'000};
+
+}  // namespace
+
 
 Loop::Loop(Context& context, Signals& signals, Outsiders& outsiders, Pulse& pulse)
-    : context_(context), signals_(signals), outsiders_(outsiders), pulse_(pulse), waiter_(context.hooks, outsiders, pulse, context.responses),
+    : context_(context), signals_(signals), outsiders_(outsiders), pulse_(pulse), waiter_(context.hooks, outsiders, pulse, context.responses, signals),
       calls_(context), nested_(context, calls_), lives_(context, calls_) {
   context_.nested = &nested_;
   context_.outsiders = &outsiders_;
@@ -32,10 +43,28 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
     if (context_.responses != nullptr && waiter_.is_idle()) context_.responses->act();
     tell_shortage();
   }
-  // From here on, no task is attached.
+  if (root_only || signals_.ended_by() != 0) end_rest();
+  lives_.bury_all();
   if (context_.responses != nullptr) context_.responses->end();
   pulse_.rest();
   return root_status_;
+}
+
+// As the kernel ends whatever is left with its process 1, or with who traces it. What they have done is still
+// told: it may stand in their rings.
+void Loop::end_rest() {
+  context_.tasks.each([](const Task& task) {
+    if (!task.stranger) (void)::kill(task.process.get(), SIGKILL);
+  });
+  const uint64_t until = monotonic_ns() + kEndNsMax;
+  while (context_.tasks.has_own() && monotonic_ns() < until) {
+    if (const std::optional<Report> report = waiter_.poll()) {
+      dispatch(*report);
+      lives_.adopt_orphans();
+    } else {
+      ::nanosleep(&kEndPause, nullptr);
+    }
+  }
 }
 
 // Once: what is missing from then on is not told again and again.

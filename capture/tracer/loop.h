@@ -31,6 +31,7 @@ class Loop {
   void on_signalled(Task& task, const Report& report);
   bool on_step_trap(Task& task, const Report& report);
   void tell_shortage();
+  void end_rest();
 
   Context& context_;
   Signals& signals_;

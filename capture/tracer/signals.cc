@@ -10,6 +10,7 @@
 #include "capture/kernel/clock.h"
 #include "capture/kernel/proc.h"
 #include "capture/kernel/ptrace.h"
+#include "capture/tracer/wake.h"
 
 namespace vedette {
 namespace {
@@ -19,6 +20,7 @@ constexpr uint64_t kSameBroadcastNs = 100 * kMillisecond;
 constexpr uint64_t kHaltWantedNs = 2000 * kMillisecond;  // how long after a ^Z the workload's stopping counts as its effect
 constexpr uint64_t kUndecidedNs = 5 * kMillisecond;      // a workload held in a stop for longer is taken to lack the signal
 constexpr long kPollNs = 100'000;
+constexpr timespec kWakeAgain{0, 10 * static_cast<long>(kMillisecond)};
 constexpr size_t kKernelMaskBytes = 8;
 
 bool is_halt(int signal) { return signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU; }
@@ -47,10 +49,10 @@ constexpr uint64_t kTaken = ~(kNeverBlocked | bit(SIGCHLD) | bit(SIGPIPE));
 
 Signals::Signals() : original_mask_(swap_mask(~kNeverBlocked)) {}
 
-void Signals::start(Tid root, AfterRoot after_root, void* context) {
+void Signals::start(Tid root) {
   root_ = root;
-  after_root_ = after_root;
-  context_ = context;
+  tracer_ = ::pthread_self();
+  (void)accept_wakes();
   ::pthread_create(&thread_, nullptr, thread_main, this);
 }
 
@@ -59,7 +61,9 @@ void* Signals::thread_main(void* self) {
   for (;;) {
     siginfo_t info{};
     const uint64_t taken = kTaken;
-    if (::syscall(SYS_rt_sigtimedwait, &taken, &info, nullptr, kKernelMaskBytes) > 0) signals->on_signal(info);
+    const bool is_over = signals->ended_by() != 0;
+    if (::syscall(SYS_rt_sigtimedwait, &taken, &info, is_over ? &kWakeAgain : nullptr, kKernelMaskBytes) > 0) signals->on_signal(info);
+    else if (is_over) ::pthread_kill(signals->tracer_, wake_signal());  // the first came when it was about to wait
   }
   return nullptr;
 }
@@ -73,10 +77,7 @@ void Signals::on_signal(const siginfo_t& info) {
     if (is_halt(signal)) halt_wanted_ns_ = monotonic_ns();
     if (signal == SIGCONT) halt_wanted_ns_ = 0, root_halted_ = false;
   }
-  if (ended) {
-    if (ends_by_default(signal)) after_root_(context_, signal);
-    return;
-  }
+  if (ended) return end_by(signal);
   if (!root_has_it(info)) forward(info);
   if (is_halt(signal)) halt_if_due();
 }
@@ -111,15 +112,21 @@ bool Signals::was_delivered(const siginfo_t& info) {
 
 // A queued value travels with it; a plain kill gets its sender back from on_root_signalled.
 void Signals::forward(const siginfo_t& info) {
-  if (info.si_code == SI_QUEUE) {
-    ::syscall(SYS_rt_sigqueueinfo, root_.get(), info.si_signo, &info);
-    return;
-  }
+  bool ended;
   {
     const std::lock_guard lock(mutex_);
-    forwarded_[static_cast<size_t>(info.si_signo)] = info;
+    ended = root_ended_;
+    if (info.si_code != SI_QUEUE) forwarded_[static_cast<size_t>(info.si_signo)] = info;
   }
-  ::kill(root_.get(), info.si_signo);
+  if (ended) return end_by(info.si_signo);
+  if (info.si_code == SI_QUEUE) ::syscall(SYS_rt_sigqueueinfo, root_.get(), info.si_signo, &info);
+  else ::kill(root_.get(), info.si_signo);
+}
+
+void Signals::end_by(int signal) {
+  if (!ends_by_default(signal)) return;
+  ended_by_ = signal;
+  ::pthread_kill(tracer_, wake_signal());
 }
 
 void Signals::on_root_signalled(int signal) {
@@ -151,6 +158,10 @@ void Signals::on_root_halted() {
 void Signals::on_root_ended() {
   const std::lock_guard lock(mutex_);
   root_ended_ = true;
+  // It was on its way, and came to nobody.
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+    if (forwarded_[static_cast<size_t>(signal)].si_signo == signal) ended_by_ = signal;
+  }
 }
 
 // Both halves must be there: we were told to stop, and the workload has stopped. Whoever continues us

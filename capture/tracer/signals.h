@@ -29,9 +29,11 @@ class Signals {
   Signals();
   uint64_t original_mask() const { return original_mask_; }
 
-  using AfterRoot = void (*)(void* context, int signal);
-  // `after_root` is called for a signal that would end us, once the workload's first process is gone.
-  void start(Tid root, AfterRoot after_root, void* context);
+  // From the tracer's thread, which is woken when there is something for it to do.
+  void start(Tid root);
+  // The signal that ends us, which came when only descendants of the workload's first process were left: they
+  // end with us. 0: none has come.
+  int ended_by() const { return ended_by_; }
 
   // From the tracer's thread.
   void on_root_signalled(int signal);
@@ -50,13 +52,14 @@ class Signals {
   bool root_has_it(const siginfo_t& info);
   bool was_delivered(const siginfo_t& info);
   void forward(const siginfo_t& info);
+  void end_by(int signal);
   void halt_if_due();
 
   uint64_t original_mask_ = 0;
   Tid root_;
-  AfterRoot after_root_ = nullptr;
-  void* context_ = nullptr;
   pthread_t thread_{};
+  pthread_t tracer_{};
+  std::atomic<int> ended_by_ = 0;
 
   std::mutex mutex_;  // all below
   std::array<Delivery, NSIG> delivered_{};   // last delivery to the root, by signal

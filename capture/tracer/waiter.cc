@@ -17,6 +17,7 @@ constexpr unsigned kUncheckedMax = 8;  // stops of one busy task, at most, befor
 // and what is gathered of it.
 std::optional<Report> Waiter::wait_one(bool block) {
   for (;;) {
+    if (block && signals_.ended_by() != 0) return std::nullopt;
     if (block && take_wake()) tick();  // without blocking, reports wait in the queue: first they are handled
     const Result<Waited> news = wait_any(block);
     if (!news && news.error().get() == EINTR) {

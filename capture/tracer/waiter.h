@@ -13,13 +13,15 @@
 #include "capture/tracer/pulse.h"
 #include "capture/tracer/report.h"
 #include "capture/tracer/responses.h"
+#include "capture/tracer/signals.h"
 
 namespace vedette {
 
 class Waiter {
  public:
-  Waiter(Hooks& hooks, Outsiders& outsiders, Pulse& pulse, Responses* responses) : hooks_(hooks), outsiders_(outsiders), pulse_(pulse), responses_(responses) {}
-  // Blocks. Empty: there is no child left.
+  Waiter(Hooks& hooks, Outsiders& outsiders, Pulse& pulse, Responses* responses, const Signals& signals)
+      : hooks_(hooks), outsiders_(outsiders), pulse_(pulse), responses_(responses), signals_(signals) {}
+  // Blocks. Empty: there is no child left, or a signal has come that ends us.
   std::optional<Report> next(bool several);
   // Does not block. Empty: nothing is to be heard now.
   std::optional<Report> poll();
@@ -37,6 +39,7 @@ class Waiter {
   Outsiders& outsiders_;
   Pulse& pulse_;
   Responses* responses_;
+  const Signals& signals_;
   std::deque<Report> queue_;
   bool crowded_ = false;  // the last look found more than one
   unsigned unchecked_ = 0;

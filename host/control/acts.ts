@@ -3,7 +3,7 @@
 // table, and openapi.ts describes it.
 import * as z from "zod";
 import type { OutputAsked } from "../output/try-one.js";
-import type { Decision, Store } from "../store/store.js";
+import type { Decision } from "../store/store.js";
 import { Problem } from "./problem.js";
 import { type Answer, found, type Shown } from "./routes.js";
 import type { Sessions } from "./sessions.js";
@@ -19,8 +19,7 @@ export interface Acting {
   readonly viewer: Viewer | null;
   /** Of `Authorization`. */
   readonly token: string | null;
-  readonly store: Store;
-  readonly shown: Pick<Shown, "tryOutput" | "tryPolicy">;
+  readonly shown: Pick<Shown, "store" | "tryOutput" | "tryPolicy">;
   /** What `{braces}` in the path stand for. */
   readonly parts: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
@@ -116,11 +115,11 @@ export const ACTS: readonly Act[] = [
       })
       .refine((body) => Object.keys(body).length > 0, "it says nothing"),
     answer: null,
-    of: async ({ store, viewer, body: { state, ...body }, parts: { id = "" } }) => {
+    of: async ({ shown, viewer, body: { state, ...body }, parts: { id = "" } }) => {
       const owner = ownerOf(viewer!);
       const note = body.note === undefined ? undefined : noteOf(body.note as string);
       const decision = { ...body, case: state, note } as Decision;
-      if (!(await store.decide(owner, id, decision, owner ?? "operator")))
+      if (!(await shown.store.decide(owner, id, decision, owner ?? "operator")))
         throw new Problem(404, "There is no such incident, or it is not kept any more.");
       return { status: 204, type: "text/plain", body: "" };
     },

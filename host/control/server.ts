@@ -158,7 +158,7 @@ async function carryOut(
   if (viewer !== null && !mayDo(act, viewer)) throw new Problem(403, "Who asks may not do this.");
   const token = tokenOf(request.headers.authorization) ?? null;
   const body = act.body === null ? {} : checked(act.body, await bodyOf(request));
-  return act.of({ sessions, consoleAt: consoleAt(), viewer, token, body, parts, store: shown.store, shown });
+  return act.of({ sessions, consoleAt: consoleAt(), viewer, token, body, parts, shown });
 }
 
 /** JSON of a few KiB. */

@@ -10,6 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { HOST_COMMAND, VOLUME_PATH } from "../../host/ecs/layout.js";
 import { type ContainerDefinition, startDefined } from "../lab/definition.js";
+import { ordersWith } from "../lab/orders.js";
 import { makeRootfs, type Rootfs } from "../lab/rootfs.js";
 import {
   alertsOf,
@@ -29,29 +30,13 @@ const IMAGE = "registry.example/vedette:0.1.0";
 const RUN_MS_MAX = 90_000;
 
 const ORDERS = {
-  taskDefinition: {
-    taskDefinitionArn: "arn:aws:ecs:eu-west-1:123456789012:task-definition/orders:12",
-    family: "orders",
-    revision: 12,
-    status: "ACTIVE",
-    networkMode: "awsvpc",
-    requiresCompatibilities: ["FARGATE"],
-    cpu: "256",
-    memory: "512",
-    containerDefinitions: [
-      {
-        name: "orders",
-        image: "registry.example/orders:7",
-        essential: true,
-        entryPoint: ["/srv/workload"],
-        command: ["own argument"],
-        user: "1000",
-        readonlyRootFilesystem: true,
-        environment: [{ name: "TABLE", value: "orders" }],
-      },
-    ],
-    volumes: [],
-  },
+  taskDefinition: ordersWith({
+    entryPoint: ["/srv/workload"],
+    command: ["own argument"],
+    user: "1000",
+    readonlyRootFilesystem: true,
+    environment: [{ name: "TABLE", value: "orders" }],
+  }),
 };
 
 const folder = scratch();

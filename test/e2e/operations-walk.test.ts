@@ -23,6 +23,7 @@ import { loginFor } from "../../host/ecs/registry-login.js";
 import { faultsOf } from "../host/ecs/ecs-model.js";
 import type { Plain } from "../host/ecs/plain.js";
 import { Aws, PASSWORD } from "../lab/aws.js";
+import { ordersWith } from "../lab/orders.js";
 import { startRegistry } from "../lab/registry.js";
 import { packaged } from "../lab/sidecar.js";
 import { type Block, blocksOf, commandsOf } from "../pages.js";
@@ -67,20 +68,7 @@ const RECIPES: Record<string, string> = {
   "terraform/main.tf": "test/host/ecs/ways.test.ts",
 };
 
-const ORDERS = {
-  taskDefinitionArn: "arn:aws:ecs:eu-west-1:123456789012:task-definition/orders:12",
-  family: "orders",
-  revision: 12,
-  status: "ACTIVE",
-  networkMode: "awsvpc",
-  requiresCompatibilities: ["FARGATE"],
-  cpu: "256",
-  memory: "512",
-  containerDefinitions: [
-    { name: "orders", image: "registry.example/orders:7", essential: true, entryPoint: ["/srv/orders"] },
-  ],
-  volumes: [],
-};
+const ORDERS = ordersWith({ entryPoint: ["/srv/orders"] });
 
 /** As `copilot svc package` prints one, but for what is not a task definition. */
 const TEMPLATE = `Resources:

@@ -23,6 +23,7 @@ import { imagesOfRegistries } from "../../../host/ecs/registry-images.js";
 import { loginFor } from "../../../host/ecs/registry-login.js";
 import { placeOfImage } from "../../../host/ecs/registry-name.js";
 import { VedetteError } from "../../../host/errors.js";
+import { switchingServer } from "../../switching-server.js";
 
 const SECRET = "s3cret-of-this-test";
 const BASIC = `Basic ${Buffer.from(`me:${SECRET}`).toString("base64")}`;
@@ -182,16 +183,12 @@ test("what a registry does badly is told in a word, with no secret in it", async
   const { port } = closed.address() as AddressInfo;
   await new Promise((done) => closed.close(done));
   assert.match(await reason(askRegistry(`127.0.0.1:${port}/a`, "amd64", nobody)), /refused/);
-  const other = createTcpServer((socket) => {
-    socket.on("error", () => undefined);
-    socket.once("data", () =>
-      socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
-    );
-  });
-  await new Promise<void>((done) => other.listen(0, "127.0.0.1", done));
-  const place = `127.0.0.1:${(other.address() as AddressInfo).port}/a`;
+  const other = await switchingServer();
   const late = new Promise<string>((done) => setTimeout(done, READY_MS_MAX, "no end").unref());
-  assert.match(await Promise.race([reason(askRegistry(place, "amd64", nobody)), late]), /ended without an answer/);
+  assert.match(
+    await Promise.race([reason(askRegistry(`${other.at}/a`, "amd64", nobody)), late]),
+    /ended without an answer/,
+  );
   other.close();
 });
 

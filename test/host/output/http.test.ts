@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -18,6 +18,7 @@ import { HttpCarrier, type HttpSettings } from "../../../host/output/http.js";
 import { HttpClient } from "../../../host/output/http-client.js";
 import { OutputQueue } from "../../../host/output/queue.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
+import { switchingServer } from "../../switching-server.js";
 import { makeCertificates } from "./certificates.js";
 
 const TIMES = { answerMs: 500, retryMs: 5, retryMsMax: 20, closeMs: 1000 };
@@ -163,15 +164,8 @@ test("a receiver that is not there is a fault, and no exception", async () => {
 });
 
 test("a receiver that would rather speak something else gives no answer, and that is told", async () => {
-  const there = createTcpServer((socket) => {
-    socket.on("error", () => undefined);
-    socket.once("data", () =>
-      socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
-    );
-  });
-  await new Promise<void>((done) => there.listen(0, "127.0.0.1", done));
-  const url = `http://127.0.0.1:${(there.address() as AddressInfo).port}/`;
-  const client = new HttpClient({ url, userAgent: "v" }, TIMES.answerMs);
+  const there = await switchingServer();
+  const client = new HttpClient({ url: `http://${there.at}/`, userAgent: "v" }, TIMES.answerMs);
   const answer = client.post("{}", "application/json", new AbortController().signal);
   const late = new Promise((done) => setTimeout(done, 20_000, "no end").unref());
   assert.is(await Promise.race([answer, late]), "the connection ended without an answer");

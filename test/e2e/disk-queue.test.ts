@@ -10,11 +10,10 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { otlpReceiver } from "../host/output/otlp-receiver.js";
 import { until } from "../until.js";
-import { freePort } from "./free-port.js";
-import { AGENT, run, scratch, start, VEDETTE } from "./programs.js";
+import { scratch } from "./programs.js";
+import { nonesuch, serve } from "./serving.js";
 import { NONESUCH } from "./told.js";
 
-const LIMIT_MS = 200_000;
 const COUNT = 20;
 
 interface Alert {
@@ -23,32 +22,19 @@ interface Alert {
 }
 
 /** `vedette serve` with a collector behind a queue in `queue`. */
-async function serve(folder: string, url: string, queue: string) {
-  const http = `127.0.0.1:${await freePort()}`;
+async function serveTo(folder: string, url: string, queue: string) {
   const siem = { type: "otlp", url, queue: "disk", queue_dir: queue, incidents: false };
   const config = { falco_rules: ["rules.yaml"], alerts: "alerts", alerts_detail: true, drain: 1, outputs: { siem } };
   writeFileSync(join(folder, "rules.yaml"), NONESUCH);
   writeFileSync(join(folder, "v.yaml"), JSON.stringify(config));
-  const words = ["serve", "--config", "v.yaml", "--listen", `unix:${folder}/host.sock`, "--http", http];
-  const host = start([...VEDETTE, ...words], { cwd: folder, limitMs: LIMIT_MS });
-  let said = "";
-  host.child.stderr!.on("data", (bytes: Buffer) => (said += bytes));
-  await until("it listens", () => said.includes("listening at"), { tell: () => said });
-  const number = async (name: string): Promise<number> => {
-    const text = await (await fetch(`http://${http}/metrics`)).text();
-    return Number(new RegExp(`^${name}\\{output="siem"[^}]*\\} (\\d+)$`, "m").exec(text)?.[1]);
-  };
+  const host = await serve(folder, ["--config", "v.yaml"]);
   return {
-    said: () => said,
-    child: host.child,
-    ended: host.ended,
-    number,
-    isAlive: async () => (await fetch(`http://${http}/healthz`)).status === 200,
-    alert: async (name: string): Promise<void> => {
-      const script = `for i in $(seq ${COUNT}); do cat /nonesuch/${name}$i; done 2>/dev/null; true`;
-      const ended = await run([AGENT, "--host", `unix:${folder}/host.sock`, "--", "sh", "-c", script]);
-      assert.is(ended.status, 0, ended.stderr);
+    ...host,
+    number: async (name: string): Promise<number> => {
+      const { text } = await host.page("/metrics");
+      return Number(new RegExp(`^${name}\\{output="siem"[^}]*\\} (\\d+)$`, "m").exec(text)?.[1]);
     },
+    alert: (name: string): Promise<void> => host.watches(nonesuch(COUNT, name)),
   };
 }
 
@@ -64,20 +50,19 @@ test("a host that SIGKILL ends while its collector is away loses no alert that i
   const there = await otlpReceiver(() => ({ status: isThere ? 200 : 503 }));
   const uids = (): string[] => there.taken.map(({ attributes }) => String(attributes["log.record.uid"]));
   try {
-    const first = await serve(folder, there.url, join(folder, "queue"));
+    const first = await serveTo(folder, there.url, join(folder, "queue"));
     await first.alert("first");
     await until("they wait", async () => (await first.number("vedette_output_queued")) === COUNT);
     assert.is(uids().length, 0);
     first.child.kill("SIGKILL");
     await first.ended;
-    const second = await serve(folder, there.url, join(folder, "queue"));
+    const second = await serveTo(folder, there.url, join(folder, "queue"));
     assert.is(await second.number("vedette_output_queued"), COUNT, second.said());
     await second.alert("second");
     isThere = true;
     await until("all are there", () => new Set(uids()).size === 2 * COUNT);
     await until("and the queue is empty", async () => (await second.number("vedette_output_queued")) === 0);
-    second.child.kill("SIGTERM");
-    assert.is((await second.ended).status, 0, second.said());
+    assert.is((await second.end()).status, 0, second.said());
     assert.equal([...new Set(uids())].sort(), idsIn(folder).sort());
     assert.equal(there.complaints, []);
   } finally {
@@ -98,7 +83,7 @@ test("a disk without room for its queue is told, alerts wait in memory, and all 
   const there = await otlpReceiver(() => ({ status: isThere ? 200 : 503 }));
   const uids = (): string[] => there.taken.map(({ attributes }) => String(attributes["log.record.uid"]));
   try {
-    const host = await serve(folder, there.url, join(disk, "queue"));
+    const host = await serveTo(folder, there.url, join(disk, "queue"));
     await host.alert("first");
     await until("they wait", async () => (await host.number("vedette_output_queued")) === COUNT);
     try {
@@ -109,11 +94,10 @@ test("a disk without room for its queue is told, alerts wait in memory, and all 
     await host.alert("second");
     await until("all wait", async () => (await host.number("vedette_output_queued")) === 2 * COUNT);
     assert.match(host.said(), /The queue .*disk\/queue.* cannot be used: .*\[VEDETTE_QUEUE_DISK\]/);
-    assert.ok(await host.isAlive());
+    assert.is((await host.page("/healthz")).code, 200);
     isThere = true;
     await until("all are there", () => new Set(uids()).size === 2 * COUNT);
-    host.child.kill("SIGTERM");
-    assert.is((await host.ended).status, 0, host.said());
+    assert.is((await host.end()).status, 0, host.said());
     assert.equal([...new Set(uids())].sort(), idsIn(folder).sort());
   } finally {
     await there.close();

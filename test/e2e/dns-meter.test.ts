@@ -122,16 +122,12 @@ test("what the meter counts by type, code and name is what dnsmasq has logged, f
   const flags = ["--policy", "meters/dns", "--snaplen", "512", "--control", socket];
   const apart = `ip link set lo up && mount --bind resolv.conf /etc/resolv.conf && exec "$@"`;
   const run = [...VEDETTE, "run", ...flags, "--", "sh", "run.sh"];
-  const { child, ended } = start(["unshare", "-mn", "sh", "-c", apart, "sh", ...run], {
+  const { child, ended, said } = start(["unshare", "-mn", "sh", "-c", apart, "sh", ...run], {
     cwd: folder,
     limitMs: 150_000,
   });
-  let output = "";
-  child.stderr?.on("data", (bytes: Buffer) => {
-    output += bytes;
-  });
   try {
-    await until("the clients are done", () => existsSync(join(folder, "done")), { ms: 120_000, tell: () => output });
+    await until("the clients are done", () => existsSync(join(folder, "done")), { ms: 120_000, tell: said });
     const { codes, names } = logged();
     const tell = (): string => JSON.stringify({ server: told("server_", CODES), client: told("", CODES), codes });
     const isSame = (): boolean =>

@@ -96,15 +96,14 @@ const logged = (file: string): string[] =>
     .map(([name, code]) => `${name === "Missing" ? "_OTHER" : `shop.Orders/${name}`} ${STATUSES[Number(code)]}`);
 
 test("what the meters tell of calls is what the client was told and the server has answered", async () => {
-  if (!hasCommand("curl") || !existsSync(GRPC)) return console.log("skip: curl or @grpc/grpc-js is missing");
+  const missing = !hasCommand("curl") ? "curl" : existsSync(GRPC) ? null : "@grpc/grpc-js";
+  if (missing !== null) return console.log(`skip: ${missing} is missing`);
   const script = `${process.execPath} server.mjs & ${process.execPath} client.mjs; touch done; until [ -e over ]; do sleep 0.1; done; kill $!`;
   const words = ["--policy", "meters/http-server", "--policy", "meters/http-client", "--snaplen", "4096"];
-  const { child, ended } = start([...VEDETTE, "run", ...words, "--control", socket, "--", "sh", "-c", script], {
+  const { child, ended, said } = start([...VEDETTE, "run", ...words, "--control", socket, "--", "sh", "-c", script], {
     cwd: folder,
     limitMs: 150_000,
   });
-  let told = "";
-  child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
   const counted = (side: string): Counts => {
     const counts: Counts = {};
     for (const { of, value } of seriesOf(socket, `rpc_${side}_call_duration_seconds_count`)) {
@@ -114,7 +113,7 @@ test("what the meters tell of calls is what the client was told and the server h
     return sorted(counts);
   };
   try {
-    await until("the client is done", () => existsSync(join(folder, "done")), { ms: 120_000, tell: () => told });
+    await until("the client is done", () => existsSync(join(folder, "done")), { ms: 120_000, tell: said });
     const right = countsOf(logged("client.log"));
     const unknown = logged("client.log").filter((one) => one.startsWith("_OTHER"));
     assert.equal(countsOf([...logged("server.log"), ...unknown]), right, "the two agree");

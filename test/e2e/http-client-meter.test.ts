@@ -80,12 +80,10 @@ ${process.execPath} client.mjs ${port}
 touch done
 until [ -e over ]; do sleep 0.1; done`;
   const words = ["--policy", "meters/http-client", "--snaplen", "1024", "--control", socket];
-  const { child, ended } = start([...VEDETTE, "run", ...words, "--", "sh", "-c", script], {
+  const { child, ended, said } = start([...VEDETTE, "run", ...words, "--", "sh", "-c", script], {
     cwd: folder,
     limitMs: 150_000,
   });
-  let told = "";
-  child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
   const measured = (): Counts => {
     const found: Counts = {};
     for (const { of, value } of seriesOf(socket, "http_client_request_duration_seconds_count")) {
@@ -95,7 +93,7 @@ until [ -e over ]; do sleep 0.1; done`;
     return sorted(found);
   };
   try {
-    await until("the clients are done", () => existsSync(join(folder, "done")), { ms: 120_000, tell: () => told });
+    await until("the clients are done", () => existsSync(join(folder, "done")), { ms: 120_000, tell: said });
     await until("the same counts", () => JSON.stringify(measured()) === JSON.stringify(sorted(counts)), {
       ms: 20_000,
       tell: () => `${JSON.stringify(measured())}; the server has answered ${JSON.stringify(sorted(counts))}`,

@@ -120,9 +120,7 @@ test("what the meter counts by method and status is what nginx has logged, and n
   if (!hasCommand(NGINX) || !hasCommand("curl")) return console.log("skip: nginx or curl is missing");
   const server = [NGINX, "-p", folder, "-c", "nginx.conf"];
   const words = ["--policy", "meters/http-server", "--snaplen", "1024", "--control", socket];
-  const { child, ended } = start([...VEDETTE, "run", ...words, "--", ...server], { limitMs: 150_000 });
-  let told = "";
-  child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
+  const { child, ended, said } = start([...VEDETTE, "run", ...words, "--", ...server], { limitMs: 150_000 });
   const requestsTold = (): (readonly [string, string, string, number])[] =>
     seriesOf(socket, "http_server_request_duration_seconds_count").map(({ of, value }) => [
       of("http_request_method"),
@@ -132,7 +130,7 @@ test("what the meter counts by method and status is what nginx has logged, and n
     ]);
   const counted = (): Counts => countsIn(requestsTold().map(([method, status, , count]) => [method, status, count]));
   try {
-    await until("nginx answers", () => existsSync(join(folder, "nginx.pid")), { tell: () => told });
+    await until("nginx answers", () => existsSync(join(folder, "nginx.pid")), { tell: said });
     await traffic();
     const isSame = (): boolean => JSON.stringify(counted()) === JSON.stringify(logged());
     await until("the same counts", isSame, {

@@ -75,7 +75,8 @@ function countsOf(names: readonly string[]): Counts {
 }
 
 test("what the meters of servers and of clients count is what nginx and node have logged", async () => {
-  if (!hasCommand(NGINX) || !hasCommand("curl")) return console.log("skip: nginx or curl is missing");
+  const missing = [NGINX, "curl"].find((name) => !hasCommand(name));
+  if (missing !== undefined) return console.log(`skip: ${missing} is missing`);
   const at = `http://127.0.0.1:${port}`;
   const out = (...paths: string[]): string => paths.map((path) => `-o /dev/null '${at}${path}'`).join(" ");
   const script = `
@@ -102,12 +103,10 @@ touch finished
 until [ -e over ]; do sleep 0.1; done
 kill $(cat nginx.pid) $!`;
   const words = ["--policy", "meters/http-server", "--policy", "meters/http-client", "--snaplen", "4096"];
-  const { child, ended } = start([...VEDETTE, "run", ...words, "--control", socket, "--", "sh", "-c", script], {
+  const { child, ended, said } = start([...VEDETTE, "run", ...words, "--control", socket, "--", "sh", "-c", script], {
     cwd: folder,
     limitMs: 200_000,
   });
-  let told = "";
-  child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
   const counted = (side: string): Counts => {
     const counts: Counts = {};
     for (const { of, value } of seriesOf(socket, `http_${side}_request_duration_seconds_count`))
@@ -122,7 +121,7 @@ kill $(cat nginx.pid) $!`;
         .map(([status, method]) => `${method} ${status}`),
     );
   try {
-    await until("the clients are done", () => existsSync(join(folder, "done")), { ms: 150_000, tell: () => told });
+    await until("the clients are done", () => existsSync(join(folder, "done")), { ms: 150_000, tell: said });
     for (const side of ["server", "client"])
       await until(`the same counts of each ${side}`, () => JSON.stringify(counted(side)) === JSON.stringify(logged()), {
         ms: 20_000,
@@ -137,7 +136,7 @@ kill $(cat nginx.pid) $!`;
     assert.not.match(scraped(socket), /^vedette_monitor_unsynced_total/m);
     // What comes behind a body in the same call is not seen. Then less is told, and nothing else.
     writeFileSync(join(folder, "more"), "");
-    await until("the clients are done", () => existsSync(join(folder, "finished")), { ms: 60_000, tell: () => told });
+    await until("the clients are done", () => existsSync(join(folder, "finished")), { ms: 60_000, tell: said });
     await until("it is told of what was not seen", () => /^vedette_monitor_unsynced_total/m.test(scraped(socket)));
     for (const side of ["server", "client"]) {
       const found = counted(side);

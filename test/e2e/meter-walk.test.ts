@@ -58,27 +58,27 @@ http { access_log off; client_body_temp_path t1; proxy_temp_path t2; fastcgi_tem
   );
   const nginx = [NGINX, "-p", folder, "-c", "nginx.conf"];
   const control = ["--policies-d", "policies.d", "--control", "vedette.sock"];
-  const { child, ended } = start([...VEDETTE, "run", "--snaplen", "256", ...control, "--", ...nginx], { cwd: folder });
-  let told = "";
-  child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
+  const { child, ended, said } = start([...VEDETTE, "run", "--snaplen", "256", ...control, "--", ...nginx], {
+    cwd: folder,
+  });
   try {
     const curl = (...words: string[]): string =>
       spawnSync("curl", ["-s", "--max-time", "5", ...words], { cwd: folder, encoding: "utf8" }).stdout;
     const isUp = (): boolean => curl("--unix-socket", "n.sock", "http://localhost/") === "hello";
-    await until("nginx answers", isUp, { tell: () => told });
-    await until("the policy is loaded", () => /shop\/customers loaded/.test(told), { tell: () => told });
+    await until("nginx answers", isUp, { tell: said });
+    await until("the policy is loaded", () => /shop\/customers loaded/.test(said()), { tell: said });
     for (const customer of ["gold", "gold", "who-knows", "silver"])
       assert.is(curl("--unix-socket", "n.sock", "-H", `X-Customer: ${customer}`, "http://localhost/"), "hello");
     const shop = (): string[] =>
       curl("--unix-socket", "vedette.sock", "http://localhost/api/v1/metrics")
         .split("\n")
         .filter((line) => line.startsWith("shop_"));
-    const said =
+    const onPage =
       blocks("")
         .at(-1)
         ?.split("\n")
         .find((line) => line.startsWith("shop_")) ?? "the page says nothing";
-    const isSaid = (): boolean => shop().includes(said) && shop().some((line) => line.includes('"silver"} 1'));
+    const isSaid = (): boolean => shop().includes(onPage) && shop().some((line) => line.includes('"silver"} 1'));
     await until("what the page says", isSaid, { tell: () => shop().join("\n") });
     assert.ok(shop().some((line) => line.includes('shop_customer="other"')));
     assert.ok(!shop().some((line) => line.includes("who-knows")));

@@ -4,7 +4,7 @@
 // hangs. Each is told within 2 s, by an error or by a red /api/v1/health; /healthz, whose red restarts a
 // task, stays green; and the host can end. SIGHUP opens files by their names again.
 // Time limit: 480 s.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -13,9 +13,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
-import { freePort } from "./free-port.js";
-import { AGENT, environment, run, scratch, start, VEDETTE } from "./programs.js";
-import { NONESUCH, READY_MS_MAX, SLACK_MS, TOLD_MS_MAX } from "./told.js";
+import { run, scratch, start, VEDETTE } from "./programs.js";
+import { nonesuch, type Serving, serve } from "./serving.js";
+import { NONESUCH, SLACK_MS, TOLD_MS_MAX } from "./told.js";
 
 // A stdout that is full and that nobody reads. The reader's pid is told first, so that it can be ended.
 const UNREAD = `exec 3> >(exec sleep 120 >/dev/null 2>&1); echo "reader $!" >&2
@@ -29,66 +29,26 @@ interface Health {
   outputs: { name: string; kind: string; state: string; sent: number; lastError: { code: string } | null }[];
 }
 
-interface Host {
-  readonly folder: string;
-  said(): string;
+interface Host extends Serving {
   health(): Promise<{ code: number; body: Health }>;
-  page(path: string): Promise<{ code: number; text: string }>;
   /** A workload that makes this many alerts. */
   alert(count: number): Promise<void>;
-  hangUp(): void;
-  /** Its status, and how long its end took, ms. */
-  end(): Promise<{ status: number | null; ms: number }>;
 }
 
-async function serve(folder: string, words: string[], wrapper: string[] = []): Promise<Host> {
+async function serveTo(folder: string, words: string[], wrapper: string[] = []): Promise<Host> {
   writeFileSync(join(folder, "rules.yaml"), NONESUCH);
-  const http = `127.0.0.1:${await freePort()}`;
-  const socket = `unix:${folder}/host.sock`;
-  const own = [
-    "serve",
-    "--listen",
-    socket,
-    "--http",
-    http,
-    "--falco-rules",
-    join(folder, "rules.yaml"),
-    "--drain",
-    "1",
-  ];
-  const argv = [...wrapper, ...VEDETTE, ...own, ...words];
-  const child = spawn(argv[0]!, argv.slice(1), { stdio: ["ignore", "pipe", "pipe"], env: environment() });
-  let said = "";
-  child.stderr.on("data", (text: Buffer) => {
-    said += text;
-  });
-  child.stdout.resume();
-  const closed = new Promise<number | null>((done) => child.on("exit", done));
-  for (let waited = 0; !said.includes("listening at") && waited < READY_MS_MAX; waited += 50) await sleep(50);
-  const page = async (path: string): Promise<{ code: number; text: string }> => {
-    const response = await fetch(`http://${http}${path}`);
-    return { code: response.status, text: await response.text() };
-  };
+  const host = await serve(folder, ["--falco-rules", "rules.yaml", "--drain", "1", ...words], { wrapper });
   return {
-    folder,
-    said: () => said,
-    page,
+    ...host,
     health: async () => {
-      const { code, text } = await page("/api/v1/health");
+      const { code, text } = await host.page("/api/v1/health");
       return { code, body: JSON.parse(text) as Health };
     },
-    alert: async (count) => {
-      const script = `for i in $(seq ${count}); do cat /nonesuch/$i; done 2>/dev/null; true`;
-      const ended = await run([AGENT, "--host", socket, "--", "sh", "-c", script]);
-      assert.is(ended.status, 0, ended.stderr);
-    },
-    hangUp: () => void child.kill("SIGHUP"),
+    alert: (count) => host.watches(nonesuch(count)),
     end: async () => {
-      const begun = performance.now();
-      child.kill("SIGTERM");
-      const status = await closed;
-      endReader(said);
-      return { status, ms: performance.now() - begun };
+      const ended = await host.end();
+      endReader(host.said());
+      return ended;
     },
   };
 }
@@ -117,7 +77,7 @@ async function redHealth(host: Host, since: number): Promise<Health> {
 }
 
 test("a stdout that nobody reads: health is red within 2 s, the host goes on, and can end", async () => {
-  const host = await serve(scratch(), [], ["bash", "-c", UNREAD, "sh"]);
+  const host = await serveTo(scratch(), [], ["bash", "-c", UNREAD, "sh"]);
   assert.is((await host.health()).code, 200);
   const raised = host.alert(5);
   const since = performance.now();
@@ -145,7 +105,7 @@ test("a full disk under --alerts: told at once, red while it lasts, and nothing 
     return console.log("skip: a full disk: a tmpfs cannot be mounted here");
   }
   try {
-    const host = await serve(folder, ["--alerts", join(disk, "alerts")]);
+    const host = await serveTo(folder, ["--alerts", join(disk, "alerts")]);
     writeFileSync(join(disk, "ballast"), Buffer.alloc(60 << 10));
     const since = performance.now();
     await host.alert(40);
@@ -174,7 +134,7 @@ test("a full disk under --alerts: told at once, red while it lasts, and nothing 
 });
 
 test("a disk that stays full: the host ends all the same, and says what is lost", async () => {
-  const host = await serve(scratch(), ["--alerts", "/dev/full"]);
+  const host = await serveTo(scratch(), ["--alerts", "/dev/full"]);
   await host.alert(3);
   const { status, ms } = await host.end();
   assert.is(status, 0, host.said());
@@ -190,7 +150,7 @@ test("a receiver that takes the request and never answers: red within 2 s, other
   const folder = scratch();
   const alerts = join(folder, "alerts");
   const falco = ["--option", "http_output.enabled=true", "--option", `http_output.url=${url}`];
-  const host = await serve(folder, ["--alerts", alerts, ...falco]);
+  const host = await serveTo(folder, ["--alerts", alerts, ...falco]);
   const raised = host.alert(2);
   const since = performance.now();
   await raised;
@@ -214,7 +174,7 @@ test("a receiver that takes the request and never answers: red within 2 s, other
 test("SIGHUP opens the file of alerts by its name again, also without a watched folder", async () => {
   const folder = scratch();
   const alerts = join(folder, "alerts");
-  const host = await serve(folder, ["--alerts", alerts]);
+  const host = await serveTo(folder, ["--alerts", alerts]);
   await host.alert(1);
   for (let i = 0; i < 40 && readFileSync(alerts, "utf8") === ""; i++) await sleep(50);
   renameSync(alerts, `${alerts}.1`);
@@ -249,14 +209,10 @@ test("under `run`, SIGHUP opens the file again, and the workload gets the signal
   const script = `trap 'echo hup' HUP; cat /nonesuch/1 2>/dev/null; echo ready
     while [ ! -e go ]; do sleep 0.05; done; cat /nonesuch/2 2>/dev/null; exit 0`;
   const own = ["run", "--falco-rules", join(folder, "rules.yaml"), "--alerts", alerts, "--", "sh", "-c", script];
-  const { child, ended } = start([...VEDETTE, ...own], { cwd: folder, limitMs: 60_000 });
-  let said = "";
-  child.stdout!.on("data", (text: Buffer) => {
-    said += text;
-  });
+  const { child, ended, printed } = start([...VEDETTE, ...own], { cwd: folder, limitMs: 60_000 });
   await until(
     "an alert beside the program",
-    () => said.includes("ready") && existsSync(alerts) && readFileSync(alerts, "utf8") !== "",
+    () => printed().includes("ready") && existsSync(alerts) && readFileSync(alerts, "utf8") !== "",
   );
   renameSync(alerts, `${alerts}.1`);
   child.kill("SIGHUP");

@@ -156,21 +156,11 @@ test("5. a running sensor takes it", async () => {
   const [folder, sensor, copy, status] = typed as [Command, Command, Command, Command];
   await type(folder);
   assert.match(sensor.line, / &$/);
-  const { child, ended } = start(["bash", "-c", `exec ${sensor.line.slice(0, -2)}`], shell);
-  let said = "";
-  child.stderr?.on("data", (bytes: Buffer) => (said += bytes));
+  const { child, ended, said } = start(["bash", "-c", `exec ${sensor.line.slice(0, -2)}`], shell);
   try {
-    await until(
-      () => existsSync(at("vedette.sock")),
-      "the sensor did not start",
-      () => said,
-    );
+    await until(() => existsSync(at("vedette.sock")), "the sensor did not start", said);
     await type({ line: copy.line, printed: [] });
-    await until(
-      () => pattern(copy.printed).test(said),
-      "it was not loaded",
-      () => said,
-    );
+    await until(() => pattern(copy.printed).test(said()), "it was not loaded", said);
     await type(status);
     child.kill("SIGTERM");
     await ended;

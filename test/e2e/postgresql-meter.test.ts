@@ -45,7 +45,8 @@ class Served {
   readonly #socket = join(this.folder, "c.sock");
   #port = 0;
   #group: ReturnType<typeof start> | null = null;
-  told = "";
+  /** What was said on stderr, PostgreSQL's log among it. */
+  readonly told = (): string => this.#group?.said() ?? "";
 
   async start(): Promise<void> {
     const { folder } = this;
@@ -71,9 +72,6 @@ class Served {
     ];
     const flags = ["--policy", "meters/postgresql", "--snaplen", "4096", "--control", join(folder, "c.sock")];
     this.#group = start([...VEDETTE, "run", ...flags, "--", ...both, ...server], { cwd: folder, limitMs: 200_000 });
-    this.#group.child.stderr?.on("data", (bytes: Buffer) => {
-      this.told += bytes;
-    });
   }
 
   async end(): Promise<void> {
@@ -89,7 +87,7 @@ class Served {
     const lines = commands.map(([program, ...words]) => [bin(program!), ...where, ...words].map(quoted).join(" "));
     writeFileSync(join(this.folder, "run.sh"), lines.join("\n"));
     writeFileSync(join(this.folder, "go"), "");
-    await until("the clients are done", () => existsSync(join(this.folder, "done")), { tell: () => this.told });
+    await until("the clients are done", () => existsSync(join(this.folder, "done")), { tell: this.told });
   }
 
   async client(): Promise<Client> {
@@ -130,7 +128,7 @@ class Served {
   /** By SQLSTATE, as the server has logged them. */
   errors(): Counts {
     const counts: Counts = {};
-    for (const [, code] of this.told.matchAll(/^([0-9A-Z]{5})\|(?:ERROR|FATAL): {2}/gm)) add(counts, code!, 1);
+    for (const [, code] of this.told().matchAll(/^([0-9A-Z]{5})\|(?:ERROR|FATAL): {2}/gm)) add(counts, code!, 1);
     return counts;
   }
 }
@@ -192,7 +190,7 @@ test("what the meter counts by statement and error is what PostgreSQL has counte
   const served = new Served();
   await served.start();
   try {
-    await until("PostgreSQL answers", () => served.isReady(), { tell: () => served.told });
+    await until("PostgreSQL answers", () => served.isReady(), { tell: served.told });
     const judge = await served.client();
     await judge.query("CREATE EXTENSION pg_stat_statements");
     await judge.query("SELECT pg_stat_statements_reset()");

@@ -49,7 +49,10 @@ export function environment(extra: Record<string, string> = {}): Record<string, 
   };
 }
 
-/** A started program: its end as a promise, and the process for those that must signal it. */
+/**
+ * A started program: its end as a promise, the process for those that must signal it, and what it has printed
+ * and said (on stderr) so far.
+ */
 export function start(argv: string[], options: RunOptions = {}) {
   const begun = performance.now();
   const spawnOptions: SpawnOptions = {
@@ -81,14 +84,16 @@ export function start(argv: string[], options: RunOptions = {}) {
         status,
         signal,
         stdout: Buffer.concat(stdout).toString("latin1"),
-        stderr: Buffer.concat(stderr).toString("utf8"),
+        stderr: textOf(stderr),
         timedOut,
         ms: performance.now() - begun,
       });
     });
   });
-  return { child, ended };
+  return { child, ended, printed: () => textOf(stdout), said: () => textOf(stderr) };
 }
+
+const textOf = (parts: readonly Buffer[]): string => Buffer.concat(parts).toString("utf8");
 
 export async function run(argv: string[], options: RunOptions = {}): Promise<Run> {
   const ended = await start(argv, options).ended;

@@ -102,12 +102,10 @@ test("what the meter counts by command and error is what Redis has counted", asy
   if (!hasCommand("redis-server") || !hasCommand("curl")) return console.log("skip: redis or curl is missing");
   const server = ["redis-server", "--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder];
   const words = ["--policy", "meters/redis", "--snaplen", "4096", "--control", socket];
-  const { child, ended } = start([...VEDETTE, "run", ...words, "--", "sh", "-c", BOTH, "sh", ...server], {
+  const { child, ended, said } = start([...VEDETTE, "run", ...words, "--", "sh", "-c", BOTH, "sh", ...server], {
     cwd: folder,
     limitMs: 150_000,
   });
-  let told = "";
-  child.stderr?.on("data", (bytes: Buffer) => (told += bytes));
   const sums = (label: string, side = "server"): Counts => {
     const counts: Counts = {};
     for (const { of, value } of seriesOf(socket, `db_${side}_operation_duration_seconds_count`))
@@ -115,7 +113,7 @@ test("what the meter counts by command and error is what Redis has counted", asy
     return counts;
   };
   try {
-    await until("the watched clients are done", () => existsSync(join(folder, "done")), { tell: () => told });
+    await until("the watched clients are done", () => existsSync(join(folder, "done")), { tell: said });
     const inside = sorted(counted().commands);
     await until(
       "the clients tell of as much",

@@ -9,9 +9,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
 import { freePort } from "./free-port.js";
-import { AGENT, run, scratch, start, VEDETTE } from "./programs.js";
+import { scratch } from "./programs.js";
+import { hostIn } from "./serving.js";
 
-const LIMIT_MS = 200_000;
 const rule = (name: string): string =>
   `- {rule: ${name} opened, desc: d, condition: evt.type = openat and fd.name = /${name}, output: "%fd.name", priority: WARNING}\n`;
 
@@ -31,28 +31,14 @@ const rulesIn = (path: string): string[] => alertsIn(path).map((alert) => alert.
 
 /** `words`: from the command on. */
 function host(folder: string, words: readonly string[]) {
-  const socket = `unix:${folder}/host.sock`;
-  const started = start([...VEDETTE, ...words], { cwd: folder, limitMs: LIMIT_MS });
-  let said = "";
-  started.child.stderr!.on("data", (bytes: Buffer) => (said += bytes));
-  const says = (what: string, times = 1): Promise<unknown> =>
-    until(what, () => said.split(what).length > times, { tell: () => said });
+  const started = hostIn(folder, words);
   return {
-    says,
-    socket,
-    said: () => said,
-    hangUp: () => started.child.kill("SIGHUP"),
+    ...started,
     /** A workload that opens these. */
-    open: async (...names: string[]): Promise<void> => {
-      const script = names.map((name) => `cat /${name}`).join("; ");
-      const ended = await run([AGENT, "--host", socket, "--", "sh", "-c", `{ ${script}; } 2>/dev/null; true`]);
-      assert.is(ended.status, 0, ended.stderr);
-    },
-    ended: async (status: number): Promise<void> => assert.is((await started.ended).status, status, said),
-    end: async (): Promise<void> => {
-      started.child.kill("SIGTERM");
-      assert.is((await started.ended).status, 0, said);
-    },
+    open: (...names: string[]): Promise<void> =>
+      started.watches(`{ ${names.map((name) => `cat /${name}`).join("; ")}; } 2>/dev/null; true`),
+    ended: async (status: number): Promise<void> => assert.is((await started.ended).status, status, started.said()),
+    end: async (): Promise<void> => assert.is((await started.end()).status, 0, started.said()),
   };
 }
 

@@ -3,49 +3,20 @@
 // A host whose store is a database that is not there yet: it starts, guards and says so; and when the
 // database comes, it is used without a restart. Its password is nowhere to be seen.
 // Time limit: 480 s.
-import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { ask as askAt } from "../ask.js";
 import { missing, PASSWORD, PostgresServer } from "../host/store/postgres-server.js";
-import { scratch, VEDETTE } from "./programs.js";
+import { until } from "../until.js";
+import { endGroup, scratch } from "./programs.js";
+import { type Host, hostIn } from "./serving.js";
 
-const WAIT_MS_MAX = 60_000;
 const folder = scratch();
-let said = "";
-
-function ask(socketPath: string, path: string): Promise<{ readonly status: number; readonly text: string }> {
-  return new Promise((resolve) => {
-    const asked = request({ socketPath, path, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => {
-        text += part;
-      });
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
-    });
-    asked.on("error", ({ message }) => resolve({ status: 0, text: message })).end();
-  });
-}
-
-async function until(what: string, look: () => Promise<string | null>): Promise<void> {
-  for (const end = performance.now() + WAIT_MS_MAX; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
-    const problem = await look();
-    if (problem === null) return;
-    if (performance.now() > end) throw new Error(`expected: ${what}; got: ${problem}; it said: ${said}`);
-  }
-}
-
-function start(words: readonly string[], environment: NodeJS.ProcessEnv): ChildProcess {
-  const [command, ...more] = [...VEDETTE, ...words];
-  const child = spawn(command!, more, { cwd: folder, env: { ...process.env, ...environment } });
-  for (const stream of [child.stdout!, child.stderr!])
-    stream.setEncoding("utf8").on("data", (part: string) => {
-      said += part;
-    });
-  return child;
-}
+/** Status 0: nobody answers. */
+const ask = (socket: string, path: string) =>
+  askAt(socket, path).catch(({ message }: Error) => ({ status: 0, text: message }));
 
 if (missing !== null) console.log(`skip: ${missing} is missing (test/e2e/store-postgres.test.ts)`);
 else
@@ -55,32 +26,44 @@ else
     await server.kill();
     writeFileSync(join(folder, "rules.yaml"), "[]\n");
     const words = ["serve", "--falco-rules", "rules.yaml", "--listen", "unix:host.sock", "--http", "unix:http.sock"];
-    const host = start([...words, "--control", "control.sock"], { VEDETTE_STORE: address });
+    const host = hostIn(folder, [...words, "--control", "control.sock"], { env: { VEDETTE_STORE: address } });
     const [http, control] = [join(folder, "http.sock"), join(folder, "control.sock")];
-    let shown: ChildProcess | null = null;
+    let shown: Host | null = null;
+    let answer = "";
+    const tell = (): string => `${answer}; it said: ${host.said()}`;
     try {
-      await until("health is red because of the store", async () => {
-        const { text } = await ask(http, "/api/v1/health");
-        return /"status":"red"/.test(text) && /VEDETTE_STORE_UNWRITABLE/.test(text) ? null : text;
-      });
-      assert.is(host.exitCode, null, "it goes on");
+      await until(
+        "health is red because of the store",
+        async () => {
+          const { text } = await ask(http, "/api/v1/health");
+          answer = text;
+          return /"status":"red"/.test(text) && /VEDETTE_STORE_UNWRITABLE/.test(text);
+        },
+        { tell },
+      );
+      assert.is(host.child.exitCode, null, "it goes on");
       const { status, text } = await ask(control, "/api/v1/findings");
       assert.is(status, 503, text);
       assert.match((await ask(http, "/metrics")).text, /^vedette_output_healthy\{[^}]*store0[^}]*\} 0$/m);
       await server.resume();
-      await until("health is well", async () => {
-        const { text: health } = await ask(http, "/api/v1/health");
-        return /"status":"ok"/.test(health) ? null : health;
-      });
+      await until(
+        "health is well",
+        async () => {
+          answer = (await ask(http, "/api/v1/health")).text;
+          return /"status":"ok"/.test(answer);
+        },
+        { tell },
+      );
       assert.is((await ask(control, "/api/v1/findings")).status, 200);
-      shown = start(["console", "--store", address, "--at", "127.0.0.1:0"], {});
-      await until("the console shows it", async () => (/http:\/\/127\.0\.0\.1:\d+\/#t=/.test(said) ? null : said));
-      const everything = `${said}${(await ask(http, "/metrics")).text}${(await ask(http, "/api/v1/health")).text}`;
+      shown = hostIn(folder, ["console", "--store", address, "--at", "127.0.0.1:0"]);
+      const { printed } = shown;
+      await until("the console shows it", () => /http:\/\/127\.0\.0\.1:\d+\/#t=/.test(printed()), { tell: shown.said });
+      const everything = `${[host, shown].map((one) => one.said() + one.printed()).join("")}${(await ask(http, "/metrics")).text}${(await ask(http, "/api/v1/health")).text}`;
       for (const secret of [PASSWORD, encodeURIComponent(PASSWORD)]) assert.not.ok(everything.includes(secret));
       assert.match(everything, /postgres:\/\/vedette@\/store0/);
-      assert.not.ok(readFileSync(`/proc/${host.pid}/cmdline`, "utf8").includes("postgres:"));
+      assert.not.ok(readFileSync(`/proc/${host.child.pid}/cmdline`, "utf8").includes("postgres:"));
     } finally {
-      for (const child of [host, shown]) child?.kill("SIGKILL");
+      for (const one of [host, shown]) endGroup(one?.child.pid);
       await server.end();
     }
   });

@@ -3,7 +3,6 @@
 // What tests of failing hosts share: how soon each failure must be told, and a rule that few bytes of a
 // workload can break.
 
-export const READY_MS_MAX = 60_000;
 export const TOLD_MS_MAX = 2_000;
 /** A scheduler's turn, on a machine that does other things too. */
 export const SLACK_MS = 20_000;

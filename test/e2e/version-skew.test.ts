@@ -21,10 +21,6 @@ const HTTP = join(folder, "http.sock");
 const HOST = start([...VEDETTE, "serve", "--listen", `unix:${SOCKET}`, "--http", `unix:${HTTP}`], {
   limitMs: 110_000,
 });
-let log = "";
-HOST.child.stderr!.on("data", (part) => {
-  log += part;
-});
 
 const bytesOf = (schema: bigint): Buffer => {
   const bytes = Buffer.alloc(8);
@@ -122,12 +118,7 @@ const rows = table
   .map(([, which, mode]) => `${which}, ${mode}`);
 
 test.before(async () => {
-  await until(
-    () => log.includes("listening at"),
-    "the host does not listen",
-    () => log,
-    END_MS_MAX,
-  );
+  await until(() => HOST.said().includes("listening at"), "the host does not listen", HOST.said, END_MS_MAX);
 });
 test.after(async () => {
   HOST.child.kill("SIGTERM");
@@ -158,8 +149,8 @@ test("hosts first: the agent of 0.1 hears why it is refused, the host counts and
     /\x93\xa5error\xb7VEDETTE_SCHEMA_MISMATCH..The agent speaks schema 1:a89bfcd377931de0, this host/s,
   );
   assert.is(await refused(), before + 1);
-  const said = () => log.includes(`The agent speaks schema ${SCHEMA_0_1}, this host 1:`);
-  await until(said, "it is not told", () => log, END_MS_MAX);
+  const said = () => HOST.said().includes(`The agent speaks schema ${SCHEMA_0_1}, this host 1:`);
+  await until(said, "it is not told", HOST.said, END_MS_MAX);
   await works(AGENT);
 });
 
@@ -183,7 +174,10 @@ test("agents first: what the host of 0.1 answers is understood, and the workload
 });
 
 test("the host says whose schema is another, and judges on", async () => {
-  assert.match(log, /warning vedette: The agent speaks schema \S+, this host \S+\. \[VEDETTE_SCHEMA_MISMATCH\]/);
+  assert.match(
+    HOST.said(),
+    /warning vedette: The agent speaks schema \S+, this host \S+\. \[VEDETTE_SCHEMA_MISMATCH\]/,
+  );
   await works(AGENT);
 });
 

@@ -5,9 +5,9 @@ import * as z from "zod";
 import type { OutputAsked } from "../output/try-one.js";
 import type { Decision } from "../store/store.js";
 import { Problem } from "./problem.js";
-import { type Answer, found, type Shown } from "./routes.js";
+import { type Answer, found, INCIDENT_ID, type Shown } from "./routes.js";
 import type { Sessions } from "./sessions.js";
-import { OutputTried, PolicyTried } from "./shapes.js";
+import { IncidentsDecided, OutputTried, PolicyTried } from "./shapes.js";
 import { ownerOf, sees, type Viewer } from "./viewer.js";
 
 /** Who acts, and with what. */
@@ -56,6 +56,15 @@ const NAME_MAX = 4_096;
 /** Longest that a test of an output is waited for. */
 const OUTPUT_MS = 4_000;
 const SEVERAL = "Several outputs have this name. Say the kind of one that is the only one of its kind with this name.";
+/** Of an act on several: a page of them. */
+const INCIDENTS_MAX = 100;
+const SAYS_NOTHING = "it says nothing";
+/** What a person says of an incident. */
+const decision = {
+  state: z.enum(["open", "closed"]).optional(),
+  verdict: z.enum(["true_positive", "false_positive"]).optional(),
+  note: z.string().max(NOTE_MAX).optional(),
+};
 const seconds = z.int().describe("for so long it holds");
 
 /** All of them. */
@@ -107,21 +116,34 @@ export const ACTS: readonly Act[] = [
     summary: "What a person decides about an incident. Who did so is written down.",
     door: "any",
     for: "actors",
-    body: z
-      .strictObject({
-        state: z.enum(["open", "closed"]).optional(),
-        verdict: z.enum(["true_positive", "false_positive"]).optional(),
-        note: z.string().max(NOTE_MAX).optional(),
-      })
-      .refine((body) => Object.keys(body).length > 0, "it says nothing"),
+    body: z.strictObject(decision).refine((body) => Object.keys(body).length > 0, SAYS_NOTHING),
     answer: null,
-    of: async ({ shown, viewer, body: { state, ...body }, parts: { id = "" } }) => {
+    of: async ({ shown, viewer, body, parts: { id = "" } }) => {
       const owner = ownerOf(viewer!);
-      const note = body.note === undefined ? undefined : noteOf(body.note as string);
-      const decision = { ...body, case: state, note } as Decision;
-      if (!(await shown.store.decide(owner, id, decision, owner ?? "operator")))
+      if (!(await shown.store.decide(owner, id, decisionOf(body), owner ?? "operator")))
         throw new Problem(404, "There is no such incident, or it is not kept any more.");
       return { status: 204, type: "text/plain", body: "" };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/incidents",
+    summary: "The same of several incidents at once, which is written down for each.",
+    door: "any",
+    for: "actors",
+    isSlow: true,
+    body: z
+      .strictObject({ ids: z.array(INCIDENT_ID).min(1).max(INCIDENTS_MAX), ...decision })
+      .refine((body) => Object.keys(body).length > 1, SAYS_NOTHING),
+    answer: IncidentsDecided,
+    of: async ({ shown, viewer, body: { ids, ...body } }) => {
+      const owner = ownerOf(viewer!);
+      const missing: string[] = [];
+      const all = new Set(ids as readonly string[]);
+      // One after the other: others' questions come in between.
+      for (const id of all)
+        if (!(await shown.store.decide(owner, id, decisionOf(body), owner ?? "operator"))) missing.push(id);
+      return found(JSON.stringify({ decided: all.size - missing.length, missing }));
     },
   },
   {
@@ -163,6 +185,11 @@ export const ACTS: readonly Act[] = [
     },
   },
 ];
+
+/** As the store takes it. Throws a Problem. */
+function decisionOf({ state, note, ...body }: Readonly<Record<string, unknown>>): Decision {
+  return { ...body, case: state, note: note === undefined ? undefined : noteOf(note as string) } as Decision;
+}
 
 /** Without what moves a terminal's cursor or turns a line: six bytes of JSON each. Throws a Problem. */
 function noteOf(text: string): string {

@@ -150,6 +150,11 @@ export const OutputTried = z.strictObject({
   ms: z.int(),
   error: z.string().nullable().describe("the output's newest error"),
 });
+/** What became of a decision about several incidents. */
+export const IncidentsDecided = z.strictObject({
+  decided: z.int(),
+  missing: z.array(z.string()).describe("ids of which there is no incident, or none any more"),
+});
 /** What a policy said to what just happened. */
 export const PolicyTried = z.strictObject({
   events: z.int().describe("that it was shown: the newest, at most 4 MiB of them"),
@@ -310,6 +315,8 @@ export type Overview = z.infer<typeof Overview>;
 export type OutputRow = z.infer<typeof OutputRow>;
 /** What the schema of this name describes. */
 export type OutputTried = z.infer<typeof OutputTried>;
+/** What the schema of this name describes. */
+export type IncidentsDecided = z.infer<typeof IncidentsDecided>;
 /** What the schema of this name describes. */
 export type PolicyTried = z.infer<typeof PolicyTried>;
 /** What the schema of this name describes. */

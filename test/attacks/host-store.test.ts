@@ -133,6 +133,9 @@ function attack(name: string, open: (folder: string) => Promise<Place>): void {
     }
     for (const id of others)
       assert.is((await answered(MINE, `/api/v1/incidents/${id}`, "POST", '{"state":"closed"}')).status, 404);
+    const atOnce = JSON.stringify({ ids: others, state: "closed" });
+    const { text: missed } = await answered(MINE, "/api/v1/incidents", "POST", atOnce);
+    assert.equal(JSON.parse(missed), { decided: 0, missing: others });
     const left = JSON.parse((await answered(operator, "/api/v1/incidents?case=open")).text) as { items: unknown[] };
     assert.is(left.items.length, 3, "nobody closed another's");
   });

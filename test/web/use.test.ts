@@ -40,6 +40,9 @@ test("who may only look is told so, and is offered nothing that changes somethin
   const { entry, incident } = shown;
   await page.goto(entry());
   await page.getByText("viewer: may look, and change nothing").waitFor();
+  await show(page, "incidents");
+  await page.locator("tbody tr").first().waitFor();
+  assert.is(await page.getByRole("checkbox").count(), 0);
   await show(page, `incidents/${incident}`);
   await page.getByRole("heading", { name: "Case" }).waitFor();
   assert.is(await page.getByRole("button", { name: "Close the case" }).count(), 0);
@@ -337,6 +340,33 @@ test("where a test is refused or the host is gone, that is said, and the button 
   await page.context().setOffline(false);
   await button.click();
   await page.getByText("from a new state, and raised 1 alert.").waitFor();
+  await page.close();
+});
+
+test("cases of several incidents are closed at once, and one that is not kept any more is said", async () => {
+  const page = await entered();
+  await page.route("**/api/v1/incidents?*", async (route) => {
+    const response = await route.fetch();
+    const { items, ...rest } = (await response.json()) as { items: { id: string }[] };
+    const gone = { ...items[0], id: "gone", title: "What is gone" };
+    return route.fulfill({ response, json: { ...rest, items: [...items, gone] } });
+  });
+  await show(page, "incidents");
+  const form = page.getByRole("form", { name: "Close cases" });
+  await form.getByRole("button", { name: "Close 0 cases" }).waitFor();
+  await page.getByRole("checkbox", { name: "Choose What is gone" }).check();
+  await form.getByRole("button", { name: "Close 1 case" }).waitFor();
+  await form.getByRole("button", { name: "Choose all 2" }).click();
+  await form.getByLabel("Verdict").selectOption("false_positive");
+  await form.getByLabel("Note").fill(`a test ${MARKUP}`);
+  await audit(page, "incidents of which some are chosen");
+  await form.getByRole("button", { name: "Close 2 cases" }).click();
+  await form.getByRole("status").getByText("1 case closed. 1 incident not kept any more.").waitFor();
+  await page.getByRole("cell", { name: "goes on, closed: false positive" }).first().waitFor();
+  await page.unroute("**/api/v1/incidents?*");
+  await page.getByRole("checkbox").first().waitFor({ state: "detached" });
+  await show(page, `incidents/${shown.incident}`);
+  await page.getByText(`closed it: false positive: a test ${MARKUP}`).waitFor();
   await page.close();
 });
 

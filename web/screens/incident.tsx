@@ -8,7 +8,7 @@ import { mayAct, tenant } from "../session.js";
 import { Tree } from "../tree.js";
 import { count, moment, some, tacticOf, visible } from "../words.js";
 import { Evidence } from "./evidence.js";
-import { stateOf, VERDICTS, whereOf } from "./incidents.js";
+import { stateOf, VERDICT_CHOICES, VERDICTS, whereOf } from "./incidents.js";
 
 type TimelineRow = IncidentRow["rows"][number];
 
@@ -102,8 +102,6 @@ function Whole({ one }: { one: IncidentRow }) {
   );
 }
 
-const CHOICES = [["", "no verdict"], ...Object.entries(VERDICTS)] as const;
-
 /** What people decide, and what they decided. */
 function Case({ one }: { one: IncidentRow }) {
   const [verdict, note, problem] = [useSignal(""), useSignal(""), useSignal<string | null>(null)];
@@ -124,7 +122,7 @@ function Case({ one }: { one: IncidentRow }) {
       <h2>Case</h2>
       {mayAct.value && (
         <form class="filter" onSubmit={(event) => void decide(event)}>
-          {isOpen && <Choice name="verdict" label="Verdict" of={verdict} options={CHOICES} />}
+          {isOpen && <Choice name="verdict" label="Verdict" of={verdict} options={VERDICT_CHOICES} />}
           <label for="note">Note</label>
           <textarea
             id="note"

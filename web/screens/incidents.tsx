@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // All incidents, the newest first: what happened, where, how far it went, and whether it goes on.
-import { useSignal } from "@preact/signals";
-import type { IncidentBrief } from "../../host/control/shapes.js";
-import { queryOf, useAsked } from "../api.js";
+import { type Signal, useSignal } from "@preact/signals";
+import type { IncidentBrief, IncidentsDecided } from "../../host/control/shapes.js";
+import { queryOf, useAct, useAsked } from "../api.js";
 import { Answer, Choice, Field, Pages, Severity, Table, Time, usePages } from "../parts.js";
-import { count, tacticOf, visible } from "../words.js";
+import { mayAct } from "../session.js";
+import { count, some, tacticOf, visible } from "../words.js";
 
 /** A page of incidents, as the API gives it. */
 export interface IncidentPage {
@@ -22,6 +23,8 @@ export const LEAST = [
   ["Warning", "warning and graver"],
   ["Notice", "notice and graver"],
 ] as const;
+/** Of a name that is read aloud. */
+const NAME_MAX = 100;
 const CASES = [
   ["", "all"],
   ["open", "open"],
@@ -31,6 +34,7 @@ const CASES = [
 export function Incidents() {
   const [text, severity, state] = [useSignal(""), useSignal(""), useSignal("")];
   const sought = { text: text.value, severity: severity.value, case: state.value };
+  const chosen = useSignal<ReadonlySet<string>>(new Set());
   const pages = usePages(sought);
   const isSought = Object.values(sought).some((one) => one !== "");
   const asked = useAsked<IncidentPage>(
@@ -52,7 +56,8 @@ export function Incidents() {
       >
         {(page) => (
           <>
-            <IncidentTable items={page.items} />
+            {mayAct.value && <CloseChosen items={page.items} chosen={chosen} />}
+            <IncidentTable items={page.items} chosen={mayAct.value ? chosen : null} />
             <Pages pages={pages} page={page} />
           </>
         )}
@@ -61,12 +66,75 @@ export function Incidents() {
   );
 }
 
-/** One row an incident. */
-export function IncidentTable({ items }: { items: readonly IncidentBrief[] }) {
+const isOpen = ({ case: decided }: IncidentBrief): boolean => decided.state === "open";
+
+/** Closes the cases of those that were chosen, of the page that is shown. */
+function CloseChosen({ items, chosen }: { items: readonly IncidentBrief[]; chosen: Signal<ReadonlySet<string>> }) {
+  const [verdict, note] = [useSignal(""), useSignal("")];
+  const { busy, said, act } = useAct<IncidentsDecided>("/api/v1/incidents");
+  const open = items.filter(isOpen).map(({ id }) => id);
+  const ids = open.filter((id) => chosen.value.has(id));
+  const close = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    const judged = verdict.value === "" ? {} : { verdict: verdict.value };
+    const noted = note.value.trim() === "" ? {} : { note: note.value.trim() };
+    await act("", { ids, state: "closed", ...judged, ...noted });
+    if (said.value?.value !== null) [chosen.value, note.value] = [new Set(), ""];
+  };
   return (
-    <Table name="Incidents" head={HEAD}>
+    <form class="filter" aria-label="Close cases" onSubmit={(event) => void close(event)}>
+      <button
+        type="button"
+        disabled={open.length === 0}
+        onClick={() => {
+          chosen.value = new Set(ids.length < open.length ? open : []);
+        }}
+      >
+        {ids.length < open.length ? `Choose all ${count(open.length)}` : "Choose none"}
+      </button>
+      <Choice name="verdict" label="Verdict" of={verdict} options={VERDICT_CHOICES} />
+      <Field name="note" label="Note" of={note} isWide />
+      <button type="submit" disabled={ids.length === 0 || busy.value !== null}>
+        Close {some(ids.length, "case")}
+      </button>
+      <span role="status">{said.value !== null && <Closed {...said.value} />}</span>
+    </form>
+  );
+}
+
+function Closed({ value, problem }: { value: IncidentsDecided | null; problem: string | null }) {
+  if (value === null) return <span class="problem">{problem}</span>;
+  const gone = value.missing.length;
+  return (
+    <>
+      {some(value.decided, "case")} closed.
+      {gone > 0 && <span class="problem"> {some(gone, "incident")} not kept any more.</span>}
+    </>
+  );
+}
+
+/** One row an incident. `chosen`: those that somebody chose; null: nothing can be done with them. */
+export function IncidentTable(props: { items: readonly IncidentBrief[]; chosen?: Signal<ReadonlySet<string>> | null }) {
+  const { items, chosen = null } = props;
+  return (
+    <Table name="Incidents" head={chosen === null ? HEAD : ["Chosen", ...HEAD]}>
       {items.map((one) => (
         <tr key={one.id}>
+          {chosen !== null && (
+            <td>
+              {isOpen(one) && (
+                <input
+                  type="checkbox"
+                  aria-label={`Choose ${visible(one.title).slice(0, NAME_MAX)}`}
+                  checked={chosen.value.has(one.id)}
+                  onChange={({ currentTarget: { checked } }) => {
+                    const without = [...chosen.value].filter((id) => id !== one.id);
+                    chosen.value = new Set(checked ? [...without, one.id] : without);
+                  }}
+                />
+              )}
+            </td>
+          )}
           <td>
             <Severity of={one.severity} />
           </td>
@@ -104,3 +172,5 @@ export function stateOf({ state, case: decided }: IncidentBrief): string {
 
 /** What a person says of an incident. */
 export const VERDICTS = { true_positive: "true positive", false_positive: "false positive" } as const;
+/** The same where nothing need be said. */
+export const VERDICT_CHOICES = [["", "no verdict"], ...Object.entries(VERDICTS)] as const;

@@ -2,7 +2,7 @@
 // What the control API has from the store, page by page, and what people do there.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ask } from "../../ask.js";
+import { ask, tell } from "../../ask.js";
 import { told } from "../store/store-suite.js";
 import { alert, closeAll, newPath, opened, stored, TENANTS, tenantsOf } from "./door.js";
 
@@ -130,6 +130,31 @@ test("a person closes an incident, which is written down; a tenant has no hand i
   assert.equal((await ask(path, "/api/v1/incidents?case=open")).json.items.length, 2);
   const { open: left } = (await ask(path, "/api/v1/overview")).json;
   assert.equal(left, { Warning: 2 });
+});
+
+test("several incidents are closed at once: each as if alone, and those that are not whose asks are said", async () => {
+  const path = newPath();
+  await opened({ control: path }, tenantsOf(TENANTS));
+  const rows = (await ask(path, "/api/v1/incidents")).json.items as { id: string; tenant: string | null }[];
+  const idOf = (tenant: string | null): string => rows.find((one) => one.tenant === tenant)!.id;
+  const ids = [idOf(null), idOf("a"), idOf("b"), idOf("a"), "none"];
+  const decide = (socket: string, body: object) => tell(socket, "/api/v1/incidents", body);
+  const own = await decide(`${path}.a`, { ids, state: "closed", note: "mine" });
+  assert.equal([own.status, own.json], [200, { decided: 1, missing: [idOf(null), idOf("b"), "none"] }]);
+  const { json } = await decide(path, { ids, state: "closed", verdict: "false_positive" });
+  assert.equal(json, { decided: 3, missing: ["none"] });
+  assert.equal((await ask(path, "/api/v1/incidents?case=open")).json.items, []);
+  const { history } = (await ask(path, `/api/v1/incidents/${idOf("a")}`)).json;
+  assert.equal(
+    history.map(({ who, detail }: { who: string; detail: object }) => [who, detail]),
+    [
+      ["operator", { verdict: "false_positive", case: "closed" }],
+      ["a", { note: "mine", case: "closed" }],
+    ],
+  );
+  const many = Array.from({ length: 101 }, (_, nth) => `i${nth}`);
+  for (const body of [{ ids }, { ids: [], state: "closed" }, { ids: many, state: "open" }, { state: "closed" }])
+    assert.is((await decide(path, body)).status, 400, JSON.stringify(body));
 });
 
 test.run();

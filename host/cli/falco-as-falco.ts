@@ -78,9 +78,9 @@ export async function falco(command: readonly string[], flags: FalcoCommandFlags
   if (flags.dryRun) return dryRun(judging);
   const ends = [writePid(flags.pidfile), stopAfter(flags.duration)];
   try {
-    const { replayed, web, isQuiet, http, syslog } = optionsIn(judging);
+    const { replayed, web, isQuiet, http, syslog, program } = optionsIn(judging);
     if (isQuiet) beQuiet();
-    if (judging.alerts === NOWHERE && http === null && syslog === null)
+    if (judging.alerts === NOWHERE && [http, syslog, program].every((one) => one === null))
       say("vedette: alerts go nowhere: stdout_output is off, and no other output is on that is here");
     if (replayed !== null) return await (await import("./replay.js")).replay(replayed, judging);
     if (command.length > 0 && web !== null) say("vedette: without meaning for a command: webserver");
@@ -164,8 +164,8 @@ const NOWHERE = "/dev/null";
 // Without any output of Falco's that is here, stdout is the place, unless it is switched off: alerts that go
 // nowhere help nobody.
 function alertsOf(flags: FalcoFlags): string {
-  const { isToStdout, file, http, syslog } = optionsIn(flags);
-  if (isToStdout ?? [file, http, syslog].every((one) => one === null)) return "stdout";
+  const { isToStdout, file, http, syslog, program } = optionsIn(flags);
+  if (isToStdout ?? [file, http, syslog, program].every((one) => one === null)) return "stdout";
   return file ?? NOWHERE;
 }
 

@@ -178,13 +178,15 @@ function outputSettings(
 /** Where alerts go, by Vedette's own flags and by Falco's options. */
 function outputsAsked(flags: Partial<JudgingFlags>, options: FalcoOptions | null): Asked {
   const { alerts, syslog: server, syslogCa, outputs: named = [] } = flags;
-  const { isToStdout = false, file = null, isFileKept = true, http = null, syslog: ofFalco = null } = options ?? {};
+  const { isToStdout = false, file = null, isFileKept = true, http = null, program = null } = options ?? {};
+  const ofFalco = options?.syslog ?? null;
   const syslog = server === undefined ? [] : [withAuthority(server, syslogCa)];
   const targets = new Set([alerts, isToStdout === true ? "stdout" : null, file].filter((one) => one != null));
   return {
     targets: [...targets],
     ...(file === null || isFileKept ? {} : { remade: [file] }),
     http,
+    program,
     syslog: [...syslog, ...(ofFalco === null ? [] : [ofFalco])],
     named,
   };

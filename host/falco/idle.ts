@@ -74,12 +74,6 @@ const ROWS: readonly Row[] = [
     instead: `nobody listens at ${SYSLOG_PLACE}, so no alert goes to syslog; \`vedette run\` and \`vedette serve\` have --syslog URL`,
   },
   {
-    key: "program_output",
-    asks: on("program_output.enabled"),
-    isMissed: true,
-    instead: "no alert goes to a program; use http_output, or a file",
-  },
-  {
     key: "grpc_output",
     asks: on("grpc_output.enabled"),
     isMissed: true,

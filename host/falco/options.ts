@@ -7,6 +7,7 @@ import { BlockList, isIP } from "node:net";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";
+import type { ProgramSettings } from "../output/registry.js";
 import type { SyslogSocket } from "../output/syslog-url.js";
 import { expanded } from "./config-file.js";
 import { type Config, type ConfigNode, setOption, settingsIn } from "./config-tree.js";
@@ -34,6 +35,7 @@ export interface FalcoOptions {
   http: HttpSettings | null;
   /** The syslog of this machine; null: it gets no alerts. */
   readonly syslog: SyslogSocket | null;
+  program: ProgramSettings | null;
   readonly ignored: string[];
   readonly unknown: string[];
   readonly replayed: string | null; // engine.kind=replay: the capture to judge
@@ -76,8 +78,10 @@ interface Draft extends FalcoOptions {
   readonly isReplay: boolean;
   readonly isFileOn: boolean;
   readonly isHttpOn: boolean;
+  readonly isProgramOn: boolean;
   readonly fileName: string | null;
   readonly httpSettings: HttpSettings;
+  readonly programSettings: ProgramSettings;
   readonly webSettings: WebSettings;
 }
 
@@ -118,6 +122,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     isFileKept: false,
     http: null,
     syslog: null,
+    program: null,
     ignored: [],
     unknown: [],
     replayed: null,
@@ -131,8 +136,10 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     isReplay: false,
     isFileOn: false,
     isHttpOn: false,
+    isProgramOn: false,
     fileName: null,
     httpSettings: { url: "", userAgent: "falcosecurity/falco", capacity: QUEUE_CAPACITY },
+    programSettings: { program: "", isKept: false, capacity: QUEUE_CAPACITY },
   };
   const config: Config = structuredClone(file ?? {});
   config.append_output ??= [{ suggested_output: "true" }];
@@ -141,7 +148,9 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
   for (const { key, value } of settingsIn(config, isWhole)) apply(draft, key, value);
   if (draft.isFileOn) draft.file = draft.fileName ?? fail("file_output.enabled", "file_output.filename names no file");
   if (draft.isHttpOn) draft.http = checkedHttp(draft);
-  const { isReplay, isFileOn, isHttpOn, fileName, httpSettings, webSettings, replayed, ...rest } = draft;
+  if (draft.isProgramOn) draft.program = checkedProgram(draft);
+  const { isReplay, isFileOn, isHttpOn, isProgramOn, fileName, replayed, ...told } = draft;
+  const { httpSettings, programSettings, webSettings, ...rest } = told;
   if (isReplay && replayed === null) fail("engine.kind", "engine.replay.capture_file names no capture");
   // Of `vedette falco`, which has a configuration; other commands have flags for these.
   if (file === undefined)
@@ -342,6 +351,10 @@ const http =
   (read: (v: Value) => Partial<HttpSettings>): Setter =>
   (v, d) => ({ httpSettings: { ...d.httpSettings, ...read(v) } });
 
+const program =
+  (read: (v: Value) => Partial<ProgramSettings>): Setter =>
+  (v, d) => ({ programSettings: { ...d.programSettings, ...read(v) } });
+
 const SETTERS: Record<string, Setter> = {
   rule_matching: (v) => ({ matching: v.of(["all", "first"]) }),
   priority: (v) => ({ least: v.priority }),
@@ -372,7 +385,16 @@ const SETTERS: Record<string, Setter> = {
   "file_output.filename": (v) => ({ fileName: v.text }),
   "file_output.keep_alive": (v) => ({ isFileKept: v.bool }),
   "syslog_output.enabled": (v) => ({ syslog: v.bool && hasSyslog() ? SYSLOG : null }),
-  "outputs_queue.capacity": http((v) => ({ capacity: v.count(0) || QUEUE_CAPACITY })),
+  "program_output.enabled": (v) => ({ isProgramOn: v.bool }),
+  "program_output.program": program((v) => ({ program: v.text })),
+  "program_output.keep_alive": program((v) => ({ isKept: v.bool })),
+  "outputs_queue.capacity": (v, d) => {
+    const capacity = v.count(0) || QUEUE_CAPACITY;
+    return {
+      httpSettings: { ...d.httpSettings, capacity },
+      programSettings: { ...d.programSettings, capacity },
+    };
+  },
   "syscall_event_drops.threshold": (v, d) => ({ ignored: [...d.ignored, v.share()] }),
   "http_output.enabled": (v) => ({ isHttpOn: v.bool }),
   "http_output.url": http((v) => ({ url: v.url })),
@@ -392,7 +414,7 @@ export const SETTINGS: readonly string[] = Object.keys(SETTERS);
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other
 // outputs.
 const MEANINGLESS =
-  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|program_output|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
+  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
@@ -419,6 +441,11 @@ function checkedHttp({ httpSettings: http }: Draft): HttpSettings {
   const missing = (["certificate", "key"] as const).find((name) => http[name] === undefined);
   if (missing === undefined) return http;
   return fail("http_output.mtls", `http_output.client_${missing === "key" ? "key" : "cert"} names no file`);
+}
+
+function checkedProgram({ programSettings: settings }: Draft): ProgramSettings {
+  if (settings.program === "") fail("program_output.enabled", "program_output.program names no program");
+  return settings;
 }
 
 function fail(option: string, reason: string): never {

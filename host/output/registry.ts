@@ -16,12 +16,15 @@ import type { MetricsSettings } from "./metrics-push.js";
 import type { OcsfVersion } from "./ocsf.js";
 import type { OtlpSettings } from "./otlp.js";
 import type { Carrier } from "./output.js";
+import type { ProgramSettings } from "./program.js";
 import { OutputQueue, type QueueLimits, type QueueOptions, STUCK_MS } from "./queue.js";
 import type { FileBound } from "./rotation.js";
 import type { S3Settings } from "./s3.js";
 import { localSyslogText, syslogText } from "./syslog-text.js";
 import type { SyslogSettings } from "./syslog-url.js";
 import { withoutPassword } from "./url.js";
+
+export type { ProgramSettings } from "./program.js";
 
 /** What a command was asked for, of all outputs. */
 export interface Asked {
@@ -30,6 +33,7 @@ export interface Asked {
   /** Files among them that are made anew when they were renamed or removed. */
   readonly remade?: readonly string[];
   readonly http?: HttpSettings | null;
+  readonly program?: ProgramSettings | null;
   readonly syslog?: readonly SyslogSettings[];
   /** Those of vedette.yaml. */
   readonly named?: readonly NamedOutput[];
@@ -183,6 +187,18 @@ const SYSLOG: OutputRow<SyslogSettings> = {
   carrier: async (settings) => new (await import("./syslog.js")).SyslogCarrier(settings),
 };
 
+/** One process for each alert. The slowest programs that are no fault speak to a server. */
+const PROGRAM_LIMITS = { ...RECEIVER_LIMITS, stuckMs: 5_000 };
+/** Falco's program_output. */
+const PROGRAM: OutputRow<ProgramSettings> = {
+  kind: "program",
+  asked: ({ program = null }) => (program === null ? [] : [program]),
+  name: () => "program_output",
+  limits: ({ isKept, capacity: count }) => ({ ...(isKept ? { ...LINES, closeMs: 5_000 } : PROGRAM_LIMITS), count }),
+  texts: (_settings, { form, style = {} }) => ({ text: alertForm(form, "program_output", style) }),
+  carrier: async (settings) => new (await import("./program.js")).ProgramCarrier(settings),
+};
+
 /** `type: otlp` of vedette.yaml. */
 const OTLP: OutputRow<OtlpSettings & { readonly hasIncidents: boolean }> = {
   kind: "otlp",
@@ -235,7 +251,7 @@ export function metricsOf(named: readonly NamedOutput[] = []): MetricsSettings[]
 }
 
 /** In the order in which they are opened. */
-const ROWS = [bound(RECEIVER), bound(SYSLOG), bound(TERMINAL), bound(FILE)];
+const ROWS = [bound(RECEIVER), bound(SYSLOG), bound(PROGRAM), bound(TERMINAL), bound(FILE)];
 
 /** An output that is asked for, before there is one. */
 export interface OutputPlan {

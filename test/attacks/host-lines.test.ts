@@ -4,7 +4,7 @@
 // for two, or for somebody else's (H43).
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -53,6 +53,27 @@ for (const form of ["true", "false"])
       listener.kill();
       await once(listener, "exit");
     }
+  });
+
+for (const isKept of [false, true])
+  test(`H43: a program gets one line for one alert, and no name is executed (keep_alive=${isKept})`, async () => {
+    const folder = scratch();
+    writeFileSync(join(folder, "rules.yaml"), RULES);
+    const program = { enabled: true, keep_alive: isKept, program: 'cat >> got; echo "run" >> runs' };
+    const options = Object.entries(program).flatMap(([key, value]) => ["--option", `program_output.${key}=${value}`]);
+    const flags = ["--falco-rules", "rules.yaml", ...options, "--option", "json_output=false"];
+    const twice = `${OPENS}; ${OPENS}`;
+    const { status, stderr } = await run([...VEDETTE, "run", ...flags, "--", "sh", "-c", twice, NAME], { cwd: folder });
+    assert.is(status, 0, stderr);
+    const lines = readFileSync(join(folder, "got"), "utf8").split("\n");
+    assert.is(lines.length, 3, lines.join("\n"));
+    assert.is(lines.pop(), "");
+    for (const line of lines) {
+      assert.match(line, "Accepted password");
+      assert.not.match(line, /\p{Cc}/u);
+    }
+    assert.is(readFileSync(join(folder, "runs"), "utf8"), "run\n".repeat(isKept ? 1 : 2));
+    assert.not(existsSync(join(folder, "owned")));
   });
 
 test.run();

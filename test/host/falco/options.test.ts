@@ -129,6 +129,7 @@ for (const [option, reason] of [
   ["http_output.url=here", "must be an http or https URL"],
   ["http_output.enabled=true", "names no receiver"],
   ["file_output.enabled=true", "names no file"],
+  ["program_output.enabled=true", "names no program"],
   ["append_output[]=[1]", "must be a mapping"],
   ["append_output[]={extra_field: [evt.num]}", "it has no key extra_field"],
   ["append_output[]={extra_fields: evt.num}", "extra_fields must be a list"],
@@ -141,10 +142,18 @@ for (const [option, reason] of [
   test(`${option} is refused`, () => assert.match(refusal(option), reason));
 }
 
+test("a program that gets alerts, and how many wait for it", () => {
+  const program = ["enabled=true", "program=jq .", "keep_alive=true"].map((text) => `program_output.${text}`);
+  assert.equal(readOptions([...program, "outputs_queue.capacity=5"]).program, {
+    ...{ program: "jq .", isKept: true, capacity: 5 },
+  });
+  assert.is(readOptions(program.slice(1)).program, null);
+});
+
 test("what concerns other parts of Falco is named and does nothing", () => {
-  assert.equal(readOptions(["engine.kind=nodriver", "program_output.program=cat"]).ignored, [
+  assert.equal(readOptions(["engine.kind=nodriver", "grpc_output.enabled=true"]).ignored, [
     "engine.kind",
-    "program_output.program",
+    "grpc_output.enabled",
   ]);
 });
 

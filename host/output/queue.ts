@@ -408,7 +408,7 @@ export class OutputQueue implements Output {
         const wait = this.#settle(sent, delay);
         if (wait === null || (sent.outcome === "done" && this.#lingers())) return;
         if (sent.outcome === "again") delay = Math.min(2 * delay, limits.retryMsMax);
-        if (wait > 0) await this.#pause(wait);
+        if (wait > 0 && !this.#stop.signal.aborted) await this.#pause(wait); // nothing would end it any more
       }
     } finally {
       this.#sending = null;

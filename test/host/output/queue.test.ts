@@ -363,4 +363,20 @@ test("a line that comes in the moment in which the last batch has ended is sent 
   assert.equal([got, queue.lost], [["1", "2"], 0]);
 });
 
+test("an attempt that the end of the queue broke off keeps the process from nothing", async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const { options } = heldCarriers("a");
+  const limits = { ...LIMITS, closeMs: 1, retriesAtEnd: true };
+  const send = (_: readonly string[], signal: AbortSignal): Promise<Sent> =>
+    new Promise((resolve) =>
+      signal.addEventListener("abort", () => resolve({ ...again(), afterMs: NEVER_MS } as Sent)),
+    );
+  const before = timers();
+  const queue = new OutputQueue({ ...options[0]!, limits, carrier: { send, close: () => undefined } });
+  queue.push("1");
+  await queue.close();
+  await sleep(0); // what the answer leads to
+  assert.equal([queue.lost, timers()], [1, before]);
+});
+
 test.run();

@@ -161,7 +161,7 @@ int run(const Options& options) {
   keep_little_memory();
   keep_descriptor_in_reserve();
   if (const std::optional<Failure> failure = without_proc()) return report(*failure);
-  Signals signals;
+  Signals& signals = *new Signals;  // never destroyed: its thread uses it until the process ends
   const Result<std::string> program = find_program(options.command[0]);
   if (!program) return report(describe({LaunchStep::Find, program.error()}, options.command[0]));
 

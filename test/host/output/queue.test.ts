@@ -369,13 +369,13 @@ test("an attempt that the end of the queue broke off keeps the process from noth
   const limits = { ...LIMITS, closeMs: 1, retriesAtEnd: true };
   const send = (_: readonly string[], signal: AbortSignal): Promise<Sent> =>
     new Promise((resolve) =>
-      signal.addEventListener("abort", () => resolve({ ...again(), afterMs: NEVER_MS } as Sent)),
+      signal.addEventListener("abort", () => resolve({ ...again(), afterMs: WAIT_MS_MAX } as Sent)),
     );
   const before = timers();
   const queue = new OutputQueue({ ...options[0]!, limits, carrier: { send, close: () => undefined } });
   queue.push("1");
   await queue.close();
-  await sleep(0); // what the answer leads to
+  await new Promise(setImmediate); // what the answer leads to
   assert.equal([queue.lost, timers()], [1, before]);
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Carries alerts to an HTTP receiver such as Falcosidekick, one POST each, in order. A receiver that is away
 // or overloaded (no answer, 429, 5xx) is tried again; what it refuses (another 4xx) is dropped at once, since
-// asking again would not help. What waits, and how long, is the queue's (queue.ts).
+// asking again would not help. What waits, and how long, is the queue's (backlog.ts).
 import { VedetteError } from "../errors.js";
 import { type ClientSettings, HttpClient } from "./http-client.js";
 import type { Carrier, Sent } from "./output.js";

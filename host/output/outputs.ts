@@ -4,9 +4,9 @@
 // run: those that stay as they are, or only change, keep what waits in them.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Alert } from "./alert.js";
+import { OutputQueue, type QueueOptions } from "./backlog.js";
 import type { IncidentNews } from "./incident-news.js";
 import type { OutputStats } from "./output.js";
-import { OutputQueue, type QueueOptions } from "./queue.js";
 import { type Asked, type Manner, type OutputPlan, plannedOutputs } from "./registry.js";
 
 /** Which outputs are asked for, and how they write. */

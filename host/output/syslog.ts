@@ -3,7 +3,7 @@
 // and TLS with their length in front (RFC 6587, RFC 5425), to this machine's a datagram each (unix(7)). The
 // protocol has no answers: over TCP and to this machine's a message counts as sent when the kernel has taken
 // it, over UDP when it has left. A server that is away is tried again; what waits, and how long, is the
-// queue's (queue.ts).
+// queue's (backlog.ts).
 import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the one output that is to be tested. Names are not unique: an output may be named as another one is.
 // So a name that several have means none of them, and whoever asks says the kind.
-import type { OutputQueue, Tried } from "./queue.js";
+import type { OutputQueue, Tried } from "./backlog.js";
 import { testAlert } from "./test-alert.js";
 
 /** Which output is meant. */

@@ -3,8 +3,8 @@
 // it fails, and its losses are counted.
 import type { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
+import { OutputQueue, type QueueLimits, STUCK_MS } from "../output/backlog.js";
 import type { OutputStats, Sent } from "../output/output.js";
-import { OutputQueue, type QueueLimits, STUCK_MS } from "../output/queue.js";
 import { findingLine, incidentLine } from "./lines.js";
 import type { StoredIncident } from "./rows.js";
 

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
+import { OutputQueue } from "../../../host/output/backlog.js";
 import { ProgramCarrier } from "../../../host/output/program.js";
-import { OutputQueue } from "../../../host/output/queue.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { until } from "../../until.js";
 

@@ -7,8 +7,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { findingId } from "../../../host/finding/finding.js";
+import { OutputQueue } from "../../../host/output/backlog.js";
 import type { Carrier } from "../../../host/output/output.js";
-import { OutputQueue } from "../../../host/output/queue.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { until } from "../../until.js";
 import { KINDS, type Manner } from "./receivers.js";

@@ -13,7 +13,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
 import type { Alert } from "../../../host/output/alert.js";
-import { OutputQueue } from "../../../host/output/queue.js";
+import { OutputQueue } from "../../../host/output/backlog.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { SyslogCarrier } from "../../../host/output/syslog.js";
 import { localSyslogText } from "../../../host/output/syslog-text.js";

@@ -176,6 +176,28 @@ test("what a host did not acknowledge is sent again to the next one, from there 
   assert.ok(second.end !== null);
 });
 
+test("connections that break at any byte lose nothing and tell nothing twice", async () => {
+  const path = socket();
+  let chance = 1;
+  let connections = 0;
+  const breaksAfter = () => {
+    chance = (chance * 48271) % 0x7fffffff;
+    return ++connections > 30 ? Number.POSITIVE_INFINITY : 2_000 + (chance % 150_000);
+  };
+  const host = new DeafHost(path, { reads: true, acknowledges: true, breaksAfter });
+  const { status, stderr } = await agent(["--host", `unix:${path}`, "--on-overload", "block"], DD);
+  host.close();
+  assert.equal([status, stderr], [0, ""]);
+  assert.ok(connections > 5, `${connections} connections`);
+  const batches = [...new Map(host.batches.map((batch) => [batch.seq, batch])).values()];
+  let next = 1;
+  for (const { first, count } of batches) {
+    assert.is(first, next, "in order, without a gap");
+    next = first + count;
+  }
+  assert.is(next - 1, recordsOf(await hostThatReads(DD)));
+});
+
 test("a host that refuses is not asked again, and the workload goes on", async () => {
   const path = socket();
   const host = new DeafHost(path, { reads: true, acknowledges: true, refuses: true });

@@ -22,6 +22,7 @@ export class DeafHost {
     readonly acknowledges: boolean;
     readonly isReady?: boolean;
     readonly refuses?: boolean;
+    readonly breaksAfter?: () => number;
   };
 
   constructor(
@@ -31,6 +32,8 @@ export class DeafHost {
       readonly acknowledges: boolean;
       readonly isReady?: boolean;
       readonly refuses?: boolean;
+      /** How many bytes a connection bears, asked for each. */
+      readonly breaksAfter?: () => number;
     },
   ) {
     this.#options = options;
@@ -53,8 +56,13 @@ export class DeafHost {
   #onAgent(socket: Socket): void {
     this.#socket = socket;
     this.#rest = Buffer.alloc(0);
+    let left = this.#options.breaksAfter?.() ?? Number.POSITIVE_INFINITY;
     socket.on("error", () => {});
-    socket.on("data", (bytes) => this.#onData(socket, bytes));
+    socket.on("data", (bytes) => {
+      this.#onData(socket, bytes);
+      left -= bytes.length;
+      if (left <= 0) socket.destroy();
+    });
   }
 
   #onData(socket: Socket, bytes: Buffer): void {

@@ -85,10 +85,18 @@ export async function falco(command: readonly string[], flags: FalcoCommandFlags
     if (replayed !== null) return await (await import("./replay.js")).replay(replayed, judging);
     if (command.length > 0 && web !== null) say("vedette: without meaning for a command: webserver");
     if (command.length > 0) {
-      const told = (now: JudgingFlags): RunOptions => ({ ...flags.run(now), ...snaplenOf(now) });
+      const told = (now: JudgingFlags): RunOptions => ({
+        ...flags.run(now),
+        ...snaplenOf(now),
+        ...snapshotsOf(now),
+      });
       return await (await import("./run.js")).run(command, told(judging), again(told));
     }
-    const told = (now: JudgingFlags): ServeFlags => ({ ...flags.serve(now), ...webOf(now) });
+    const told = (now: JudgingFlags): ServeFlags => ({
+      ...flags.serve(now),
+      ...webOf(now),
+      ...snapshotsOf(now),
+    });
     return await (await import("./serve.js")).serve(told(judging), again(told));
   } finally {
     for (const end of ends) end();
@@ -103,6 +111,11 @@ function snaplenOf(judging: JudgingFlags): Partial<Pick<RunOptions, "snaplen">> 
 function webOf(judging: JudgingFlags): Partial<Pick<ServeFlags, "http" | "pages">> {
   const { web } = optionsIn(judging);
   return web === null ? {} : { http: web.address, pages: web.pages };
+}
+
+function snapshotsOf(judging: JudgingFlags): Pick<JudgingFlags, "metrics"> {
+  const { metrics } = optionsIn(judging);
+  return metrics === null ? {} : { metrics };
 }
 
 function checkRules({ falcoRules }: JudgingFlags): void {

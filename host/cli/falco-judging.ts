@@ -3,6 +3,7 @@
 import { explain, VedetteError } from "../errors.js";
 import type { CaptureOptions, FalcoFlags, FalcoOptions } from "../falco/falco.js";
 import type { AlertStyle } from "../output/alert.js";
+import type { SnapshotSettings } from "../output/metrics-snapshot.js";
 import { Outputs, type OutputsOptions } from "../output/outputs.js";
 import { type Asked, keyFilesIn, type NamedOutput, type Repeats } from "../output/registry.js";
 import { type SyslogSettings, withAuthority } from "../output/syslog-url.js";
@@ -36,6 +37,8 @@ export interface JudgingFlags extends FalcoFlags {
   readonly configFile?: string;
   /** Files are taken whenever they change. */
   readonly watchConfig?: boolean;
+  /** Of `vedette falco`. */
+  readonly metrics?: SnapshotSettings;
 }
 
 /** How a command judges; by default as one that guards, and from its start. */

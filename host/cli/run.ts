@@ -60,6 +60,7 @@ export async function run(
       },
       ...(record === undefined ? {} : { record }),
       metrics: metricsOf(options.outputs),
+      snapshots: options.metrics,
       ...speaking,
     },
     async (sensor) => {

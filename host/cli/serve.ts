@@ -61,6 +61,7 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
       service: flags,
       intake: (handlers, counts) => agents(flags, handlers, counts),
       metrics: metricsOf(flags.outputs),
+      snapshots: flags.metrics,
       ...speaking,
     },
     async (sensor) => {

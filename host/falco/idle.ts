@@ -39,6 +39,10 @@ const given =
   (key: string): Row["asks"] =>
   (_, nodeAt) =>
     isGiven(nodeAt(key));
+const inMetrics =
+  (key: string): Row["asks"] =>
+  (textAt) =>
+    isOn(textAt("metrics.enabled")) && isOn(textAt(`metrics.${key}`));
 /** Another value than Falco's own. */
 const notUsual =
   (key: string, usual: string): Row["asks"] =>
@@ -128,12 +132,19 @@ const ROWS: readonly Row[] = [
     instead: "what is lost is counted and told, and Vedette goes on",
   },
   {
-    key: "metrics",
-    asks: on("metrics.enabled"),
-    isMissed: true,
-    instead:
-      "numbers are at /metrics under Vedette's own names, where the web server is (beyond loopback with " +
-      "webserver.prometheus_metrics_enabled); no alert and no file has them",
+    key: "metrics.state_counters_enabled",
+    asks: inMetrics("state_counters_enabled"),
+    instead: "`vedette top` shows processes and their descriptors",
+  },
+  {
+    key: "metrics.kernel_event_counters_per_cpu_enabled",
+    asks: inMetrics("kernel_event_counters_per_cpu_enabled"),
+    instead: "events are counted by container",
+  },
+  {
+    key: "metrics.libbpf_stats_enabled",
+    asks: inMetrics("libbpf_stats_enabled"),
+    instead: "there is no eBPF",
   },
   {
     key: "base_syscalls",

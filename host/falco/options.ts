@@ -7,6 +7,7 @@ import { BlockList, isIP } from "node:net";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";
+import type { SnapshotSettings } from "../output/metrics-snapshot.js";
 import type { ProgramSettings } from "../output/registry.js";
 import type { SyslogSocket } from "../output/syslog-url.js";
 import { expanded } from "./config-file.js";
@@ -46,6 +47,8 @@ export interface FalcoOptions {
   readonly web: WebPlace | null;
   /** Bytes kept of what is read and written; null: as many as is usual. */
   readonly snaplen: number | null;
+  /** Where numbers are told now and then; null: nowhere. */
+  metrics: SnapshotSettings | null;
   /** Files are taken whenever they change; null: nothing is said of it. */
   readonly isWatched: boolean | null;
   /** Only warnings and errors are to be said. */
@@ -79,6 +82,8 @@ interface Draft extends FalcoOptions {
   readonly isFileOn: boolean;
   readonly isHttpOn: boolean;
   readonly isProgramOn: boolean;
+  readonly isMetered: boolean;
+  readonly snapshots: SnapshotSettings;
   readonly fileName: string | null;
   readonly httpSettings: HttpSettings;
   readonly programSettings: ProgramSettings;
@@ -95,6 +100,12 @@ interface WebSettings {
 
 const QUEUE_CAPACITY = 1000;
 const MIB = 1 << 20;
+/** Of weeks, days, hours, minutes, seconds and milliseconds. */
+const INTERVALS_MS = [604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1];
+/** As in Falco. */
+const INTERVAL_MS_MIN = 100;
+/** Of a timer. */
+const INTERVAL_MS_MAX = 2_147_483_647;
 const PORT_MAX = 65_535;
 /** Of the agent: more are never kept. */
 const SNAPLEN_MAX = 4_096;
@@ -130,6 +141,12 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     idle: [],
     web: null,
     snaplen: null,
+    metrics: null,
+    isMetered: false,
+    snapshots: {
+      ...{ everyMs: 3_600_000, isAlert: true, file: null, isInMb: true },
+      has: { rules: true, resources: true, kernel: true, empty: false },
+    },
     isWatched: null,
     isQuiet: false,
     webSettings: { isOn: false, isTls: false, hasNumbers: false, address: "127.0.0.1", port: 8765 },
@@ -150,7 +167,9 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
   if (draft.isHttpOn) draft.http = checkedHttp(draft);
   if (draft.isProgramOn) draft.program = checkedProgram(draft);
   const { isReplay, isFileOn, isHttpOn, isProgramOn, fileName, replayed, ...told } = draft;
-  const { httpSettings, programSettings, webSettings, ...rest } = told;
+  const { httpSettings, programSettings, webSettings, isMetered, snapshots, ...rest } = told;
+  // Else the web server alone has them.
+  const isTold = isMetered && (snapshots.isAlert || snapshots.file !== null);
   if (isReplay && replayed === null) fail("engine.kind", "engine.replay.capture_file names no capture");
   // Of `vedette falco`, which has a configuration; other commands have flags for these.
   if (file === undefined)
@@ -160,6 +179,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
         .filter((key) => OF_FALCO.test(key)),
     );
   const options = { ...rest, idle: idleIn(config), web: placeOf(webSettings), replayed: isReplay ? replayed : null };
+  if (isTold) options.metrics = snapshots;
   // A file names everything that Falco has; only what somebody asked for is worth a word.
   const isAsked = (key: string): boolean => !fromFile.has(key) || texts.some((text) => text.startsWith(key));
   return { ...options, ignored: options.ignored.filter(isAsked) };
@@ -248,6 +268,17 @@ class Value {
       fail(this.#option, `the value must be a number of at least ${least}`);
     if (value > most) fail(this.#option, `the value must be at most ${most}`);
     return value;
+  }
+
+  // As Prometheus writes it, or milliseconds.
+  get interval(): number {
+    const [whole, ...parts] =
+      /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?$/.exec(this.#raw) ?? [];
+    const ms = parts.reduce((all, part, i) => all + Number(part ?? 0) * (INTERVALS_MS[i] as number), 0);
+    const value = /^\d+$/.test(this.#raw) ? Number(this.#raw) : whole === undefined ? Number.NaN : ms;
+    if (Number.isNaN(value)) fail(this.#option, "the value must be a time like 1h, 15m or 1m30s");
+    if (value < INTERVAL_MS_MIN) fail(this.#option, `the value must be at least ${INTERVAL_MS_MIN} ms`);
+    return Math.min(value, INTERVAL_MS_MAX);
   }
 
   // Of this machine, to listen at.
@@ -355,6 +386,12 @@ const program =
   (read: (v: Value) => Partial<ProgramSettings>): Setter =>
   (v, d) => ({ programSettings: { ...d.programSettings, ...read(v) } });
 
+const metered =
+  (read: (v: Value, before: SnapshotSettings) => Partial<SnapshotSettings>): Setter =>
+  (v, d) => ({ snapshots: { ...d.snapshots, ...read(v, d.snapshots) } });
+const metric = (name: keyof SnapshotSettings["has"]): Setter =>
+  metered((v, { has }) => ({ has: { ...has, [name]: v.bool } }));
+
 const SETTERS: Record<string, Setter> = {
   rule_matching: (v) => ({ matching: v.of(["all", "first"]) }),
   priority: (v) => ({ least: v.priority }),
@@ -372,6 +409,15 @@ const SETTERS: Record<string, Setter> = {
   "webserver.listen_address": web((v) => ({ address: v.address })),
   "webserver.ssl_enabled": web((v) => ({ isTls: v.bool })),
   "webserver.prometheus_metrics_enabled": web((v) => ({ hasNumbers: v.bool })),
+  "metrics.enabled": (v) => ({ isMetered: v.bool }),
+  "metrics.interval": metered((v) => ({ everyMs: v.interval })),
+  "metrics.output_rule": metered((v) => ({ isAlert: v.bool })),
+  "metrics.output_file": metered((v) => ({ file: v.text })),
+  "metrics.convert_memory_to_mb": metered((v) => ({ isInMb: v.bool })),
+  "metrics.rules_counters_enabled": metric("rules"),
+  "metrics.resource_utilization_enabled": metric("resources"),
+  "metrics.kernel_event_counters_enabled": metric("kernel"),
+  "metrics.include_empty_values": metric("empty"),
   watch_config_files: (v) => ({ isWatched: v.bool }),
   "falco_libs.snaplen": (v) => ({ snaplen: Math.min(v.count(0), SNAPLEN_MAX) }),
   log_stderr: (v, d) => ({ isQuiet: d.isQuiet || !v.bool }),
@@ -430,7 +476,7 @@ function placeOf({ isOn, isTls, hasNumbers, address, port }: WebSettings): WebPl
   return { address: isSix ? `[${address}]:${port}` : `${address}:${port}`, pages };
 }
 
-const OF_FALCO = /^(watch_config_files|webserver|falco_libs\.snaplen|log_stderr|log_level)\b/;
+const OF_FALCO = /^(watch_config_files|metrics|webserver|falco_libs\.snaplen|log_stderr|log_level)\b/;
 
 function checkedHttp({ httpSettings: http }: Draft): HttpSettings {
   if (http.url === "") fail("http_output.enabled", "http_output.url names no receiver");

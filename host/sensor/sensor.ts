@@ -18,9 +18,11 @@ import type { Evidence, EvidenceSettings } from "../evidence/evidence.js";
 import { Grouping, type GroupingOptions, type IncidentView, STEP_TYPES, StepTaker } from "../incident/incident.js";
 import type { Intake, IntakeCounts, IntakeHandlers, Peer, TappedBatch } from "../intake/intake.js";
 import type { Say } from "../log.js";
+import type { Alert } from "../output/alert.js";
 import { counted } from "../output/counted.js";
 import type { IncidentNews } from "../output/incident-news.js";
 import type { MetricsSettings } from "../output/metrics-push.js";
+import type { SnapshotSettings } from "../output/metrics-snapshot.js";
 import { type OutputAsked, tryOne } from "../output/try-one.js";
 import type { Asked, PolicyService, ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
@@ -61,6 +63,8 @@ export interface SensorOptions<I extends Intake> {
   readonly record?: string;
   /** Where the numbers of /metrics are sent. */
   readonly metrics?: readonly MetricsSettings[];
+  /** Falco's metrics snapshots; undefined: there are none. */
+  readonly snapshots?: SnapshotSettings | undefined;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
   /** A line of ours. */
@@ -151,13 +155,13 @@ export class Sensor<I extends Intake = Intake> {
   }
 
   async #open(): Promise<void> {
-    const { http, judging, service, record, metrics = [] } = this.#options;
+    const { http, judging, service, record, metrics = [], snapshots } = this.#options;
     // What runs for long outlives a hangup from the start; of another, a hangup before its workload begins is
     // the end.
     const runsForLong = http !== undefined || service?.policiesD !== undefined;
     if (runsForLong) this.#hearHangups();
     const hasControl = hasControlIn(service);
-    const isAsked = http !== undefined || hasControl || metrics.length > 0;
+    const isAsked = http !== undefined || hasControl || metrics.length > 0 || snapshots !== undefined;
     const monitor = isAsked ? await this.#openMonitor(http) : null;
     if (metrics.length > 0 && monitor !== null) await this.#openPushes(metrics, monitor);
     if (hasControl && monitor !== null) this.#roster = new (await import("./roster.js")).Roster(monitor);
@@ -166,6 +170,7 @@ export class Sensor<I extends Intake = Intake> {
     await this.#openIntake(monitor);
     if (record !== undefined) this.#openRecorder(record);
     if (this.#judging !== null) await this.#openJudge(this.#judging, monitor);
+    if (snapshots !== undefined && monitor !== null) await this.#openSnapshots(snapshots, monitor);
     if (service !== undefined && !runsForLong) this.#hearHangups();
   }
 
@@ -262,6 +267,18 @@ export class Sensor<I extends Intake = Intake> {
     const scopes = (now: bigint): object[] => monitor.scopes(now);
     const common = { families: () => monitor.families(), scopes, attributes, version: VERSION, onFault };
     for (const settings of metrics) this.#opened.add(new MetricsPush({ settings, ...common }), (push) => push.close());
+  }
+
+  async #openSnapshots(settings: SnapshotSettings, monitor: Monitor): Promise<void> {
+    const { MetricsSnapshot } = await import("../output/metrics-snapshot.js");
+    const options = {
+      settings,
+      families: () => monitor.families(),
+      hostname: this.#judging?.host,
+      onAlert: (alert: Alert) => this.#judge?.tell(alert),
+      onFault: this.#options.onFault,
+    };
+    this.#opened.add(new MetricsSnapshot(options), (one) => one.close());
   }
 
   async #openOutputs(judging: () => Promise<Judging>, monitor: Monitor | null): Promise<void> {

@@ -115,6 +115,31 @@ withFalco("check gives Falco's JSON, and exit status 1 for what cannot be loaded
   assert.match(bad.stdout, '"code":"LOAD_ERR_COMPILE_OUTPUT"');
 });
 
+test("vedette falco makes metrics snapshots: alerts, and lines of a file", async () => {
+  const folder = scratch();
+  const rule = '{rule: Opened, desc: d, condition: evt.type=openat and fd.name=/nonesuch, output: "x", priority: INFO}';
+  writeFileSync(join(folder, "rules.yaml"), `- ${rule}\n`);
+  const own = [
+    "json_output: true",
+    "metrics: {enabled: true, interval: 100ms, output_rule: true, output_file: numbers}",
+  ];
+  writeFileSync(join(folder, "falco.yaml"), `${own.join("\n")}\n`);
+  const script = "cat /nonesuch 2>/dev/null; until grep -q 'rules.Opened\":1.*sample' numbers; do sleep 0.1; done";
+  const words = ["falco", "-c", "falco.yaml", "-r", "rules.yaml", "--", "sh", "-c", script];
+  const { status, stdout, stderr } = await run([...VEDETTE, ...words], { cwd: folder });
+  assert.is(status, 0, stderr);
+  assert.not.match(stderr, "metrics");
+  const alerts = stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((one) => JSON.parse(one));
+  const snapshots = alerts.filter(({ rule }) => rule === "Falco internal: metrics snapshot");
+  const last = snapshots.at(-1)?.output_fields ?? {};
+  assert.equal([last["falco.rules.Opened"], last["falco.rules.matches_total"]], [1, 1]);
+  assert.ok(last["falco.num_evts"] > 0);
+  assert.ok(readFileSync(join(folder, "numbers"), "utf8").startsWith('{"output_fields":{"evt.hostname":'));
+});
+
 test("a folder without rules is told of", async () => {
   const { status, stderr } = await vedette("policy", "check", "--falco", scratch());
   assert.is(status, 1);

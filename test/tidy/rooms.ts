@@ -62,6 +62,7 @@ export const DOORS: Record<string, string[]> = {
     "incident-news",
     "metrics",
     "metrics-push",
+    "metrics-snapshot",
     "numbers",
     "ocsf",
     "operand",

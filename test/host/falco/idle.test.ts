@@ -40,7 +40,8 @@ test("each part that is switched on is named, and none that is off", () => {
      http_output: {enabled: true, echo: true, ca_path: /mine, url: "http://a"},
      webserver: {enabled: true, ssl_enabled: true, k8s_healthz_endpoint: /health}, log_syslog: true,
      libs_logger: {enabled: true}, output_timeout: 10, syscall_event_timeouts: {max_consecutives: 5},
-     syscall_event_drops: {actions: [log, exit]}, metrics: {enabled: true}, base_syscalls: {custom_set: [open]},
+     syscall_event_drops: {actions: [log, exit]}, metrics: {enabled: true, state_counters_enabled: true,
+     kernel_event_counters_per_cpu_enabled: true, libbpf_stats_enabled: true}, base_syscalls: {custom_set: [open]},
      falco_libs: {thread_table_size: 5}, container_engines: {docker: {enabled: true}}}`;
   const named = IDLE_KEYS.map(([key]) => key);
   assert.equal(

@@ -130,6 +130,8 @@ for (const [option, reason] of [
   ["http_output.enabled=true", "names no receiver"],
   ["file_output.enabled=true", "names no file"],
   ["program_output.enabled=true", "names no program"],
+  ["metrics.interval=soon", "must be a time like 1h"],
+  ["metrics.interval=10ms", "at least 100 ms"],
   ["append_output[]=[1]", "must be a mapping"],
   ["append_output[]={extra_field: [evt.num]}", "it has no key extra_field"],
   ["append_output[]={extra_fields: evt.num}", "extra_fields must be a list"],
@@ -141,6 +143,25 @@ for (const [option, reason] of [
 ] as const) {
   test(`${option} is refused`, () => assert.match(refusal(option), reason));
 }
+
+test("metrics snapshots: how often, where to, and what they have", () => {
+  const told = (...texts: string[]) => readOptions(texts.map((text) => `metrics.${text}`)).metrics;
+  assert.equal(told("enabled=true", "output_file=/m", "include_empty_values=true", "convert_memory_to_mb=false"), {
+    ...{ everyMs: 3_600_000, isAlert: true, file: "/m", isInMb: false },
+    has: { rules: true, resources: true, kernel: true, empty: true },
+  });
+  assert.is(told("output_file=/m"), null);
+  assert.is(told("enabled=true", "output_rule=false"), null, "the web server alone has them");
+  for (const [text, ms] of [
+    ["1h30m", 5_400_000],
+    ["15m", 900_000],
+    ["1m100ms", 60_100],
+    ["250ms", 250],
+    ["5000", 5_000],
+    ["9w", 2_147_483_647],
+  ] as const)
+    assert.is(told("enabled=true", `interval=${text}`)?.everyMs, ms, text);
+});
 
 test("a program that gets alerts, and how many wait for it", () => {
   const program = ["enabled=true", "program=jq .", "keep_alive=true"].map((text) => `program_output.${text}`);

@@ -21,7 +21,7 @@ const char kUsage[] =
     "                         pid namespace shared by several containers, all of them) or off\n"
     "  --sys-ptrace WHOSE     share (default: COMMAND has the capability if we have it) or withhold (COMMAND starts without it)\n"
     "  --tiers WHICH          all (default) or trace\n"
-    "  --integrity LEVEL      normal (default) or strict\n"
+    "  --integrity LEVEL      normal (default), adaptive or strict\n"
     "  --site-cache DIR       keep what is found out about libraries there, for the next start (VEDETTE_SITE_CACHE)\n"
     "  --spool BYTES          what may wait for a slow host (16777216)\n"
     "  --on-overload WHAT     shed (default: events of hot calls are dropped first, and counted) or block\n"
@@ -88,7 +88,13 @@ bool set_sys_ptrace(Options& options, std::string_view text) {
 
 bool set_tiers(Options& options, std::string_view text) { return choose(text, "trace", "all", options.inline_tier); }
 
-bool set_integrity(Options& options, std::string_view text) { return choose(text, "normal", "strict", options.strict); }
+bool set_integrity(Options& options, std::string_view text) {
+  if (text == "normal") options.integrity = Integrity::Normal;
+  else if (text == "adaptive") options.integrity = Integrity::Adaptive;
+  else if (text == "strict") options.integrity = Integrity::Strict;
+  else return false;
+  return true;
+}
 
 bool set_site_cache(Options& options, std::string_view text) {
   options.site_cache = text;
@@ -150,7 +156,7 @@ constexpr OptionRow kRows[] = {
     {"--strangers", set_strangers, "container, task or off"},
     {"--sys-ptrace", set_sys_ptrace, "share or withhold"},
     {"--tiers", set_tiers, "all or trace"},
-    {"--integrity", set_integrity, "normal or strict"},
+    {"--integrity", set_integrity, "normal, adaptive or strict"},
     {"--site-cache", set_site_cache, "a folder"},
     {"--spool", set_spool, "a number of bytes from 2097152 to 1073741824"},
     {"--on-overload", set_overload, "shed or block"},

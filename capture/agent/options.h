@@ -12,6 +12,7 @@
 #include "capture/agent/host_address.h"
 #include "capture/agent/spool.h"
 #include "capture/decode/limits.h"
+#include "capture/inline/integrity.h"
 #include "capture/outsiders/strangers.h"
 #include "capture/tracer/context.h"
 
@@ -31,7 +32,7 @@ struct Options {
   StrangerScope strangers = StrangerScope::Container;
   bool withhold_sys_ptrace = false;  // --sys-ptrace withhold: the container has the capability for our sake
   bool inline_tier = true;       // --tiers all; trace switches it off
-  bool strict = false;           // --integrity strict: the open family is always kernel-mediated
+  Integrity integrity = Integrity::Normal;
   size_t spool_bytes = 16u << 20;
   Overload overload = Overload::Shed;
   Start start = Start::Connected;

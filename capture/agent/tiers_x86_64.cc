@@ -9,8 +9,7 @@ namespace vedette {
 
 std::unique_ptr<Hooks> make_inline_tier(const Options& options, const Clock& clock) {
   if (!options.inline_tier || !clock.has_tsc()) return nullptr;
-  const Integrity integrity = options.strict ? Integrity::Strict : Integrity::Normal;
-  auto tier = std::make_unique<InlineTier>(options.limits.snaplen, integrity, options.site_cache);
+  auto tier = std::make_unique<InlineTier>(options.limits.snaplen, options.integrity, options.site_cache);
   return tier->is_possible() ? std::move(tier) : nullptr;
 }
 

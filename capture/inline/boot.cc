@@ -66,6 +66,15 @@ void InlineBoot::forget_old_image(Task& task) {
   mine.traps = 0;
 }
 
+// Under --integrity adaptive neither who came in nor what the image does not hold records its own calls.
+bool InlineBoot::is_believed(Task& task) {
+  if (integrity_ != Integrity::Adaptive) return true;
+  const bool is_of_image = context_->state.executes_image_file(static_cast<uint32_t>(task.tid.get()));
+  if (is_of_image && !task.stranger) return true;
+  context_->notice(task.tid, Notice::TIER_DEGRADED, "", task.stranger ? "it came in from outside" : "its program is not of the image");
+  return false;
+}
+
 // False: the image gets no page.
 bool InlineBoot::stage(Task& task) {
   forget_old_image(task);
@@ -73,7 +82,7 @@ bool InlineBoot::stage(Task& task) {
   // The runtime that brought a stranger in gave it the container's filter before our eyes; that is none of
   // its own.
   if (task.stranger) mine.closed = task.trap() == Trap::Every || has_own_filters(task) || !shares_ipc(task.tid);
-  if (mine.closed || task.is_close() || task.debugged != nullptr) return false;
+  if (mine.closed || task.is_close() || task.debugged != nullptr || !is_believed(task)) return false;
   const FileFacts facts = context_->state.executable(static_cast<uint32_t>(task.tid.get()));
   const FileKey key{facts.dev, facts.ino, facts.ctime_ns, facts.mtime_ns};
   const std::shared_ptr<PatchableFile> program = facts.ino == 0 ? nullptr : code_.files().find(key, ProcPath(task.tid, "exe"));

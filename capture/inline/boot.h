@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "capture/inline/code.h"
+#include "capture/inline/integrity.h"
 #include "capture/inline/pace.h"
 #include "capture/inline/rings.h"
 
@@ -23,7 +24,10 @@ class InlineBoot {
  public:
   InlineBoot(const Segment& page, const BootSecret& secret, InlineCode& code, InlineRings& rings, InlinePace& pace)
       : page_(page), secret_(secret), code_(code), rings_(rings), pace_(pace) {}
-  void bind(Context& context) { context_ = &context; }
+  void bind(Context& context, Integrity integrity) {
+    context_ = &context;
+    integrity_ = integrity;
+  }
 
   // A new image, inside its execve.
   void on_exec(Task& task);
@@ -41,6 +45,7 @@ class InlineBoot {
 
  private:
   bool stage(Task& task);
+  bool is_believed(Task& task);
   void forget_old_image(Task& task);
   void keep_off_gates(Task& task);
   std::shared_ptr<PatchableFile> interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias);
@@ -54,6 +59,7 @@ class InlineBoot {
   InlineRings& rings_;
   InlinePace& pace_;
   Context* context_ = nullptr;
+  Integrity integrity_ = Integrity::Normal;
   struct Interpreter {
     std::string path;
     std::shared_ptr<PatchableFile> file;

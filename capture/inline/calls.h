@@ -9,14 +9,10 @@
 #include <optional>
 #include <span>
 
+#include "capture/inline/integrity.h"
 #include "capture/tracee/page.h"
 
 namespace vedette {
-
-enum class Integrity : uint8_t {
-  Normal,  // all of the table
-  Strict,  // what gives a program new access is kernel-mediated: the open family stays traced, and what paths begin at
-};
 
 struct InlineCall {
   uint32_t nr;

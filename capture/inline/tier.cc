@@ -2,6 +2,7 @@
 #include "capture/inline/tier.h"
 
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
@@ -46,7 +47,7 @@ void InlineTier::on_begin(Context& context, Calls& calls) {
   rings_.bind(context);
   pace_.bind(context);
   code_.bind(context);
-  boot_.bind(context);
+  boot_.bind(context, integrity_);
   room_.bind(context);
   code_watch_.bind(context);
   context.state.begin_standing(names_, standing_);
@@ -130,6 +131,14 @@ void InlineTier::settle_trust(Task& task, const SyscallInfo& at) {
   }
   if (task.is_close() || task.debugged != nullptr) on_debugged(task);
   if (const std::optional<Intrusion> how = intrusion_of(task)) expose(task, *how);
+  if (integrity_ == Integrity::Adaptive && !AgentPage::contains(at.instruction_pointer) && maps_foreign_code(task, at)) {
+    give_up_image(task, "it maps code that is not of the image");
+  }
+}
+
+bool InlineTier::maps_foreign_code(const Task& task, const SyscallInfo& at) const {
+  if (number_of(at) != SYS_mmap || (at.seccomp.args[2] & PROT_EXEC) == 0 || (at.seccomp.args[3] & MAP_ANONYMOUS) != 0) return false;
+  return !context_->state.has_image_file(static_cast<uint32_t>(task.tid.get()), static_cast<int32_t>(at.seccomp.args[4]));
 }
 
 void InlineTier::before_exec(Task& task) {

@@ -55,7 +55,7 @@ class InlineTier final : public Hooks {
   bool on_start(Task& task) override;
   void on_exec(Task& task) override { boot_.on_exec(task); }
   bool on_called(Task& task, const SyscallInfo& at) override;
-  bool on_entering(Task& task, const PendingCall& call) override { return integrity_ == Integrity::Normal && handover_.hand(task, call); }
+  bool on_entering(Task& task, const PendingCall& call) override { return integrity_ != Integrity::Strict && handover_.hand(task, call); }
   void on_returned(Task& task) override;
   void on_map_executable(Task& task, const Call& call) override { code_.on_mapped(task, call); }
   bool on_signal(Task& task, int signal) override;
@@ -72,6 +72,7 @@ class InlineTier final : public Hooks {
   void before_change();
   void take_what_came_before(InlineTask& mine, uint32_t nr);
   void settle_trust(Task& task, const SyscallInfo& at);
+  bool maps_foreign_code(const Task& task, const SyscallInfo& at) const;
   void before_exec(Task& task);
   void tell_wrong_gate(Task& task, const SyscallInfo& at);
   void follow(Task& task, const SyscallInfo& at);

@@ -23,6 +23,7 @@ constexpr size_t kStatusMax = 4096;
 constexpr size_t kCgroupMax = 16384;
 constexpr std::string_view kMemfdPrefix = "/memfd:";
 constexpr std::string_view kByDescriptor = "/dev/fd/";  // execveat, whose comm is the kernel's business
+constexpr size_t kOfImageMax = 4096;
 constexpr uint64_t kOutsideGoodForNs = 250'000'000;
 
 // The first `max` bytes of strings that each end with NUL; a cut one gets its NUL back.
@@ -207,15 +208,26 @@ void Images::judge_executable(Process& process, const std::optional<FileFacts>& 
   process.exe_ctime_ns = file->ctime_ns;
   process.exe_mtime_ns = file->mtime_ns;
   if (can_write(process.credentials, *file)) process.exe_flags |= kExeWritable;
-  const bool is_new = file->ctime_ns >= first_ns_;
-  if (is_overlay(process.pid, file->dev)) process.exe_flags |= is_new ? kExeUpperLayer : kExeLowerLayer;
-  process.exe_of_image = !is_new && is_where_it_says(process, *file);
+  if (is_overlay(process.pid, file->dev)) process.exe_flags |= is_new(*file) ? kExeUpperLayer : kExeLowerLayer;
+  process.exe_of_image = !is_new(*file) && is_where_it_says(view(process.exe_path), *file);
+}
+
+// What was found so once, stays: whoever renames or links a file changes its ctime.
+bool Images::is_of_image(uint32_t pid, const char* name) {
+  const std::optional<FileFacts> file = truth_.facts(pid, name);
+  if (!file || is_new(*file)) return false;
+  if (of_image_.contains({file->dev, file->ino})) return true;
+  std::string path;
+  if (!truth_.link(pid, name, path) || !is_where_it_says(path, *file)) return false;
+  if (of_image_.size() >= kOfImageMax) of_image_.clear();
+  of_image_.emplace(file->dev, file->ino);
+  return true;
 }
 
 // In a mount namespace of its own a process may put any file at any path. From our root the path leads to the
 // file, or to another.
-bool Images::is_where_it_says(const Process& process, const FileFacts& file) {
-  scratch_.assign("root").append(view(process.exe_path));
+bool Images::is_where_it_says(std::string_view path, const FileFacts& file) {
+  scratch_.assign("root").append(path);
   static const uint32_t own = static_cast<uint32_t>(::getpid());
   const std::optional<FileFacts> there = truth_.facts(own, scratch_.c_str());
   return there && there->dev == file.dev && there->ino == file.ino;

@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "capture/decode/limits.h"
 #include "capture/state/accounts.h"
@@ -32,6 +34,8 @@ class Images {
   StatText load_session(Process& process);
   // When the first process of its pid namespace began.
   void load_pid_namespace(Process& process, uint64_t now_ns);
+  // Whether what the link `name` below /proc/PID leads to is a file of the image.
+  bool is_of_image(uint32_t pid, const char* name);
   // Somebody has opened what sets another's cgroup or login uid: from now on both are asked for at every
   // exec.
   void doubt_outside() { outside_doubted_ = true; }
@@ -51,7 +55,8 @@ class Images {
   void refresh_outside(Process& process, uint64_t now_ns);
   void load_names(Process& process);
   bool is_overlay(uint32_t pid, uint64_t dev);
-  bool is_where_it_says(const Process& process, const FileFacts& file);
+  bool is_new(const FileFacts& file) const { return file.ctime_ns >= first_ns_; }
+  bool is_where_it_says(std::string_view path, const FileFacts& file);
   const Container& own();
   uint64_t began(const StatText& stat, uint64_t now_ns);
 
@@ -62,6 +67,7 @@ class Images {
   bool outside_doubted_ = false;
   uint64_t first_ns_ = 0;  // when the first image was loaded: the container's start, near enough
   std::unordered_map<uint64_t, bool> overlays_;  // by device
+  std::set<std::pair<uint64_t, uint64_t>> of_image_;  // by device and inode
   std::optional<Container> own_;  // the agent's
   std::optional<uint64_t> init_ns_;  // when process 1 of our pid namespace began; 0: unknown
   std::string scratch_;

@@ -188,6 +188,15 @@ FileFacts State::executable(uint32_t tid) const {
   return {.dev = process.exe_dev, .ino = process.exe_ino, .ctime_ns = process.exe_ctime_ns, .mtime_ns = process.exe_mtime_ns};
 }
 
+bool State::executes_image_file(uint32_t tid) const {
+  const Thread* thread = books_->find(tid);
+  return thread != nullptr && thread->process->exe_of_image;
+}
+
+bool State::has_image_file(uint32_t tid, int32_t fd) const {
+  return books_->images.is_of_image(tid, ("fd/" + std::to_string(fd)).c_str());
+}
+
 FileFacts State::file_behind(uint32_t tid, int32_t fd) const {
   const Thread* thread = books_->find(tid);
   const Ref<Descriptor> descriptor = thread == nullptr ? Ref<Descriptor>() : thread->files->find(fd);

@@ -68,6 +68,11 @@ class State {
   bool knows(uint32_t tid) const;
   // What the process executes, by device, inode and times; inode 0: not known.
   FileFacts executable(uint32_t tid) const;
+  // Whether that is a file of the image (vedette.exe_of_image).
+  bool executes_image_file(uint32_t tid) const;
+  // Whether what its descriptor `fd` stands for is one, by the kernel's word. False: it is not, or cannot be
+  // asked.
+  bool has_image_file(uint32_t tid, int32_t fd) const;
   // What its descriptor `fd` is, by our books alone: device and inode; 0: not known.
   FileFacts file_behind(uint32_t tid, int32_t fd) const;
   // Whether other threads, or other processes, have its working directory, too: who moves there moves them.

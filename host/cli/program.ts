@@ -236,8 +236,11 @@ const siteCache = (): Option =>
     "a folder that keeps what was found out about libraries, so that the next start is faster",
   ).env("VEDETTE_SITE_CACHE");
 const integrity = (): Option =>
-  new Option("--integrity <level>", "strict: stop every call that opens a file, and ask the kernel which file it is")
-    .choices(["normal", "strict"])
+  new Option(
+    "--integrity <level>",
+    "adaptive: stop each call of a program that is not of the image or that came in from outside; strict: stop every call that opens a file, and ask the kernel which file it is",
+  )
+    .choices(["normal", "adaptive", "strict"])
     .default("normal");
 /** Who prints or stores events wants them all, and waits; a workload that is guarded is not held up. */
 const onOverload = (command: string): Option =>

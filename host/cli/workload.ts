@@ -9,7 +9,7 @@ export interface WorkloadOptions {
   readonly inherited: readonly number[];
   readonly snaplen: number;
   readonly tiers: "all" | "trace";
-  readonly integrity: "normal" | "strict";
+  readonly integrity: "normal" | "adaptive" | "strict";
   readonly siteCache?: string;
   readonly ioUring: "refuse" | "allow";
   readonly onOverload: "shed" | "block";

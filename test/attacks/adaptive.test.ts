@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Programs of the attacker's own, who could skip or invent what they record themselves. Under --integrity
+// adaptive each of their calls stops, however they were brought into a process. Control: the image's programs
+// record their calls as ever.
+// Also with: VEDETTE_ASSUME_KERNEL=5.10.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { compile, hasCommand, scratch } from "../e2e/programs.js";
+import { type Event, notices, ofType, trace } from "../e2e/traces.js";
+
+const ADAPTIVE = { flags: ["--integrity", "adaptive"] };
+const NOT_OF_IMAGE = "its program is not of the image";
+const MAPS_CODE = "it maps code that is not of the image";
+
+/** Opens by this program of what is no library and none of the linker's files: by which tier, in order. */
+const opens = (events: readonly Event[], program: string): string[] =>
+  ofType(events, "openat")
+    .filter((event) => event["proc.name"] === program && /^\/etc\/host/.test(String(event["fd.name"])))
+    .map((event) => String(event["vedette.tier"]));
+
+const told = (events: readonly Event[]): string[] => notices(events, "TIER_DEGRADED");
+
+async function traced(script: string): Promise<Event[]> {
+  const { run, events } = await trace("adaptive", ["sh", "-c", script], { cwd: scratch(), ...ADAPTIVE });
+  assert.is(run.status, 0, run.stderr);
+  assert.equal(notices(events, "TAMPER"), []);
+  return events;
+}
+
+test("I14: a program that was copied here stops at each call, and so do its children", async () => {
+  const events = await traced("cp /bin/bash mine; ./mine -c '(read a < /etc/hostname); read a < /etc/hosts'");
+  assert.equal(opens(events, "mine"), ["trace", "trace"]);
+  assert.equal(told(events), [NOT_OF_IMAGE]);
+});
+
+test("I14: so does one that the dynamic linker is told to start", async () => {
+  const linker = "$(ldd /bin/cat | grep -o '/[^ ]*ld-linux[^ ]*')";
+  const events = await traced(`cp /bin/cat mine; exec ${linker} ./mine /etc/hostname > /dev/null`);
+  const own = ofType(events, "openat").filter((event) => event["fd.name"] === "/etc/hostname");
+  assert.equal(
+    own.map((event) => event["vedette.tier"]),
+    ["trace"],
+  );
+  assert.equal(told(events), [MAPS_CODE]);
+});
+
+test("I14: so does a program of the image with a library of the attacker's", async () => {
+  const source = join(scratch(), "a.c");
+  writeFileSync(source, "int vedette_nothing(void) { return 0; }");
+  const library = compile("gcc", (to) => ["-shared", "-fPIC", "-o", to, source], join(scratch(), "a.so"));
+  const events = await traced(`cp ${library} ./mine.so; LD_PRELOAD=./mine.so cat /etc/hostname > /dev/null`);
+  assert.equal(opens(events, "cat"), ["trace"]);
+  assert.equal(told(events), [MAPS_CODE]);
+});
+
+if (hasCommand("python3"))
+  test("I14: so does one that was never a file", async () => {
+    const events = await traced(
+      [
+        "exec python3 -c 'import os",
+        'fd = os.memfd_create("mine")',
+        'os.write(fd, open("/bin/cat", "rb").read())',
+        'os.execv("/proc/self/fd/%d" % fd, ["mine", "/etc/hostname"])\' > /dev/null',
+      ].join("\n"),
+    );
+    const own = ofType(events, "openat").filter((event) => event["fd.name"] === "/etc/hostname");
+    assert.equal(
+      own.map((event) => event["vedette.tier"]),
+      ["trace"],
+    );
+    assert.equal(told(events), [NOT_OF_IMAGE]);
+  });
+else console.log("skip: a program that was never a file: python3 is missing");
+
+test("I14: control: the image's programs and libraries record their calls as ever", async () => {
+  const events = await traced("cat /etc/hostname /etc/hosts /etc/hosts /etc/hosts > /dev/null");
+  assert.is(opens(events, "cat").at(-1), "inline", "once it has come by a place, that place is patched");
+  assert.equal(told(events), []);
+});
+
+test.run();

@@ -15,6 +15,7 @@ import { Network } from "./screens/network.js";
 import { Outputs } from "./screens/outputs.js";
 import { Overview } from "./screens/overview.js";
 import { Policies } from "./screens/policies.js";
+import { Policy } from "./screens/policy.js";
 import { Processes } from "./screens/processes.js";
 import { Sensors } from "./screens/sensors.js";
 import { Tenants } from "./screens/tenants.js";
@@ -72,6 +73,9 @@ function Console() {
 function Shown() {
   const [, id] = /^\/incidents\/([\w-]+)$/.exec(path.value) ?? [];
   if (id !== undefined) return <Incident id={id} />;
+  const policy = query.value.get("policy");
+  if (path.value === "/policies" && policy !== null)
+    return <Policy key={String(query.value)} tenant={query.value.get("tenant") ?? ""} policy={policy} />;
   const found = SCREENS.find(({ path: to }) => to === path.value);
   if (found === undefined) return <p class="problem">There is no such screen.</p>;
   return <found.Screen key={String(query.value)} />; // another query is another look

@@ -64,6 +64,8 @@ export interface ControlSources extends Pick<Shown, "health" | "metrics" | "poli
   readonly evidence?: () => string | null;
   /** Left out: there is no output that could be tested. */
   readonly tryOutput?: Shown["tryOutput"];
+  /** Left out: no policy runs. */
+  readonly policy?: Asked["policy"];
   /** Left out: there is no policy that could be tested. */
   readonly tryPolicy?: Asked["tryPolicy"];
   /** What policies measure; left out: nothing is measured. */
@@ -148,6 +150,7 @@ export class Control {
       processes: this.#processes,
       requests: this.#requests,
       tryOutput: sources.tryOutput ?? (() => "none"),
+      policy: sources.policy ?? (() => null),
       tryPolicy: (viewer, tenant, policy) => trials.try(viewer, tenant, policy),
       evidence: new EvidenceFiles(sources.evidence ?? (() => null)),
       connections: new ConnectionPages(this.#connections, this.#found, this.#conditions),

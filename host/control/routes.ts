@@ -6,6 +6,7 @@ import { VIEWS } from "../activity/activity.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { RequestQuery, Requests } from "../metric/requests.js";
 import type { OutputAsked, tryOne } from "../output/try-one.js";
+import type { PolicyDetail } from "../policy/detail.js";
 import type { PolicyStatus } from "../policy/status.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
 import { CONDITION_MAX } from "./condition.js";
@@ -25,6 +26,7 @@ import {
   Monitor,
   OutputRow,
   Overview,
+  PolicyPage,
   PolicyRow,
   type PolicyTried,
   ProcessRow,
@@ -41,6 +43,8 @@ export interface Shown {
   /** Text of Prometheus. */
   metrics(): Promise<string>;
   policies(): readonly PolicyStatus[];
+  /** What one is that runs; null: there is none of that name. */
+  policy(tenant: string, policy: string): PolicyDetail | null;
   sensors(): readonly SensorRow[];
   tenants(): readonly TenantRow[];
   readonly store: Store;
@@ -163,6 +167,22 @@ export const ROUTES: readonly Route[] = [
     answer: z.array(PolicyRow),
     type: JSON_TYPE,
     of: ({ policies }, viewer) => found(JSON.stringify(policies().filter(({ tenant }) => sees(viewer, tenant)))),
+  },
+  {
+    path: "/api/v1/policy",
+    summary: "One policy: what /policies says of it, its parameters, its rules, and its text.",
+    for: "anybody",
+    query: z.strictObject({
+      tenant: z.string().max(TEXT_MAX).default("").describe("empty: the operator's own"),
+      policy: z.string().min(1).max(TEXT_MAX),
+    }),
+    answer: PolicyPage,
+    type: JSON_TYPE,
+    of: ({ policies, policy }, viewer, { tenant, policy: name }) => {
+      const row = policies().find((one) => one.tenant === tenant && one.policy === name);
+      if (row === undefined || !sees(viewer, row.tenant)) throw new Problem(404, "There is no such policy.");
+      return found(JSON.stringify({ ...row, detail: policy(row.tenant, row.policy) }));
+    },
   },
   {
     path: "/api/v1/findings",

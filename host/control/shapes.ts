@@ -22,6 +22,32 @@ export const PolicyRow = z.strictObject({
   monitored: z.int(),
   lastError: z.string().nullable(),
 });
+const PolicyDetail = z.strictObject({
+  place: z.string().describe("its folder, or its file"),
+  parameters: z.array(
+    z.strictObject({
+      name: z.string(),
+      value: z.string().describe("as JSON"),
+      default: z.string().describe("as JSON"),
+    }),
+  ),
+  rules: z.array(
+    z.strictObject({
+      ...{ name: z.string(), desc: z.string(), priority: z.string(), output: z.string() },
+      ...{ tags: z.array(z.string()), events: z.array(z.string()), enabled: z.boolean() },
+      exceptions: z.array(z.string()).describe("their names"),
+      runbook: z.string().nullable(),
+    }),
+  ),
+  prevents: z.array(z.strictObject({ name: z.string(), deny: z.string(), action: z.string(), mode: z.string() })),
+  files: z
+    .array(z.strictObject({ name: z.string(), text: z.string(), isWhole: z.boolean() }))
+    .nullable()
+    .describe("null: it has no text; what a tenant's folder holds now may be another one"),
+  more: z.boolean().describe("some of it was cut, or left out"),
+});
+/** One policy, and what it is where it runs. */
+export const PolicyPage = PolicyRow.extend({ detail: PolicyDetail.nullable().describe("null: nothing of it runs") });
 /** An alert in Falco's form, and what is known of it besides. */
 export const FindingRow = z.strictObject({
   seq: z.int(),
@@ -303,6 +329,8 @@ export const Self = z.strictObject({
 
 /** What the schema of this name describes. */
 export type PolicyRow = z.infer<typeof PolicyRow>;
+/** What the schema of this name describes. */
+export type PolicyPage = z.infer<typeof PolicyPage>;
 /** What the schema of this name describes. */
 export type FindingRow = z.infer<typeof FindingRow>;
 /** What the schema of this name describes. */

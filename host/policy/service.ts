@@ -2,7 +2,7 @@
 // What a running engine offers to tenants and operators: a watched folder, status, and for each tenant its
 // own alerts. A fault of a policy becomes an alert of Vedette's own, to the operator and to the policy's
 // owner.
-import type { Engine, EngineHandlers } from "../engine/engine.js";
+import type { Engine, EngineHandlers, SeatStatus } from "../engine/engine.js";
 import { Housing } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { isScopeOf, type Scope } from "../engine/scope.js";
@@ -15,6 +15,7 @@ import type { OutputQueue } from "../output/backlog.js";
 import type { OutputStats } from "../output/output.js";
 import { linesOutput } from "../output/registry.js";
 import type { ContainerFacts } from "../wire/container.js";
+import { detailOf, type PolicyDetail, textsAt } from "./detail.js";
 import type { ResponseRow } from "./respond.js";
 import { Serials } from "./serials.js";
 import { type PolicyStatus, policyStatus } from "./status.js";
@@ -65,6 +66,8 @@ export type BatchesOf = (scope: Scope | null) => readonly TrialBatch[];
 export interface Asked {
   policies(): readonly PolicyStatus[];
   tenants(): Iterable<Tenant>;
+  /** What a policy is that runs; null: there is none of that name. */
+  policy(tenant: string, policy: string): PolicyDetail | null;
   /** See PolicyService.tryPolicy. */
   tryPolicy(tenant: string, policy: string, batchesOf: BatchesOf): Promise<TrialResult> | null;
   readonly ring: SharedArrayBuffer;
@@ -151,6 +154,7 @@ export class PolicyService {
       requireSigned,
       serials: this.#serials,
       onNews,
+      keepsTexts: this.#openAnswering !== null,
     });
     handlers.onPolicies?.(this.#loaded()); // what was loaded before there was a watch to ask
   }
@@ -162,6 +166,7 @@ export class PolicyService {
       ring,
       policies: () => this.#policies(),
       tenants: () => this.#tenants?.values() ?? [],
+      policy: (tenant, policy) => this.#policy(tenant, policy),
       tryPolicy: (tenant, policy, batchesOf) => this.tryPolicy(tenant, policy, batchesOf),
       containerOf: (stream) => engine.containers.get(stream) ?? null,
     });
@@ -237,9 +242,22 @@ export class PolicyService {
    * process of its own, and not where it judges. Throws VEDETTE_POLICY_TRIAL, also where stop() comes first.
    */
   tryPolicy(tenant: string, name: string, batchesOf: BatchesOf): Promise<TrialResult> | null {
+    const found = this.#seated(tenant, name);
+    return found === null ? null : this.#tryIn(new TrialHouse(), found, batchesOf);
+  }
+
+  #policy(tenant: string, name: string): PolicyDetail | null {
+    const found = this.#seated(tenant, name);
+    if (found === null) return null;
+    // Of a folder that another user may change, what was loaded is shown, and nothing is read now.
+    const entry = this.#watch?.entries().find(({ loaded }) => loaded === found);
+    return detailOf(found, entry === undefined ? textsAt(found.place) : entry.texts);
+  }
+
+  #seated(tenant: string, name: string): LoadedPolicy | null {
     const seats = this.#isStopped ? [] : (this.#housing?.status() ?? []);
-    const found = seats.find(({ policy }) => policy.name === name && (policy.tenancy?.tenant ?? "") === tenant);
-    return found === undefined ? null : this.#tryIn(new TrialHouse(), found.policy, batchesOf);
+    const isIt = ({ policy }: SeatStatus): boolean => policy.name === name && (policy.tenancy?.tenant ?? "") === tenant;
+    return seats.find(isIt)?.policy ?? null;
   }
 
   async #tryIn(house: TrialHouse, policy: LoadedPolicy, batchesOf: BatchesOf): Promise<TrialResult> {

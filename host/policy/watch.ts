@@ -14,6 +14,7 @@ import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { PAGE } from "../wasm/admission.js";
 import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
+import { type PolicyText, textsOf } from "./detail.js";
 import { Crowd, entriesOf } from "./entries.js";
 import { loadPolicy, MODULE_FILE } from "./load.js";
 import { POLICY_FILE } from "./policy-file.js";
@@ -32,6 +33,8 @@ export interface WatchOptions {
   readonly requireSigned: boolean;
   readonly serials: Serials;
   readonly onNews: (news: WatchNews) => void;
+  /** Somebody may want to see the text of what runs. */
+  readonly keepsTexts?: boolean;
 }
 
 /** What became of a policy. */
@@ -53,6 +56,8 @@ export interface WatchEntry {
   /** In the engine; null: nothing of it runs. */
   readonly id: number | null;
   readonly loaded: LoadedPolicy | null;
+  /** The text of what runs, where it is kept. */
+  readonly texts: readonly PolicyText[] | null;
   /** Why the newest version does not run. */
   readonly error: VedetteError | null;
 }
@@ -224,7 +229,7 @@ export class PolicyWatch {
       if (known !== undefined && !isAsked(key)) continue;
       await this.#look(
         key,
-        known ?? { tenant, policy, path, id: null, loaded: null, error: null, digest: "", isDue: false },
+        known ?? { tenant, policy, path, id: null, loaded: null, texts: null, error: null, digest: "", isDue: false },
       );
     }
   }
@@ -287,6 +292,7 @@ export class PolicyWatch {
         ? await this.#options.engine.add(loaded)
         : await this.#options.engine.replace(entry.id as number, loaded);
       entry.loaded = loaded;
+      entry.texts = this.#options.keepsTexts === true ? textsOf(snapshot) : null;
       entry.error = null;
       this.#tell(entry, isNew ? "loaded" : "replaced", begun);
     } catch (error) {
@@ -345,7 +351,7 @@ export class PolicyWatch {
 
   async #takeOut(entry: Entry): Promise<void> {
     const { id } = entry;
-    Object.assign(entry, { id: null, loaded: null });
+    Object.assign(entry, { id: null, loaded: null, texts: null });
     if (id !== null) await this.#options.engine.remove(id);
   }
 

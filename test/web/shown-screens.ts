@@ -82,6 +82,13 @@ export async function auditAll(page: Page, content: Content, shown: ShownConsole
     await page.getByRole("heading", { name: "Timeline" }).waitFor();
     await audit(page, "an incident");
   }
+  if (content !== "none") {
+    await show(page, "policies");
+    await page.getByRole("region", { name: "Policies" }).getByRole("link").first().click();
+    await page.getByRole("heading", { name: "Rules" }).waitFor();
+    for (const text of await page.locator("details").all()) await text.locator("summary").click();
+    await audit(page, "a policy");
+  }
   assert.is(await page.locator("img").count(), 0, "no name became an element");
   await page.close();
 }

@@ -11,6 +11,7 @@ import type { TrialBatch, TrialResult } from "../../host/engine/trial.js";
 import { Grouping } from "../../host/incident/incident.js";
 import type { Measures } from "../../host/metric/requests.js";
 import { Totals } from "../../host/metric/totals.js";
+import type { PolicyDetail } from "../../host/policy/detail.js";
 import type { BatchesOf } from "../../host/policy/service.js";
 import { ShortEvents } from "../../host/policy/short-event.js";
 import type { PolicyStatus } from "../../host/policy/status.js";
@@ -66,6 +67,7 @@ export async function opened(content: Content): Promise<ShownConsole> {
     from: "sensor" as const,
     onFault: () => undefined,
     tryOutput: async () => ({ end: "refused" as const, ms: 1_234, error: `${HOSTILE} ${LONG}` }),
+    policy: (_: string, policy: string) => detailOf(content, policy),
     tryPolicy: (_: string, policy: string, batchesOf: BatchesOf) => tried(policy, batchesOf(null)),
     ring: null,
     containerOf: () => null,
@@ -142,6 +144,22 @@ function policyOf(policy: string): PolicyStatus {
   return {
     ...{ tenant: "", policy, version: policy, state: "slow", rules: 1, events: 5, alerts: 1, suppressed: 0 },
     ...{ nsPerEvent: 12.5, memoryBytes: 65_536, traps: 0, denied: 0, monitored: 0, lastError: policy },
+  };
+}
+
+function detailOf(content: Content, policy: string): PolicyDetail {
+  const [text, times] = [content === "one" ? `${policy} ${LONG}` : policy, content === "many" ? 20 : 1];
+  const each = <T>(of: (name: string) => T): T[] => Array.from({ length: times }, (_, nth) => of(`${text}${nth}`));
+  return {
+    place: text,
+    parameters: each((name) => ({ name, value: JSON.stringify([text]), default: "[]" })),
+    rules: each((name) => ({
+      ...{ name, desc: text, priority: "Warning", output: text, tags: [text], events: ["openat"], enabled: false },
+      ...{ exceptions: [text], runbook: text },
+    })),
+    prevents: each((name) => ({ name, deny: "exec", action: "kill", mode: "monitor" })),
+    files: [{ name: policy, text: `rule\n${text}`, isWhole: false }],
+    more: true,
   };
 }
 

@@ -204,6 +204,11 @@ test("Enter opens a row by what shows more of it, and presses no button that doe
     await page.keyboard.press("j");
     assert.ok(await page.evaluate("document.activeElement.matches('main tbody tr')"), screen);
     await page.keyboard.press("Enter");
+    if (screen === "policies") {
+      await page.getByRole("heading", { name: "Rules" }).waitFor(); // it has a page, and that is what Enter opens
+      await show(page, screen);
+      await button.waitFor();
+    }
     const answered = page.waitForResponse(`**/api/v1/${screen}/test`);
     await button.click();
     await answered;
@@ -340,6 +345,32 @@ test("where a test is refused or the host is gone, that is said, and the button 
   await page.context().setOffline(false);
   await button.click();
   await page.getByText("from a new state, and raised 1 alert.").waitFor();
+  await page.close();
+});
+
+test("a policy has a page: its rules lead to what they raised, its text is shown as text, and it is tested", async () => {
+  const page = await entered();
+  await show(page, "policies");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Policy" }).waitFor();
+  await page.waitForURL(/#\/policies\?.*policy=/);
+  for (const heading of ["Rules", "Parameters", "What it denies", "Text"])
+    await page.getByRole("heading", { name: heading, exact: true }).waitFor();
+  await page.getByText("switched off").waitFor();
+  await page.getByText("There is more of it.").waitFor({ state: "hidden" });
+  await page.locator("details summary").click();
+  await page.getByRole("region", { name: "Text of" }).getByText(`rule\n${MARKUP}`).waitFor();
+  await page.getByRole("button", { name: "Test on what just happened" }).click();
+  await page.getByText("from a new state, and raised 1 alert.").waitFor();
+  await audit(page, "a policy that was tested");
+  await page.getByRole("link", { name: "Findings of" }).first().click();
+  await page.waitForURL(/#\/findings\?rule=/);
+  await page.goBack();
+  await page.getByRole("heading", { name: "Rules" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.waitForURL((url) => url.hash === "#/policies");
+  assert.is(await page.locator("img").count(), 0);
   await page.close();
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each policy: whether it judges, what it raised, and what it costs.
 import type { PolicyRow, PolicyTried } from "../../host/control/shapes.js";
-import { useAct, useAsked } from "../api.js";
+import { queryOf, useAct, useAsked } from "../api.js";
 import { Answer, Named, Severity, Table, Time } from "../parts.js";
 import { mayTest } from "../session.js";
 import { count, some, visible } from "../words.js";
@@ -19,7 +19,8 @@ const HEAD = [
   "Last error",
 ];
 
-const nameOf = ({ tenant, policy }: PolicyRow): string => (tenant === "" ? policy : `${tenant}/${policy}`);
+export const nameOf = ({ tenant, policy }: Pick<PolicyRow, "tenant" | "policy">): string =>
+  tenant === "" ? policy : `${tenant}/${policy}`;
 
 export function Policies() {
   const { busy, said, act } = useAct<PolicyTried>("/api/v1/policies/test");
@@ -27,13 +28,17 @@ export function Policies() {
   return (
     <>
       <h1>Policies</h1>
-      <div role="status">{said.value !== null && <Said {...said.value} />}</div>
+      <div role="status">{said.value !== null && <Tried {...said.value} />}</div>
       <Answer asked={asked.value} isNone={(rows) => rows.length === 0} none="No policy is loaded.">
         {(rows) => (
           <Table name="Policies" head={mayTest.value ? [...HEAD, "Test"] : HEAD}>
             {rows.map((one) => (
               <tr key={`${one.tenant}/${one.policy}`}>
-                <td>{visible(nameOf(one))}</td>
+                <td>
+                  <a href={`#/policies${queryOf({ tenant: one.tenant, policy: one.policy })}`}>
+                    {visible(nameOf(one))}
+                  </a>
+                </td>
                 <td>{visible(one.version)}</td>
                 <td class={one.state === "judging" ? "" : "problem"}>{one.state}</td>
                 <td class="number">{count(one.rules)}</td>
@@ -69,7 +74,7 @@ export function Policies() {
 }
 
 /** What a policy said to what just happened. It began from nothing. */
-function Said({ of, value, problem }: { of: string; value: PolicyTried | null; problem: string | null }) {
+export function Tried({ of, value, problem }: { of: string; value: PolicyTried | null; problem: string | null }) {
   if (value === null) return <p class="problem">{problem}</p>;
   const { events, from, to, fault, rules, samples } = value;
   const all = rules.reduce((sum, one) => sum + one.count, 0);

@@ -208,6 +208,25 @@ test("a viewer's token sees what the operator sees, and changes nothing", async 
   assert.is((await asked("session", "DELETE")).status, 204, "who may only look may leave");
 });
 
+test("one policy is shown to whose it is, with what it is where it runs", async () => {
+  const path = newPath();
+  const detail = { place: "p", parameters: [], rules: [], prevents: [], files: null, more: false };
+  const asked: string[] = [];
+  const policy = (tenant: string, name: string) => {
+    asked.push(`${tenant}/${name}`);
+    return tenant === "b" ? null : detail;
+  };
+  await opened({ control: path }, tenantsOf(TENANTS), { policy });
+  const of = (socket: string, query: string) => ask(socket, `/api/v1/policy?${query}`);
+  assert.equal((await of(path, "policy=p")).json, { ...row(""), detail });
+  assert.equal((await of(path, "policy=p&tenant=b")).json, { ...row("b"), detail: null });
+  assert.equal((await of(`${path}.a`, "policy=p&tenant=a")).json, { ...row("a"), detail });
+  asked.length = 0;
+  for (const query of ["policy=p", "policy=p&tenant=b", "policy=q&tenant=a", "policy=p&tenant="])
+    assert.is((await of(`${path}.a`, query)).status, 404, query);
+  assert.equal(asked, [], "nobody looked");
+});
+
 test("a test of an output whose name several have is refused, and not sent to any one of them", async () => {
   const path = newPath();
   const tried: OutputAsked[] = [];

@@ -58,7 +58,7 @@ const open: Control[] = [];
 export async function opened(
   flags: ControlFlags,
   tenants: Iterable<Tenant> = [],
-  more: Pick<ControlSources, "measures" | "tryOutput"> = {},
+  more: Pick<ControlSources, "measures" | "policy" | "tryOutput"> = {},
 ): Promise<Control> {
   const sources = {
     health: () => ({ isWell: false, json: HEALTH }),
@@ -123,8 +123,11 @@ export function batchOf(...opens: readonly { exe: string; name: string; pid?: nu
   return openBatch(events.bytes());
 }
 
-/** An incident's of which there is one. */
-export const pathOf = (path: string): string => path.replace("{id}", grouping.open()[0]!.view.id);
+/** What cannot be left out of a question, by its path. */
+const ASKED: Readonly<Record<string, string>> = { "/api/v1/policy": "?policy=p" };
+/** An incident's of which there is one; a policy's that is there. */
+export const pathOf = (path: string): string =>
+  `${path.replace("{id}", grouping.open()[0]!.view.id)}${ASKED[path] ?? ""}`;
 /** What was told is stored a moment later. */
 export const stored = (control: Control): Promise<true> =>
   until("the store has it", () => control.outputs()[0]!.queued === 0);

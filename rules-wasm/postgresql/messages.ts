@@ -4,8 +4,9 @@
 // a message begins with must be seen; of what follows only the begin is read, and the rest is counted. Kept
 // are a statement's first word, a hash of a prepared statement's name, and an error's code.
 import { at, seen, skip, total } from "../connection/cursor";
+import { isOver, keep, leave, SQL, step, wordAt as textAt, wordSize as textSize } from "../connection/sql";
 import { u32At } from "../network-order";
-import { capital, isLetter } from "../sign";
+import { isLetter } from "../sign";
 import { mix } from "../string-set";
 
 /** All bytes are consumed, and the message goes on. */
@@ -22,30 +23,19 @@ const HASH: usize = 8; // u64: of a prepared statement's name
 const HEAD: usize = 16; // u8[8]
 const HEAD_SIZE: usize = 24; // u8: bytes of the head that are there
 const STEP: usize = 25; // u8: where in the body
-const DEPTH: usize = 26; // u8: of comments
-const WORD_SIZE: usize = 27; // u8: TOO_LONG: more than there is room for
-const WORD: usize = 28;
-const WORD_MAX: u32 = 20;
+const TEXT: usize = 26; // of a statement the first word, or an error's code
 /** What a parser takes, in bytes. All zeros: no message is underway. */
-export const PARSER: usize = 48;
+export const PARSER: usize = (TEXT + SQL + 7) & ~7;
 
 /** Steps of a body. */
 const NAME: u32 = 1; // a text that ends with 0 and is hashed
 const SKIPPED: u32 = 2; // likewise, not looked at
-const SPACE: u32 = 3; // before the first word of SQL
-const DASH: u32 = 4; // a dash, perhaps of a comment
-const LINE: u32 = 5; // a comment to the line's end
-const SLASH: u32 = 6; // a slash, perhaps of a comment
-const COMMENT: u32 = 7;
-const STAR: u32 = 8; // a star in a comment
-const INNER: u32 = 9; // a slash in a comment
-const FIRST_WORD: u32 = 10;
-const FIELD: u32 = 11; // what an error's next field is
-const FIELD_TEXT: u32 = 12;
-const CODE: u32 = 13;
-const OVER: u32 = 14; // nothing more is read
+const STATEMENT: u32 = 3; // up to its first word's end
+const FIELD: u32 = 4; // what an error's next field is
+const FIELD_TEXT: u32 = 5;
+const CODE: u32 = 6;
+const OVER: u32 = 7; // nothing more is read
 
-const TOO_LONG: u32 = 0xff;
 /** No message is longer. */
 const LENGTH_MAX: u32 = 1 << 30;
 const STARTUP_MAX: u32 = 10_000;
@@ -106,13 +96,12 @@ export function startupCode(p: usize): u32 {
 
 /** Where the first word of a statement, or an error's code, is: in capital letters. */
 export function wordAt(p: usize): usize {
-  return p + WORD;
+  return textAt(p + TEXT);
 }
 
 /** 0: there is none, it was not seen, or it is on no list. */
 export function wordSize(p: usize): u32 {
-  const size: u32 = load<u8>(p, WORD_SIZE);
-  return size == TOO_LONG ? 0 : size;
+  return textSize(p + TEXT);
 }
 
 /** Of the name of a prepared statement that a message makes or binds; 0: it was not seen. */
@@ -168,7 +157,7 @@ function consume(p: usize, headSize: u32, isFromClient: bool): u32 {
     } else {
       const left = load<u64>(p, LEFT);
       const isRead = load<u8>(p, STEP) < OVER && seen > 0;
-      if (isRead) step(p, load<u8>(at));
+      if (isRead) take(p, load<u8>(at));
       else if (load<u8>(p, STEP) < OVER) stopReading(p);
       const more: u64 = isRead ? 1 : min(left, total);
       skip(more);
@@ -193,11 +182,11 @@ function beginBody(p: usize, isFromClient: bool): bool {
   store<u64>(p, length - 4, LEFT);
   let first = OVER;
   if (isFromClient) {
-    if (tag == QUERY) first = SPACE;
+    if (tag == QUERY) first = STATEMENT;
     else if (tag == PARSE) first = NAME;
     else if (tag == BIND) first = SKIPPED;
     if (first == NAME || first == SKIPPED) store<u64>(p, 1, HASH);
-  } else if (tag == COMPLETE) first = FIRST_WORD;
+  } else if (tag == COMPLETE) first = STATEMENT;
   else if (tag == ERROR) first = FIELD;
   store<u8>(p, <u8>first, STEP);
   return true;
@@ -205,59 +194,25 @@ function beginBody(p: usize, isFromClient: bool): bool {
 
 /** The rest of what would be read was not seen. */
 function stopReading(p: usize): void {
-  store<u8>(p, 0, WORD_SIZE);
+  leave(p + TEXT);
   if (load<u8>(p, STEP) <= SKIPPED) store<u64>(p, 0, HASH);
   store<u8>(p, <u8>OVER, STEP);
 }
 
-function step(p: usize, byte: u32): void {
+function take(p: usize, byte: u32): void {
   const now: u32 = load<u8>(p, STEP);
   let next = now;
   switch (now) {
     case NAME:
       if (byte != 0) store<u64>(p, mix(load<u64>(p, HASH), byte), HASH);
-      else next = tagOf(p) == PARSE ? SPACE : OVER;
+      else next = tagOf(p) == PARSE ? STATEMENT : OVER;
       break;
     case SKIPPED:
       if (byte == 0) next = NAME;
       break;
-    case SPACE:
-      if (isLetter(byte)) {
-        next = FIRST_WORD;
-        keep(p, byte);
-      } else if (byte == 0x2d) next = DASH;
-      else if (byte == 0x2f) next = SLASH;
-      else if (byte != 0x28 && byte != 0x20 && byte - 9 > 4) next = OVER; // ( blank, tab to carriage return
-      break;
-    case DASH:
-      next = byte == 0x2d ? LINE : OVER;
-      break;
-    case LINE:
-      if (byte == 0x0a || byte == 0x0d) next = SPACE;
-      break;
-    case SLASH:
-      if (byte == 0x2a) store<u8>(p, 1, DEPTH);
-      next = byte == 0x2a ? COMMENT : OVER;
-      break;
-    case COMMENT:
-      if (byte == 0x2a) next = STAR;
-      else if (byte == 0x2f) next = INNER;
-      break;
-    case STAR:
-      if (byte != 0x2f) next = byte == 0x2a ? STAR : COMMENT;
-      else {
-        const depth: u32 = load<u8>(p, DEPTH) - 1;
-        store<u8>(p, <u8>depth, DEPTH);
-        next = depth == 0 ? SPACE : COMMENT;
-      }
-      break;
-    case INNER:
-      if (byte == 0x2a && load<u8>(p, DEPTH) < 200) store<u8>(p, load<u8>(p, DEPTH) + 1, DEPTH);
-      if (byte != 0x2f) next = COMMENT;
-      break;
-    case FIRST_WORD:
-      if (isLetter(byte) || byte == 0x5f) keep(p, byte);
-      else next = OVER;
+    case STATEMENT:
+      step(p + TEXT, byte, false);
+      if (isOver(p + TEXT)) next = OVER;
       break;
     case FIELD:
       next = byte == 0 ? OVER : byte == 0x43 ? CODE : FIELD_TEXT;
@@ -267,18 +222,9 @@ function step(p: usize, byte: u32): void {
       break;
     default: // CODE
       if (byte == 0) next = OVER;
-      else keep(p, byte);
+      else keep(p + TEXT, byte);
   }
   store<u8>(p, <u8>next, STEP);
-}
-
-/** One more byte of the word, a letter as a capital one. */
-function keep(p: usize, byte: u32): void {
-  const size: u32 = load<u8>(p, WORD_SIZE);
-  if (size == TOO_LONG) return;
-  if (size >= WORD_MAX) return store<u8>(p, <u8>TOO_LONG, WORD_SIZE);
-  store<u8>(p + WORD + size, <u8>capital(byte));
-  store<u8>(p, <u8>(size + 1), WORD_SIZE);
 }
 
 function isOneOf(byte: u32, letters: string): bool {

@@ -5,6 +5,7 @@
 export { Dns } from "./dns/dns";
 export { DnsQuery } from "./dns/dns-query";
 export { HttpClient, HttpServer } from "./http/connection";
+export { MySql } from "./mysql/mysql";
 export { PostgreSql } from "./postgresql/postgresql";
 export { Redis } from "./redis/redis";
 export { Tls } from "./tls/tls";

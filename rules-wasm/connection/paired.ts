@@ -166,8 +166,18 @@ export abstract class PairedProtocol extends Protocol {
 
   /** A request begins. `isFirst`: with the event. */
   protected startRequest(c: usize, isFirst: bool): void {
-    if (!isFirst || this.isWaiting(c)) store<u8>(c, 1, PIPELINED);
+    if (!isFirst || this.isWaiting(c)) this.pipeline(c);
+    this.mayStart(c);
+  }
+
+  /** What begins here may be a request. */
+  protected mayStart(c: usize): void {
     store<u64>(c, this.from, BEGUN);
+  }
+
+  /** Its client does not wait for answers. */
+  protected pipeline(c: usize): void {
+    store<u8>(c, 1, PIPELINED);
   }
 
   /** A request is there, or as much of it as is needed. False: it cannot be followed. */

@@ -19,6 +19,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   SMIMEA: ["unusual-dns", "dns"],
   ZREVRANGEBYSCORE: ["redis"],
   HV00A: ["postgresql"],
+  CHECKSUM: ["mysql"],
   "ntske/1": ["tls"],
   OPTIONS: ["http-client", "http-server"],
   FAILED_PRECONDITION: ["http-client", "http-server"],

@@ -211,8 +211,10 @@ export class PolicyWatch {
 
   #scanNext(isAsked: (key: string) => boolean): Promise<void> {
     clearTimeout(this.#idle);
-    this.#work = this.#work.then(() => this.#scan(isAsked));
-    return this.#work.then(() => {
+    const work = this.#work.then(() => this.#scan(isAsked));
+    this.#work = work;
+    return work.then(() => {
+      if (this.#work !== work) return; // another scan is at work, with these tools
       clearTimeout(this.#idle);
       this.#idle = setTimeout(() => this.#letGo(), TOOLS_MS).unref();
     });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a command judges with and where its alerts go, when it may have been given Falco's rules and options.
+import { existsSync } from "node:fs";
 import { explain, VedetteError } from "../errors.js";
 import type { CaptureOptions, FalcoFlags, FalcoOptions } from "../falco/falco.js";
 import type { AlertStyle } from "../output/alert.js";
@@ -7,6 +8,7 @@ import type { SnapshotSettings } from "../output/metrics-snapshot.js";
 import { Outputs, type OutputsOptions } from "../output/outputs.js";
 import { type Asked, keyFilesIn, type NamedOutput, type Repeats } from "../output/registry.js";
 import { type SyslogSettings, withAuthority } from "../output/syslog-url.js";
+import { sharedFolder } from "../policy/shared-code.js";
 import type { ResponseRow } from "../response/response.js";
 import type { CaptureForm, EvidenceSettings, Judging } from "../sensor/sensor.js";
 import { say, warn } from "./failure.js";
@@ -102,7 +104,14 @@ const speaksFalco = ({ falcoRules = [], option = [] }: Partial<FalcoFlags>): boo
 export async function filesOf(flags: Partial<JudgingFlags>): Promise<string[]> {
   const { falcoRules = [], policy = [], configFile, respond } = flags;
   const own = [configFile, respond].filter((one) => typeof one === "string");
-  return [...own, ...falcoRules, ...policy, ...keyFilesIn(outputsAsked(flags, await optionsOf(flags)))];
+  const shared = policy.filter((path) => existsSync(path)).map(sharedFolder);
+  return [
+    ...own,
+    ...falcoRules,
+    ...policy,
+    ...shared.filter((path) => existsSync(path)),
+    ...keyFilesIn(outputsAsked(flags, await optionsOf(flags))),
+  ];
 }
 
 async function optionsOf({ option = [], ...flags }: Partial<JudgingFlags>): Promise<FalcoOptions | null> {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette policy watch DIR`: checks and tests the policy in DIR, or all below it, now and whenever a file
-// there changes, until Ctrl-C. What is wrong is told as by `policy check` and `policy test`, and is no end.
+// there changes, or in the code that these share, until Ctrl-C. What is wrong is told as by `policy check`
+// and `policy test`, and is no end.
 import { relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { watch } from "chokidar";
 import { VedetteError } from "../errors.js";
 import { findPolicies } from "../policy/discover.js";
+import { sharedFolder } from "../policy/shared-code.js";
 import { report, say } from "./failure.js";
 import { checkPolicy } from "./policy-check.js";
 import { testPolicies } from "./policy-test.js";
@@ -18,8 +20,8 @@ const SETTLE_MS = 150;
  * policy is there.
  */
 export async function watchPolicies(path: string): Promise<number> {
-  findPolicies(path);
-  const watcher = watch(path, { ignoreInitial: true });
+  const shared = new Set(findPolicies(path).map(sharedFolder));
+  const watcher = watch([path, ...shared], { ignoreInitial: true });
   let status = 0;
   let isEnding = false;
   let change: string | null = null;

@@ -11,6 +11,7 @@ import { lstatSync, realpathSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 import { entriesOf } from "./entries.js";
 import { NotPlain, readPlainFile } from "./plain-file.js";
+import { hasShared, importsShared, SHARED_PREFIX, sharedFolder } from "./shared-code.js";
 
 /** A compiled policy's module inside its folder. */
 export const MODULE_FILE = "policy.wasm";
@@ -69,7 +70,10 @@ export class FolderBundle implements Bundle {
   }
 
   names(): readonly string[] {
-    return policyFiles(this.origin.place, true);
+    const folder = this.origin.place;
+    const own = policyFiles(folder, true);
+    const isImporting = own.some((name) => name.endsWith(".ts") && importsShared(this.read(name)));
+    return isImporting ? [...sharedFiles(folder, true), ...own] : own;
   }
 
   read(name: string, most = Number.POSITIVE_INFINITY): Uint8Array {
@@ -127,6 +131,13 @@ export function policyFiles(folder: string, isLinkGood = false): string[] {
   };
   look("", 0);
   return found.sort();
+}
+
+/** The sources that policies of this one's folder share, as the bundle calls them. */
+export function sharedFiles(folder: string, isLinkGood = false): string[] {
+  if (!hasShared(folder, isLinkGood)) return [];
+  const names = policyFiles(sharedFolder(folder), isLinkGood).filter((name) => name.endsWith(".ts"));
+  return names.map((name) => `${SHARED_PREFIX}${name}`);
 }
 
 /** A folder that an orchestrator mounts has links for files (..data/index.ts). */

@@ -4,7 +4,7 @@
 //
 // It reads two things only: the sources that it was sent, and the SDK under the name `vedette`. A policy of
 // one tenant cannot import a file of another, whatever path it writes: no path of a policy is looked for on
-// the disk.
+// the disk. Code that a tenant's policies share is among the sources, as "../lib/...".
 import { readFile } from "node:fs/promises";
 import { isAbsolute, join, normalize, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -43,7 +43,7 @@ export interface CompileAnswer {
 
 const SDK_PREFIX = "/vedette-sdk";
 /** Where the compiler believes the sources to be. */
-const BASE = "/vedette-policy";
+const BASE = "/vedette-policies/policy";
 
 process.on("message", async (request: CompileRequest) => {
   process.send?.(await compile(request));
@@ -110,7 +110,7 @@ async function readSource(sources: Sources, name: string, base: string): Promise
   if (path === join(ROOT, "asconfig.json")) return readText(path);
   const inSdk = path.indexOf(`${SDK_PREFIX}${sep}vedette${sep}`);
   if (inSdk >= 0) return readSdk(path.slice(inSdk + SDK_PREFIX.length + "/vedette/".length));
-  return path.startsWith(BASE + sep) ? (sources.get(path.slice(BASE.length + 1)) ?? null) : null;
+  return sources.get(relative(BASE, path)) ?? null;
 }
 
 function readSdk(name: string): Promise<string | null> {

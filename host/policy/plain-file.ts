@@ -2,7 +2,7 @@
 // Reads a file that another user controls. A pipe in its place would keep us waiting for ever, and a device
 // would never end. So this opens the file without waiting, asks what it is, and reads it by that descriptor.
 // Another file that is put in its place meanwhile changes nothing.
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from "node:fs";
 
 const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
@@ -12,6 +12,8 @@ export interface PlainFileOptions {
   readonly most: number;
   /** A link may lead to it; default: yes. */
   readonly isLinkGood?: boolean;
+  /** Where it must be when it is open, whatever folders on the way have become links since they were seen. */
+  readonly real?: string;
 }
 
 /** A file's bytes, and the user id of its owner at the moment of reading. */
@@ -29,9 +31,11 @@ export function readPlainFile(path: string, options: PlainFileOptions): Buffer {
 }
 
 /** The same, with the user id of its owner when it was read. */
-export function readOwnedFile(path: string, { most, isLinkGood = true }: PlainFileOptions): OwnedFile {
+export function readOwnedFile(path: string, { most, isLinkGood = true, real }: PlainFileOptions): OwnedFile {
   const fd = openSync(path, O_RDONLY | O_NONBLOCK | (isLinkGood ? 0 : O_NOFOLLOW));
   try {
+    const place = real === undefined ? undefined : readlinkSync(`/proc/self/fd/${fd}`);
+    if (place !== real && place !== `${real} (deleted)`) throw new NotPlain("a link leads to it");
     const status = fstatSync(fd);
     if (status.isDirectory()) throw new NotPlain("it is a folder");
     if (!status.isFile()) throw new NotPlain("it is not a plain file");

@@ -16,7 +16,7 @@ import {
   sign,
   verify,
 } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { VedetteError } from "../errors.js";
@@ -85,7 +85,7 @@ export function signPolicy(folder: string, keyPath: string): Signing {
   if (isNewKey) makeKey(keyPath);
   const key = readPrivateKey(keyPath);
   const { id } = readPublicKey(Buffer.from(createPublicKey(key).export({ type: "spki", format: "pem" })));
-  const bundle = reading(folder, () => takeSnapshot(folder));
+  const bundle = reading(folder, () => takeSnapshot(realpathSync(folder)));
   const signed: Signed = { serial: nextSerial(bundle), policy: policyOf(bundle), files: digests(bundle) };
   const signature = sign(null, signedText(signed), key).toString("base64");
   writeFileSync(join(folder, SIGNATURE_FILE), `${JSON.stringify({ version: 2, key: id, ...signed, signature })}\n`);

@@ -2,12 +2,13 @@
 // A policy's folder as it was at one moment: its files read into memory before anything looks at them. What
 // was checked is then what is compiled, whoever writes to the folder meanwhile; and a folder that is still
 // being copied in has another digest a moment later. Only plain files count: a link could lead into another
-// tenant's folder.
-import { lstatSync } from "node:fs";
-import { join } from "node:path";
+// tenant's folder, and so could a folder that becomes one while we read.
+import { lstatSync, realpathSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { VedetteError } from "../errors.js";
-import { MemoryBundle, policyFiles } from "./bundle.js";
+import { MemoryBundle, policyFiles, sharedFiles } from "./bundle.js";
 import { readOwnedFile } from "./plain-file.js";
+import { importsShared, SHARED, sharedFolder } from "./shared-code.js";
 
 const FILES_MAX = 200;
 const BYTES_MAX = 8 << 20;
@@ -24,26 +25,40 @@ export class Snapshot extends MemoryBundle {
 }
 
 /**
- * Throws NotPlain at a pipe or a device, the system's error at a link, and VEDETTE_POLICY_UNREADABLE where
- * there are too many files or they take more than 8 MiB together.
+ * The code that it shares is part of it where it imports some. Throws NotPlain at a pipe or a device, the
+ * system's error at a link, and VEDETTE_POLICY_UNREADABLE where there are too many files or they take more
+ * than 8 MiB together.
  */
 export function takeSnapshot(folder: string): Snapshot {
   const owners = new Map([["", lstatSync(folder).uid]]);
   const files = new Map<string, Uint8Array>();
+  const place = resolve(folder);
+  const real = join(realpathSync(dirname(place)), basename(place));
   let left = BYTES_MAX;
-  for (const name of bounded(folder)) {
-    const { bytes, uid } = readOwnedFile(join(folder, name), { most: left, isLinkGood: false });
-    left -= bytes.length; // whoever owns the files may let them grow since they were counted
-    owners.set(name, uid);
-    files.set(name, bytes);
+  const take = (names: readonly string[]): void => {
+    for (const name of names) {
+      const path = join(folder, name);
+      const { bytes, uid } = readOwnedFile(path, { most: left, isLinkGood: false, real: join(real, name) });
+      left -= bytes.length; // whoever owns the files may let them grow since they were counted
+      owners.set(name, uid);
+      files.set(name, bytes);
+    }
+  };
+  const own = policyFiles(folder);
+  bound(folder, own);
+  take(own);
+  if (own.some((name) => name.endsWith(".ts") && importsShared(files.get(name)!))) {
+    const shared = sharedFiles(folder);
+    bound(folder, [...own, ...shared]);
+    if (shared.length > 0) owners.set(`../${SHARED}`, lstatSync(sharedFolder(folder)).uid);
+    take(shared);
   }
   return new Snapshot(folder, files, owners);
 }
 
-function bounded(folder: string): string[] {
-  const names = policyFiles(folder);
+function bound(folder: string, names: readonly string[]): void {
   const bytes = names.reduce((sum, name) => sum + lstatSync(join(folder, name)).size, 0);
-  if (names.length <= FILES_MAX && bytes <= BYTES_MAX) return names;
+  if (names.length <= FILES_MAX && bytes <= BYTES_MAX) return;
   throw new VedetteError("VEDETTE_POLICY_UNREADABLE", {
     path: folder,
     reason: `${names.length} files of ${bytes} bytes are too much`,

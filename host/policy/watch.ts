@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Watches policies.d, a folder whose policies come, change and go while the engine runs.
-// policies.d/TENANT/POLICY/ is one policy. Each change goes the same way: copy the folder, check who may load
-// it and who signed it, compile it or take its module, admit it, run its own tests, and only then swap it in
-// between two batches. If a step fails, the version that runs stays, and Vedette says why. It works on one
-// policy at a time, in the order of their paths.
+// policies.d/TENANT/POLICY/ is one policy; policies.d/TENANT/lib/ is code that the tenant's policies share,
+// and a change there is one of each that imports it. Each change goes the same way: copy the folder, check
+// who may load it and who signed it, compile it or take its module, admit it, run its own tests, and only
+// then swap it in between two batches. If a step fails, the version that runs stays, and Vedette says why. It
+// works on one policy at a time, in the order of their paths.
 import { existsSync, statSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import type { Engine } from "../engine/engine.js";
 import type { ExaminedPolicy, LoadedPolicy } from "../engine/policy.js";
@@ -20,6 +21,7 @@ import { loadPolicy, MODULE_FILE } from "./load.js";
 import { POLICY_FILE } from "./policy-file.js";
 import { selfTest } from "./self-test.js";
 import type { Serials, SignedList } from "./serials.js";
+import { SHARED } from "./shared-code.js";
 import { checkSignature } from "./signature.js";
 import { type Snapshot, takeSnapshot } from "./snapshot.js";
 import { isSameTenant, openTenant, type Tenant } from "./tenants.js";
@@ -94,8 +96,8 @@ export class PolicyWatch {
   readonly #changed = new Set<string>();
   /** Folders with too much in them, of which it was told. */
   readonly #crowded = new Set<string>();
-  /** Policies where tenants' folders are expected, of which it was told. */
-  readonly #tenantless = new Set<string>();
+  /** Policies where none can be, of which it was told. */
+  readonly #misplaced = new Set<string>();
   #watcher: FSWatcher | null = null;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
@@ -200,13 +202,13 @@ export class PolicyWatch {
     this.#timer = setTimeout(() => this.#settled(), SETTLE_MS);
     if (!isModule(join(this.#options.folder, tenant, policy))) return;
     clearTimeout(this.#soon);
-    this.#soon = setTimeout(() => void this.#scanNext((key) => this.#changed.has(key)), SOON_MS);
+    this.#soon = setTimeout(() => void this.#scanNext((key) => isIn(this.#changed, key)), SOON_MS);
   }
 
   #settled(): void {
     const changed = new Set(this.#changed);
     this.#changed.clear();
-    void this.#scanNext((key) => changed.has(key));
+    void this.#scanNext((key) => isIn(changed, key));
   }
 
   #scanNext(isAsked: (key: string) => boolean): Promise<void> {
@@ -245,22 +247,23 @@ export class PolicyWatch {
     const { folder: root } = this.#options;
     const found = new Map<string, Folder>();
     for (const tenant of this.#foldersIn(root, "", (entry) => entry.tenant)) {
-      this.#tellOfNoTenant(join(root, tenant), tenant);
+      this.#tellOfMisplaced(join(root, tenant), tenant, "VEDETTE_POLICY_NO_TENANT");
       for (const policy of this.#foldersIn(join(root, tenant), tenant, (entry) => entry.policy)) {
         const path = join(root, tenant, policy);
-        if (existsSync(join(path, POLICY_FILE))) found.set(`${tenant}/${policy}`, { tenant, policy, path });
+        if (policy === SHARED) this.#tellOfMisplaced(path, tenant, "VEDETTE_POLICY_SHARED");
+        else if (existsSync(join(path, POLICY_FILE))) found.set(`${tenant}/${policy}`, { tenant, policy, path });
       }
     }
     return found;
   }
 
   /** Once, as long as it stays so. */
-  #tellOfNoTenant(path: string, name: string): void {
-    if (!existsSync(join(path, POLICY_FILE))) this.#tenantless.delete(path);
-    else if (!this.#tenantless.has(path)) {
-      this.#tenantless.add(path);
-      const error = new VedetteError("VEDETTE_POLICY_NO_TENANT", { path });
-      this.#options.onNews({ tenant: name, policy: "", kind: "failed", error, ms: 0 });
+  #tellOfMisplaced(path: string, tenant: string, code: "VEDETTE_POLICY_NO_TENANT" | "VEDETTE_POLICY_SHARED"): void {
+    if (!existsSync(join(path, POLICY_FILE))) this.#misplaced.delete(path);
+    else if (!this.#misplaced.has(path)) {
+      this.#misplaced.add(path);
+      const error = new VedetteError(code, { path });
+      this.#options.onNews({ tenant, policy: "", kind: "failed", error, ms: 0 });
     }
   }
 
@@ -374,6 +377,11 @@ export class PolicyWatch {
 /** Of its memory, at its largest. */
 function bytesOf({ admitted }: ExaminedPolicy): number {
   return admitted.memory.maximum * PAGE;
+}
+
+/** Whether a policy changed, or the code that its tenant's policies share. */
+function isIn(changed: ReadonlySet<string>, key: string): boolean {
+  return changed.has(key) || changed.has(`${dirname(key)}/${SHARED}`);
 }
 
 /** Of a policy that needs no compiler. */

@@ -93,6 +93,7 @@ export const DOORS: Record<string, string[]> = {
     "respond",
     "scaffold",
     "service",
+    "shared-code",
     "short-event",
     "signature",
     "status",

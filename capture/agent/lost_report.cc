@@ -37,8 +37,12 @@ void report_lost(const LostCounters& lost, const std::string& path, const std::s
   const uint64_t undelivered = lost.get(Lost::host);
   if (undelivered == 0) return;
   const std::string reason = refusal.empty() ? "the host was gone" : "the host refuses this agent (" + refusal + ")";
-  std::fprintf(stderr, "vedette-capture: %llu events could not be delivered: %s\n",
-               static_cast<unsigned long long>(undelivered), reason.c_str());
+  std::string dropped;
+  if (const uint64_t events = lost.get(Lost::spool)) {
+    dropped = ". Before that, " + std::to_string(events) + " were dropped, because there was no room for them";
+  }
+  std::fprintf(stderr, "vedette-capture: %llu events could not be delivered: %s%s\n",
+               static_cast<unsigned long long>(undelivered), reason.c_str(), dropped.c_str());
 }
 
 }  // namespace vedette

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "capture/kernel/clock.h"
 
@@ -47,12 +48,27 @@ bool Spool::has_room(const Frame& frame) const {
 bool Spool::wait_for_room(std::unique_lock<std::mutex>& lock, const Frame& frame) {
   std::optional<Pulse::Rest> rest;
   if (pulse_ != nullptr) rest.emplace(*pulse_);
-  const auto is_there = [&] { return has_room(frame); };
-  if (!frame.guarded && overload_ != Overload::Block) {
-    return drained_.wait_for(lock, std::chrono::nanoseconds(wait_ns_), is_there);
+  if (overload_ == Overload::Block) {
+    drained_.wait(lock, [&] { return has_room(frame); });
+    return true;
   }
-  drained_.wait(lock, is_there);
+  const uint64_t begun = monotonic_ns();
+  for (uint64_t now = begun; !has_room(frame);) {
+    uint64_t left = patience_ns_ - waited_ns_;
+    if (!frame.guarded) left = std::min(left, begun + wait_ns_ - std::min(now, begun + wait_ns_));
+    if (left == 0) return false;
+    const uint64_t takings = takings_;
+    drained_.wait_for(lock, std::chrono::nanoseconds(left));
+    const uint64_t then = std::exchange(now, monotonic_ns());
+    if (takings_ == takings) waited_ns_ = std::min(waited_ns_ + now - then, patience_ns_);
+  }
   return true;
+}
+
+void Spool::note_taken() {
+  ++takings_;
+  waited_ns_ = 0;
+  drained_.notify_one();
 }
 
 // Who waits for something sooner looks at this then, and need not be woken for it.
@@ -85,7 +101,7 @@ void Spool::hold(size_t bytes) {
 void Spool::release(size_t bytes) {
   const std::lock_guard lock(mutex_);
   set_bytes(bytes_ - bytes);
-  drained_.notify_one();
+  note_taken();
 }
 
 Spool::Wake Spool::take(Frame& into, uint64_t idle_ns) {
@@ -95,7 +111,7 @@ Spool::Wake Spool::take(Frame& into, uint64_t idle_ns) {
       into = std::move(frames_.front());
       frames_.pop_front();
       set_bytes(bytes_ - into.bytes.size());
-      drained_.notify_one();
+      note_taken();
       return Wake::Frame;
     }
     if (closed_) return Wake::Closed;

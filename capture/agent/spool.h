@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What waits for the host: frames in order, bounded in bytes. The tracer puts in, the uplink takes out. When
 // it is full the tracer waits a moment for room, and then the new batch is dropped and its events are
-// counted: the workload goes on, the gap can be seen in the numbers. A batch with guarded events in it, and
-// every batch under `block`, waits instead.
+// counted: the workload goes on, the gap can be seen in the numbers. A batch with guarded events in it waits
+// for as long as a host takes batches, and every batch under `block` for as long as it takes. A host that has
+// hung or is gone takes none: once the tracer has waited for it for `patience_ns`, nothing waits until it
+// takes one.
 #pragma once
 
 #include <array>
@@ -36,13 +38,13 @@ struct Frame {
   std::vector<uint8_t> bytes;
   uint64_t events = 0;     // in this batch; 0 for other frames
   bool essential = false;  // never dropped for want of room: the end
-  bool guarded = false;    // holds an event that is never shed: waits for room as long as it takes
+  bool guarded = false;    // holds an event that is not shed where the host is slow: waits for room
   uint64_t seq = 0;        // what the host acknowledges it by
 };
 
 // What gives way when the host does not keep up.
 enum class Overload : uint8_t {
-  Shed,   // first the events of hot calls, from kPressed of the room on; guarded ones wait for room
+  Shed,   // first the events of hot calls, from kPressed of the room on; guarded ones where no host takes any
   Block,  // nothing: the workload waits
 };
 
@@ -50,10 +52,13 @@ class Spool {
  public:
   // Who looks so little before a batch is due need not look again.
   static constexpr uint64_t kSoonNs = 1'000'000;
+  // A starved host answers within seconds; a workload that stands still for longer is thought to be down.
+  static constexpr uint64_t kPatienceNs = 10'000'000'000;
 
   // `pulse`: of the thread that puts; while it waits for room it rests. nullptr: nobody looks.
-  Spool(size_t bytes_max, uint64_t wait_ns, Overload overload = Overload::Shed, Pulse* pulse = nullptr)
-      : bytes_max_(bytes_max), wait_ns_(wait_ns), overload_(overload), pulse_(pulse) {}
+  Spool(size_t bytes_max, uint64_t wait_ns, Overload overload = Overload::Shed, Pulse* pulse = nullptr,
+        uint64_t patience_ns = kPatienceNs)
+      : bytes_max_(bytes_max), wait_ns_(wait_ns), patience_ns_(patience_ns), overload_(overload), pulse_(pulse) {}
 
   // False: dropped.
   bool put(Frame frame);
@@ -83,6 +88,7 @@ class Spool {
  private:
   void set_bytes(size_t bytes);
   bool wait_for_room(std::unique_lock<std::mutex>& lock, const Frame& frame);
+  void note_taken();
   bool has_room(const Frame& frame) const;
 
   mutable std::mutex mutex_;
@@ -94,6 +100,9 @@ class Spool {
   size_t bytes_ = 0;
   const size_t bytes_max_;
   const uint64_t wait_ns_;
+  const uint64_t patience_ns_;
+  uint64_t waited_ns_ = 0;  // for room, since a batch was taken last; patience_ns_ at most
+  uint64_t takings_ = 0;
   const Overload overload_;
   Pulse* const pulse_;
   uint64_t due_ns_ = 0;  // 0: no batch is being filled

@@ -70,7 +70,7 @@ void Uplink::deliver(Frame frame) {
 void Uplink::settle(int wait_ms) {
   if (sent_.empty()) return stay_in_touch();
   while (!sent_.empty()) {
-    if (!link_.is_open() && (link_.is_over() || !reopen())) return give_up();
+    if (!link_.is_open() && (link_.is_over() || is_time_up() || !reopen())) return give_up();
     forget_acknowledged();
     if (on_their_way_ == sent_.size()) break;
     if (link_.send(sent_[on_their_way_].bytes)) ++on_their_way_;

@@ -34,9 +34,9 @@ interface Ended {
 }
 
 function agent(options: string[], command: string[]): Promise<Ended> {
+  const begun = performance.now();
   const child = spawn("build/vedette-capture", [...options, "--", ...command], { stdio: ["ignore", "pipe", "pipe"] });
   started.push(child);
-  const begun = performance.now();
   const texts = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) child[name].on("data", (text) => (texts[name] += text));
   const ended = new Promise<Ended>((done) =>
@@ -136,6 +136,28 @@ test("a full spool sheds hot calls' events alone, and the counts are exact", asy
   assert.is(countOf(host.batches, "procexit"), 2);
   const hot = countOf(host.batches, "read", "write");
   assert.ok(hot + spool! >= 2 * COUNT);
+});
+
+/** Guarded calls, whose events wait for room; and more than there is room for. */
+const GUARDED = 40_000;
+const STORM = ["perl", "-e", `$> = 0 for 1..${GUARDED}; print "over\\n"`];
+
+test("a host that takes nothing, or is gone for good, holds the workload up for 10 s at most, and what that cost is told", async () => {
+  const one = async (isGone: boolean) => {
+    const path = socket();
+    const host = new DeafHost(path, { reads: isGone, acknowledges: false });
+    const ended = agent(["--host", `unix:${path}`, "--spool", SPOOL_MIN], STORM);
+    if (isGone) await until(() => host.batches.length > 0, "no batch came").then(() => host.close());
+    const { status, stdout, stderr } = await ended;
+    if (!isGone) host.close();
+    assert.equal([status, stdout], [0, "over\n"]);
+    const told =
+      /^vedette-capture: (\d+) events could not be delivered: the host was gone\. Before that, (\d+) were dropped, because there was no room for them\n$/;
+    const [, undelivered, dropped] = told.exec(stderr) ?? [];
+    assert.ok(Number(undelivered) > 0 && Number(dropped) > 0, stderr);
+    assert.ok(Number(undelivered) + Number(dropped) >= GUARDED, stderr);
+  };
+  await Promise.all([one(true), one(false)]);
 });
 
 test("under block the workload waits, and nothing is lost", async () => {

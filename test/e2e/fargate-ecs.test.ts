@@ -180,6 +180,7 @@ if (missing === null) {
       const done = join(ecs.task.folder, "app/srv/done");
       await eventually(() => existsSync(done), "the workload waits for a sidecar that hangs");
       await isHealth("UNHEALTHY");
+      assert.throws(() => metric(ecs.task, "vedette_judging"));
       assert.not.ok(
         ecs.diary.some((line) => /STOPPING/.test(line)),
         "an unhealthy sidecar is nobody's end",

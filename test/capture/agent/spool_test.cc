@@ -96,6 +96,51 @@ TEST_CASE("a batch with guarded events waits for room, under block every batch d
   }
 }
 
+TEST_CASE("for a host that takes nothing no batch waits longer than its patience, and none at all from then on") {
+  constexpr uint64_t kPatience = 50 * kMillisecond;
+  Spool spool(100, 5 * kMillisecond, Overload::Shed, nullptr, kPatience);
+  REQUIRE(spool.put(frame(60, 1)));
+  Frame out;
+  REQUIRE(spool.take(out) == Spool::Wake::Frame);
+  spool.hold(60);
+  REQUIRE(spool.put(frame(40, 1)));
+  const auto guarded = [](size_t bytes) {
+    Frame made = frame(bytes, 1);
+    made.guarded = true;
+    return made;
+  };
+  const uint64_t start = monotonic_ns();
+  CHECK_FALSE(spool.put(frame(20, 1)));  // its moment is part of the patience
+  CHECK_FALSE(spool.put(guarded(20)));
+  CHECK(monotonic_ns() - start >= kPatience);
+  spool.release(10);  // it takes something again: it is waited for anew
+  const uint64_t again = monotonic_ns();
+  CHECK_FALSE(spool.put(guarded(20)));
+  CHECK(monotonic_ns() - again >= kPatience);
+  spool.release(50);
+  CHECK(spool.put(guarded(20)));
+}
+
+TEST_CASE("for a host that takes some batch in time a guarded one waits as long as it takes") {
+  constexpr uint64_t kPatience = 2'000 * kMillisecond;
+  Spool spool(100, 0, Overload::Shed, nullptr, kPatience);
+  REQUIRE(spool.put(frame(100, 1)));
+  Frame out;
+  REQUIRE(spool.take(out) == Spool::Wake::Frame);
+  spool.hold(100);
+  std::thread host([&] {
+    for (int i = 0; i < 10; ++i) {
+      const timespec pause{0, kPatience / 8};
+      ::nanosleep(&pause, nullptr);
+      spool.release(10);
+    }
+  });
+  Frame batch = frame(100, 1);
+  batch.guarded = true;
+  CHECK(spool.put(std::move(batch)));
+  host.join();
+}
+
 TEST_CASE("what was taken but is held fills the spool until it is released, and presses from three quarters on") {
   Spool spool(100, 0);
   REQUIRE(spool.put(frame(80, 1)));

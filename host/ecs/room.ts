@@ -3,7 +3,7 @@
 // with its place; what it takes although it goes badly is said.
 //
 //   containers    at most 10 in a task definition
-//   memory        what containers ask for may not be more than the task has
+//   memory        what containers ask for, the sidecar with them, may not be more than the task has
 //   CPU           a container that asks for none gets what the others leave
 //
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
@@ -14,8 +14,12 @@ import { isNull, type Node } from "./node.js";
 import type { InstrumentOptions } from "./options.js";
 
 const CONTAINERS_MAX = 10;
-/** MiB that the host takes under load (docs/performance.md), and the least that lets it start. */
-const MEMORY = 144;
+/** MiB that the host takes at the rates that a task bears (docs/operations.md). */
+const MEMORY = 128;
+/** The same where it keeps evidence or a store besides: each is a thread, buffers and open files. */
+const MEMORY_KEEPING = 176;
+const KEEPING = ["evidence", "evidence-capture", "store"];
+/** The least that lets it start. */
 const MEMORY_LEAST = 96;
 /** Shares of 1,024 a CPU below which the host gets behind as soon as the others are busy. */
 const CPU_LEAST = 32;
@@ -39,18 +43,17 @@ export function roomFor(definition: Definition, options: InstrumentOptions, all:
 }
 
 function memoryFor(definition: Definition, { settings }: InstrumentOptions, all: readonly Container[]): Room {
-  if (settings.has("container.memory") || settings.has("container.memoryReservation"))
-    return { memory: null, advice: [] };
   const task = numberAt(definition, definition.properties, "memory");
-  if (task === null) return { memory: MEMORY, advice: [] };
   const asked = all.map(
     ({ node }) => numberAt(definition, node, "memory") ?? numberAt(definition, node, "memoryReservation") ?? 0,
   );
-  const left = task - asked.reduce((sum, one) => sum + one, 0);
-  if (left >= MEMORY) return { memory: MEMORY, advice: [] };
-  const advice = [
-    `the containers ask for ${task - left} of the task's ${task} MiB, and the sidecar needs ${MEMORY}: give the task more memory`,
-  ];
+  const left = task === null ? Number.POSITIVE_INFINITY : task - asked.reduce((sum, one) => sum + one, 0);
+  const saying = (what: string) => [`the containers ask for ${task! - left} of the task's ${task} MiB, and ${what}`];
+  const own = Number(settings.container().memory ?? settings.container().memoryReservation ?? 0);
+  if (own > 0) return { memory: null, advice: left < own ? saying(`ECS refuses ${own} more for the sidecar`) : [] };
+  const needed = KEEPING.some((key) => settings.has(key)) ? MEMORY_KEEPING : MEMORY;
+  if (left >= needed) return { memory: needed, advice: [] };
+  const advice = saying(`the sidecar needs ${needed}: give the task more memory`);
   return { memory: left >= MEMORY_LEAST ? left : null, advice };
 }
 

@@ -204,10 +204,24 @@ test("P7: memory is reserved where the task has it, and what does not fit is sai
     const { sidecar, advice } = run({ memory: task, containerDefinitions: [{ ...APP, memory }] });
     return [sidecar.memoryReservation ?? null, advice.join("\n").replace(/ and the sidecar needs.*/, "")];
   };
-  assert.equal(reserved(368), [144, ""]);
+  assert.equal(reserved(384), [128, ""]);
   assert.equal(reserved(400), [112, "the containers ask for 400 of the task's 512 MiB,"]);
   assert.equal(reserved(512), [null, "the containers ask for 512 of the task's 512 MiB,"]);
-  assert.equal(reserved(512, "1 GB"), [144, ""]);
+  assert.equal(reserved(512, "1 GB"), [128, ""]);
+});
+
+test("P7: a sidecar that keeps evidence or a store gets more, and what is set for it must fit the task", () => {
+  const made = (...set: string[]) => {
+    const { sidecar, advice } = run({ memory: "512", containerDefinitions: [{ ...APP, memory: 256 }] }, { set });
+    return [sidecar.memory ?? null, sidecar.memoryReservation ?? null, advice.join("\n")];
+  };
+  for (const keeping of ["evidence=/kept", "evidence-capture=/kept", "store=/kept"])
+    assert.equal(made(keeping), [null, 176, ""]);
+  assert.equal(made("evidence=/kept", "container.memoryReservation=200"), [null, 200, ""]);
+  assert.equal(made("container.memory=256"), [256, null, ""]);
+  const tooMuch = "the containers ask for 256 of the task's 512 MiB, and ECS refuses 257 more for the sidecar";
+  assert.equal(made("container.memory=257"), [257, null, tooMuch]);
+  assert.equal(made("container.memoryReservation=257"), [null, 257, tooMuch]);
 });
 
 test("P7: a task whose CPU is given away is told, and can be given some; ARM64 is told", () => {
@@ -249,6 +263,8 @@ const COMPANIONS = [
   ["fluent/fluent-bit:3", "Fluent Bit"],
   ["public.ecr.aws/aws-observability/aws-otel-collector:v0.40", "an OpenTelemetry collector"],
   ["otel/opentelemetry-collector-contrib:0.100", "an OpenTelemetry collector"],
+  ["123456789012.dkr.ecr.eu-west-1.amazonaws.com/ecs-service-connect-agent:interface-v1", "ECS Service Connect"],
+  ["593207742271.dkr.ecr.us-east-1.amazonaws.com/aws-guardduty-agent-fargate:v1.7", "the GuardDuty agent"],
 ] as const;
 
 test("P11: known companions are not watched unless they are named, and stderr says why", () => {

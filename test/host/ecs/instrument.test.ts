@@ -92,7 +92,7 @@ test("the sidecar's logs do not wait for a router that waits for the sidecar", (
 
 test("the sidecar reserves memory where the task has none to share", () => {
   const text = JSON.stringify({ family: "f", containerDefinitions: [{ ...APP, memory: 64 }] });
-  assert.is(container(run(text), "vedette").memoryReservation, 144);
+  assert.is(container(run(text), "vedette").memoryReservation, 128);
 });
 
 test("the image's entrypoint and command are read from what each tool prints", () => {

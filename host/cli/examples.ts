@@ -39,7 +39,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "vedette policy new": [{ says: "Begin a policy", line: "vedette policy new fresh" }],
   "vedette policy check": [{ says: "See whether a policy is right", line: "vedette policy check mine" }],
   "vedette policy build": [{ says: "Make one file of a policy", line: "vedette policy build -o mine.wasm mine" }],
-  "vedette policy test": [{ says: "Run a policy's tests", line: "vedette policy test mine" }],
+  "vedette policy test": [
+    { says: "Run a policy's tests", line: "vedette policy test mine" },
+    { says: "See what no test reaches", line: "vedette policy test mine --coverage" },
+  ],
   "vedette policy watch": [{ says: "See after each change whether it is right", line: "vedette policy watch mine" }],
   "vedette policy bench": [{ says: "Measure a policy", line: "vedette policy bench mine" }],
   "vedette policy inspect": [{ says: "See what a policy is", line: "vedette policy inspect mine" }],

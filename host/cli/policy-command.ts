@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { VedetteError } from "../errors.js";
 import { type FalcoFlags, falcoOptions } from "./falco-flags.js";
+import type { TestFlags } from "./policy-test.js";
 
 /** Adds the commands to the program. `done` takes the exit status. */
 export function definePolicy(program: Command, done: (status: number) => void): void {
@@ -20,9 +21,10 @@ export function definePolicy(program: Command, done: (status: number) => void): 
       done(await (await import("./policy-build.js")).buildPolicy(folder, options.output)),
     );
   verb("test", "run tests.yaml")
+    .option("--coverage", "say which branches of the code no test reaches")
     .option("--json", "one JSON object")
-    .action(async (folder: string, options: { json?: boolean }) =>
-      done(await (await import("./policy-test.js")).testPolicies(folder, options.json === true)),
+    .action(async (folder: string, options: TestFlags) =>
+      done(await (await import("./policy-test.js")).testPolicies(folder, options)),
     );
   verb("watch", "check and test whenever a file changes").action(async (folder: string) =>
     done(await (await import("./policy-watch.js")).watchPolicies(folder)),

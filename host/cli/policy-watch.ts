@@ -57,7 +57,7 @@ export async function watchPolicies(path: string): Promise<number> {
  */
 async function round(path: string, isEnding: () => boolean): Promise<number | null> {
   try {
-    return (await checkPolicy(path)) || (await testPolicies(path, false));
+    return (await checkPolicy(path)) || (await testPolicies(path));
   } catch (error) {
     await sleep(SETTLE_MS);
     if (isEnding()) return null;

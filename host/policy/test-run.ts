@@ -37,8 +37,8 @@ export async function runPolicyTests<P extends ExaminedPolicy>(
   bundle: Bundle,
   run: (cases: readonly TrialCase<P>[]) => Promise<TrialResult[]>,
 ): Promise<TestReport> {
-  const { tests, file } = readTests(bundle);
-  const made = tests.map((test, i) => makeCase(policy, test, i, file));
+  const { tests } = readTests(bundle);
+  const made = testCases(policy, bundle);
   const results = await run(
     made.map(({ policy: one, batches }, i) => ({ policy: one, batches, isMetered: tests[i]?.metrics !== null })),
   );
@@ -46,13 +46,20 @@ export async function runPolicyTests<P extends ExaminedPolicy>(
   return { outcomes, missing: missingTests(policy, tests) };
 }
 
-interface Made<P> {
+/** What each test of the policy's bundle lets it judge. Throws VEDETTE_POLICY_TESTS. */
+export function testCases<P extends ExaminedPolicy>(policy: P, bundle: Bundle): Made<P>[] {
+  const { tests, file } = readTests(bundle);
+  return tests.map((test, i) => makeCase(policy, test, i, file));
+}
+
+/** A policy with a test's parameters, and the events of that test. */
+export interface Made<P> {
   readonly policy: P;
   readonly batches: readonly TrialBatch[];
   readonly eventAt: EventAt;
 }
 /** The number of the event that happened at a time: how an alert finds its event. */
-type EventAt = (time: bigint) => number;
+export type EventAt = (time: bigint) => number;
 
 function makeCase<P extends ExaminedPolicy>(
   policy: P,

@@ -83,6 +83,7 @@ export const DOORS: Record<string, string[]> = {
   "host/policy": [
     "bundle",
     "compile",
+    "coverage",
     "detail",
     "discover",
     "load",

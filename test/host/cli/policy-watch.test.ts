@@ -2,8 +2,8 @@
 // `vedette policy watch`: each change is checked and tested, a mistake is told and is no end, and Ctrl-C ends
 // with the status of the last round.
 // Time limit: 300 s.
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { endGroup, run, scratch, start, VEDETTE } from "../../e2e/programs.js";
@@ -47,6 +47,27 @@ test("a change is checked and tested at once, and a mistake is no end", async ()
     assert.is(await watch.end(), 0);
   } finally {
     watch.kill();
+  }
+});
+
+test("a change in the code that it shares is one, too", async () => {
+  const right = readFileSync(source, "utf8");
+  const shared = join(folder, "../lib/names.ts");
+  mkdirSync(dirname(shared));
+  writeFileSync(shared, 'export const TOOL: string = "curl";\n');
+  const importing = `import { TOOL } from "../lib/names";\n${right.replace("TOOLS.has(e.proc.name)", "e.proc.name == TOOL")}`;
+  writeFileSync(source, importing);
+  const watch = watching();
+  try {
+    await watch.says("passed, 0 failed", 1);
+    writeFileSync(shared, "export const TOOL: string = curl;\n");
+    await watch.says("Cannot find name 'curl'", 1);
+    assert.match(watch.said(), /lib\/names\.ts has changed/);
+    assert.match(watch.said(), /lib\/names\.ts:1:29: /);
+    await watch.end();
+  } finally {
+    watch.kill();
+    writeFileSync(source, right);
   }
 });
 

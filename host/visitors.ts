@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bounds on the connections to a server of ours. A visitor can say nothing, read nothing, or send a byte now
 // and then. So a connection lives for a fixed time, whatever happens on it. When there are too many, the
-// oldest gives way. An honest visitor has its answer long before that.
-import type { Server, Socket } from "node:net";
+// oldest gives way. An honest visitor has its answer long before that. Who asks again before he has his
+// answer is closed: no client that we know does that, and two thousand questions fit into what Node reads at
+// once. It would make a request and an answer of each before anybody could close the connection.
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** Of what came, so many bytes are understood at a time: a connection that was closed costs no more. */
+const PARSED_AT_ONCE = 1_024;
 
 /** At most `most` connections at once, each for at most `ms` milliseconds. */
 export interface VisitorBounds {
@@ -18,15 +24,24 @@ export interface Visitors {
   keep(socket: Socket): void;
 }
 
-/** Bounds the connections of `server` from now on. Call it before the server listens. */
-export function boundVisitors(server: Server, { most, ms }: VisitorBounds): Visitors {
+/**
+ * Bounds the connections of `server` from now on, and has `answer` answer one request of each at a time. Call
+ * it before the server listens.
+ */
+export function boundVisitors(
+  server: Server,
+  { most, ms }: VisitorBounds,
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Visitors {
   const there = new Map<Socket, NodeJS.Timeout>();
+  const asked = new WeakSet<Socket>();
   const extended = new WeakSet<Socket>();
   const endIn = (socket: Socket, later: number): void => {
     clearTimeout(there.get(socket));
     there.set(socket, setTimeout(() => socket.destroy(), later).unref());
   };
   server.on("connection", (socket: Socket) => {
+    parseInParts(socket);
     endIn(socket, ms);
     socket.once("close", () => {
       clearTimeout(there.get(socket));
@@ -36,6 +51,14 @@ export function boundVisitors(server: Server, { most, ms }: VisitorBounds): Visi
     const [oldest] = there.keys();
     there.delete(oldest as Socket); // it is closed a turn later, and must not be chosen twice
     oldest?.destroy();
+  });
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request;
+    if (asked.has(socket)) socket.destroy();
+    if (socket.destroyed) return;
+    asked.add(socket);
+    response.once("close", () => asked.delete(socket));
+    answer(request, response);
   });
   return {
     extend(socket, more) {
@@ -48,4 +71,15 @@ export function boundVisitors(server: Server, { most, ms }: VisitorBounds): Visi
       there.delete(socket);
     },
   };
+}
+
+/** Node's own reader of a connection gets a part at a time. */
+function parseInParts(socket: Socket): void {
+  const [parse] = socket.listeners("data");
+  if (parse === undefined) return;
+  socket.off("data", parse as (bytes: Buffer) => void);
+  socket.on("data", (bytes: Buffer) => {
+    for (let at = 0; at < bytes.length && !socket.destroyed; at += PARSED_AT_ONCE)
+      parse.call(socket, bytes.subarray(at, at + PARSED_AT_ONCE));
+  });
 }

@@ -61,7 +61,8 @@ export interface DoorOptions {
 /** A server that answers the API; the caller lets it listen. */
 export function makeDoor(options: DoorOptions): Server {
   const rest = new ContainerBuckets(REQUESTS);
-  const server = createServer(HTTP, (request, response) => {
+  const server = createServer(HTTP);
+  const visitors = boundVisitors(server, VISITORS, (request, response) => {
     response.setHeader("cache-control", "no-store");
     response.setHeader("x-content-type-options", "nosniff");
     response.on("error", () => undefined);
@@ -70,7 +71,6 @@ export function makeDoor(options: DoorOptions): Server {
       .catch((error: unknown) => refuse(response, error))
       .finally(() => request.resume()); // what nobody reads is not kept
   });
-  const visitors = boundVisitors(server, VISITORS);
   server.maxRequestsPerSocket = 100;
   return server;
 }
@@ -101,8 +101,10 @@ async function answer(
   const { route, query } = routeOf(request, url);
   if (!mayAsk(route, viewer!)) throw new Problem(403, "Only the operator may ask for this.");
   if (route.of === "stream") {
-    // From here on the streams bound it: to compile a condition can take longer than an answer may.
+    // From here on the streams bound it: to compile a condition can take longer than an answer may. It ends
+    // with this answer, also where that is a refusal: nothing would bound what is asked behind it.
     visitors.keep(request.socket);
+    response.shouldKeepAlive = false;
     if (route.path === EVIDENCE_PATH) return shown.evidence.send(response, query.file as string);
     const asked = route.path === ACTIVITY_PATH ? (query as unknown as TablesAsked) : null;
     await streams.open(response, viewer!, query.filter as string | undefined, asked);

@@ -118,7 +118,8 @@ export class Monitor implements IntakeCounts {
    */
   listen(address: string, pages: readonly string[] | null = null): Promise<number> {
     const place = placeOf(address);
-    this.#server = createServer((request, response) => {
+    this.#server = createServer();
+    boundVisitors(this.#server, VISITORS, (request, response) => {
       const path = request.url?.split("?", 1)[0];
       const problem = this.#health.judging();
       if (path !== undefined && pages?.includes(path) === false) response.writeHead(404).end();
@@ -131,7 +132,6 @@ export class Monitor implements IntakeCounts {
           .end(this.#health.json());
       else response.writeHead(404).end();
     });
-    boundVisitors(this.#server, VISITORS);
     return new Promise((resolve, reject) => {
       // Also later: a visitor who cannot be taken in (EMFILE) must not end us. Node tells it as an error of
       // the server's.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A thousand slow connections at each way to ask a host: the control API's Unix socket, its TCP port, and
-// /metrics (H8). Each says its request a byte at a time, and comes again when it is closed. The honest
-// controls are who asks at the same door meanwhile, and an agent whose alerts come.
+// A thousand slow connections at each way to ask a host: the control API's Unix socket, its TCP port, the
+// console, and /metrics (H8). Each says its request a byte at a time, and comes again when it is closed.
+// Others ask for the console's script a hundred times at once, and read nothing. The honest controls are who
+// asks at the same door meanwhile, and an agent whose alerts come.
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type RequestOptions, request } from "node:http";
@@ -21,6 +22,8 @@ const EACH_MS = 200;
 const ANSWERS = 5;
 /** Of one door, and what a connection that is being closed takes. */
 const PLACES = 64 + 8;
+/** Of one connection, which reads no answer. */
+const REQUESTS_AT_ONCE = 100;
 const GROWTH_MIB_MAX = 60;
 const TOKEN = "7".repeat(64);
 
@@ -29,7 +32,7 @@ const socketPath = join(folder, "control.sock");
 const tokens = join(folder, "tokens");
 writeFileSync(tokens, `${createHash("sha256").update(TOKEN).digest("hex")} operator\n`, { mode: 0o600 });
 const port = await freePort();
-const doors = ["--control", socketPath, "--control-tcp", `127.0.0.1:${port}`, "--control-tokens", tokens];
+const doors = ["--control", socketPath, "--control-tcp", `127.0.0.1:${port}`, "--control-tokens", tokens, "--console"];
 const host = await Host.start(folder, doors);
 const honest = await HandAgent.honest(host.socket);
 test.after(async () => {
@@ -48,8 +51,24 @@ function statusOf(options: RequestOptions): Promise<number> {
   });
 }
 
+/** What a connection says in its turn. */
+type Says = (turn: number) => string;
+
+/** A byte at a time. */
+function bytewise(path: string): Says {
+  const words = `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nx-long: ${"x".repeat(4_000)}`;
+  return (turn) => words[turn % words.length]!;
+}
+
+/** Many requests at once. */
+function greedily(path: string): Says {
+  const all = `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`.repeat(REQUESTS_AT_ONCE);
+  return (turn) => (turn === 0 ? all : "");
+}
+
+/** None of them reads. */
 class Slow {
-  readonly #words: string;
+  readonly #says: Says;
   readonly #to: NetConnectOpts;
   readonly #peers = new Map<Socket, number>();
   readonly #timer: NodeJS.Timeout;
@@ -57,16 +76,17 @@ class Slow {
   made = 0;
   closed = 0;
 
-  constructor(to: NetConnectOpts, path: string) {
+  constructor(to: NetConnectOpts, says: Says) {
     this.#to = to;
-    this.#words = `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nx-long: ${"x".repeat(4_000)}`;
+    this.#says = says;
     this.#timer = setInterval(() => this.#go(), EACH_MS);
   }
 
   #go(): void {
     while (this.#peers.size < SLOW) this.#come();
     for (const [peer, said] of this.#peers) {
-      if (peer.writable && !peer.connecting) peer.write(this.#words[said % this.#words.length]!);
+      if (!peer.writable || peer.connecting) continue;
+      peer.write(this.#says(said));
       this.#peers.set(peer, said + 1);
     }
   }
@@ -89,19 +109,30 @@ class Slow {
 
 const [address, httpPort] = host.http.split(":") as [string, string];
 const authorization = { authorization: `Bearer ${TOKEN}` };
-const DOORS: readonly { name: string; to: NetConnectOpts; asks: RequestOptions & { path: string } }[] = [
+interface Door {
+  readonly name: string;
+  readonly to: NetConnectOpts;
+  readonly asks: RequestOptions & { readonly path: string };
+  readonly says?: Says;
+}
+const DOORS: readonly Door[] = [
   { name: "the Unix socket", to: { path: socketPath }, asks: { socketPath, path: "/api/v1/policies" } },
   { name: "the TCP port", to: { port }, asks: { port, path: "/api/v1/policies", headers: authorization } },
+  { name: "the console", to: { port }, asks: { port, path: "/" } },
+  {
+    ...{ name: "the console, for pages that nobody reads", to: { port }, says: greedily("/console.js") },
+    asks: { port, path: "/api/v1/policies", headers: authorization },
+  },
   { name: "/metrics", to: { port: Number(httpPort) }, asks: { port: Number(httpPort), path: "/metrics" } },
 ];
 
-for (const { name, to, asks } of DOORS)
+for (const { name, to, asks, says = bytewise(asks.path) } of DOORS)
   test(`H8: a thousand slow connections to ${name} keep nobody from being answered there, and cost a bounded number of places`, async () => {
     const bounded = { host: address, ...asks };
     const where = "path" in to ? to : { host: address, ...to };
     assert.is(await statusOf(bounded), 200, "control: alone, it is answered");
     const before = { descriptors: host.descriptors, ownMib: host.ownMib };
-    const slow = new Slow(where, asks.path);
+    const slow = new Slow(where, says);
     try {
       await until("a thousand were there, and had to give way", () => slow.made >= SLOW && slow.closed >= SLOW / 2);
       for (let i = 0; i < ANSWERS; i++)

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bounds on connections: one request of each at a time.
+import { Agent, createServer, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { boundVisitors } from "../../host/visitors.js";
+import { ask } from "../ask.js";
+import { until } from "../until.js";
+
+const BOUNDS = { most: 8, ms: 60_000 };
+/** More than Node reads at once. */
+const MANY = 10_000;
+const servers: Server[] = [];
+
+/** `made`: requests and answers that Node made, whoever answers them. */
+async function bounded(answer: (response: ServerResponse) => void) {
+  const counts = { made: 0, answered: 0 };
+  const server = createServer(() => counts.made++);
+  servers.push(server);
+  boundVisitors(server, BOUNDS, (request, response) => {
+    counts.answered++;
+    request.resume().on("end", () => answer(response));
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  return { port: (server.address() as AddressInfo).port, counts };
+}
+
+function said(port: number, words: string): { readonly peer: Socket; readonly isClosed: () => boolean } {
+  let isClosed = false;
+  const peer = connect(port, "127.0.0.1", () => peer.write(words));
+  peer
+    .on("error", () => undefined)
+    .on("close", () => {
+      isClosed = true;
+    });
+  peer.resume();
+  return { peer, isClosed: () => isClosed };
+}
+
+test.after(() => {
+  for (const server of servers) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+test("who asks again before he has his answer is closed, and what he asked besides is not looked at", async () => {
+  const { port, counts } = await bounded(() => undefined);
+  const { isClosed } = said(port, "GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(MANY));
+  await until("it is closed", isClosed);
+  assert.is(counts.answered, 1);
+  assert.ok(counts.made < 100, `${counts.made} requests were made of one packet`);
+});
+
+test("control: who waits for his answer asks again on the same connection, also with a large body", async () => {
+  const { port, counts } = await bounded((response) => response.end("yes"));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const body = "x".repeat(300_000);
+  const sockets = new Set<Socket>();
+  agent.on("free", (socket: Socket) => sockets.add(socket));
+  for (let i = 0; i < 5; i++) assert.is((await ask(port, "/", { agent, method: "POST" }, body)).text, "yes");
+  assert.is(counts.answered, 5);
+  assert.is(sockets.size, 1);
+  agent.destroy();
+});
+
+test.run();

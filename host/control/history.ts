@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Findings of the past under a condition of Falco's. The store knows nothing of conditions: it gives findings
 // page by page, the newest first, and those are made into events again and judged by the engine that judges
-// events (finding/stored.ts). A question is answered after half a second, or after so many findings. The
-// answer says how many were looked at, and whoever wants more goes on from there. Some findings are judged at
-// a time, so that a turn of the main thread stays short, and only so many ask at once.
+// events (finding/stored.ts). A question is answered after a third of a second, or after so many findings.
+// The answer says how many were looked at, and whoever wants more goes on from there. Some findings are
+// judged at a time, so that a turn of the main thread stays short, and only so many ask at once.
 import { setImmediate as turn } from "node:timers/promises";
 import type { Filter } from "../falco/falco.js";
 import type { FindingPage, FindingQuery, Owner, Store } from "../store/store.js";
@@ -13,7 +13,7 @@ import { KeptFilters } from "./kept-filters.js";
 import { Problem } from "./problem.js";
 
 /** Of one question. */
-const LOOK_MS_MAX = 500;
+const LOOK_MS_MAX = 350;
 const LOOKED_MAX = 20_000;
 const PAGE_BYTES_MAX = 1 << 20;
 /** Findings that are read at once, and judged at once. */

@@ -20,8 +20,8 @@ export const HOPS_MAX = 16;
 
 /** Of a search by words: words that are looked for, and characters that are read. */
 export const SEARCH = { words: 8, text: 200 } as const;
-/** A page ends when so much time has passed, ms. */
-export const LOOK_MS_MAX = 500;
+/** A page ends a step after so much time has passed, ms: whoever asked has it within half a second. */
+export const LOOK_MS_MAX = 350;
 /** And where it has so many bytes, so that who reads slowly holds little of ours. */
 export const PAGE_BYTES_MAX = 1 << 20;
 /** Containers and rules of an overview. */

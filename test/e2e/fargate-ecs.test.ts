@@ -245,6 +245,20 @@ if (missing === null) {
     assert.is(await ends(), 9);
   });
 
+  test("security: a sidecar that is stopped makes the task unhealthy, a service stops it, and the agent tells what was missed", async () => {
+    // ECS's own seconds: a sidecar that begins is not yet unhealthy.
+    const options = { start: "security", set: ["container.stopTimeout=2"] } as const;
+    await open("trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done", options, 1000);
+    ecs.isOfService = true;
+    await ecs.sees("app STARTED");
+    await eventually(() => ecs.container("app").stdout === "up\n", "the workload does not start");
+    process.kill(ecs.container("vedette").pid(), "SIGSTOP");
+    await ecs.sees("task STOPPING: Task failed container health checks");
+    assert.is(await ends(), 9);
+    assert.match(ecs.container("app").stderr, /[1-9]\d* events could not be delivered: the host was gone/);
+    assert.equal(ecs.diary.slice(-2), ["vedette KILLED: it outlived its stopTimeout", "vedette STOPPED 137"]);
+  });
+
   test("an alert has the sidecar ask ECS to stop the task, and ECS stops it", async () => {
     const config = join(mkdtempSync(join(tmpdir(), "vedette-stop-")), "settings.yaml");
     const variables = { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/v2/credentials/role" };

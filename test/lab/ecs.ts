@@ -12,8 +12,9 @@
 //                   the startPeriod do not count (.../APIReference/API_HealthCheck.html)
 //   stopTimeout     SIGTERM, 30 s unless it says so, SIGKILL (.../APIReference/API_ContainerDefinition.html)
 //
-// A container that is not essential may be unhealthy for as long as it likes: only essential ones make a task
-// so.
+//   service         a task is unhealthy where an essential container is, whatever the others are, and a service
+//                   stops such a task and starts another (docs.aws.amazon.com/AmazonECS/latest/developerguide/
+//                   healthcheck.html); `isOfService`
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -67,6 +68,8 @@ export class EcsTask {
   readonly diary: string[] = [];
   /** Resolves when all containers have ended. */
   readonly stopped: Promise<void>;
+  /** A service looks after it: it is stopped when it is unhealthy. */
+  isOfService = false;
   readonly #images: Readonly<Record<string, Image>>;
   readonly #secondMs: number;
   readonly #states: ReadonlyMap<string, State>;
@@ -229,6 +232,8 @@ export class EcsTask {
       if (health === state.health) continue;
       state.health = health;
       this.diary.push(`${state.definition.name} ${health}`);
+      if (this.isOfService && health === "UNHEALTHY" && state.definition.essential !== false)
+        void this.stop("Task failed container health checks");
     }
   }
 

@@ -27,6 +27,7 @@ struct News {
   size_t offset = 0;             // Closed: the byte at which it stopped making sense
   int status = 0;                // Exit: as waitpid gives it
   uint64_t more = 0;             // Refused: so many others since
+  uint64_t next = 0;             // End: the number of the batch behind it; 0: none came before it on this connection
 };
 
 class Outbox {

@@ -56,6 +56,7 @@ Napi::Object describe(Napi::Env env, const News& news) {
     object.Set("detail", news.detail);
     object.Set("offset", static_cast<double>(news.offset));
   }
+  if (news.kind == News::Kind::End) object.Set("next", static_cast<double>(news.next));
   if (news.kind == News::Kind::Exit) object.Set("status", news.status);
   if (news.kind == News::Kind::Refused) object.Set("more", static_cast<double>(news.more));
   return object;

@@ -252,7 +252,7 @@ bool Stream::tell(News::Kind kind) {
     if (stop_) return false;
     unheard_++;
   }
-  outbox_.post({.kind = kind, .stream = id_, .frame = {frame_.begin(), frame_.end()}});
+  outbox_.post({.kind = kind, .stream = id_, .frame = {frame_.begin(), frame_.end()}, .next = next_seq_});
   return true;
 }
 

@@ -177,7 +177,7 @@ int run(const Options& options) {
   if (!launch.start(filter, features().wait_killable, launched)) return report(describe(launch.failure(), *program));
 
   agent.uplink.start();
-  signals.start(launched.tid);
+  signals.start(launched.tid, agent.recorder);
 
   ProcTruth truth;
   State state(truth, options.limits);
@@ -208,7 +208,7 @@ int run(const Options& options) {
 
   agent.finish();
   if (launch.failed()) return report(describe(launch.failure(), *program));
-  return signals.ended_by() != 0 ? 128 + signals.ended_by() : status.shell_status();
+  return loop.ended_by() != 0 ? 128 + loop.ended_by() : status.shell_status();
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ class Recorder final : public Sink {
   void on_tick() override;
   void on_rest() override;
   void on_root_end(WaitStatus status) override;
+  void hurry() override { spool_.hurry(); }
 
   // Seals whatever has been recorded.
   void flush();

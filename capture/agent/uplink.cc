@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include <algorithm>
+
 #include "capture/kernel/clock.h"
 
 namespace vedette {
@@ -73,7 +75,8 @@ void Uplink::settle(int wait_ms) {
     if (!link_.is_open() && (link_.is_over() || is_time_up() || !reopen())) return give_up();
     forget_acknowledged();
     if (on_their_way_ == sent_.size()) break;
-    if (link_.send(sent_[on_their_way_].bytes)) ++on_their_way_;
+    if (!link_.send(sent_[on_their_way_].bytes)) continue;
+    highest_sent_ = std::max(highest_sent_, sent_[on_their_way_++].seq);
   }
   link_.listen(wait_ms);
   forget_acknowledged();
@@ -90,8 +93,11 @@ void Uplink::stay_in_touch() {
   reopen_ns_ = monotonic_ns() + kIdleReopenNs;
 }
 
+// A host of 0.1 acknowledges an end by the number behind the last batch that it has by then, which may be one
+// that we have not sent.
 void Uplink::forget_acknowledged() {
-  while (!sent_.empty() && sent_.front().seq <= link_.acknowledged()) {
+  const uint64_t upto = std::min(link_.acknowledged(), highest_sent_);
+  while (!sent_.empty() && sent_.front().seq <= upto) {
     spool_.release(sent_.front().bytes.size());
     spool_.recycle(std::move(sent_.front().bytes));
     sent_.pop_front();

@@ -44,6 +44,7 @@ class Uplink {
   LostCounters& lost_;
   std::deque<Frame> sent_;    // not acknowledged; some of them may not have been sent yet
   size_t on_their_way_ = 0;   // of these, sent over this connection
+  uint64_t highest_sent_ = 0; // over any connection
   uint64_t reopen_ns_ = 0;    // not before this, while nothing waits to be sent
   uint64_t delivered_ns_ = 0; // when the last frame came
   pthread_t thread_{};

@@ -67,9 +67,11 @@ void InlineBoot::forget_old_image(Task& task) {
 }
 
 // Under --integrity adaptive neither who came in nor what the image does not hold records its own calls.
-bool InlineBoot::is_believed(Task& task) {
+bool InlineBoot::is_believed(const Task& task, const ElfImage& program) {
   if (integrity_ != Integrity::Adaptive) return true;
-  const bool is_of_image = context_->state.executes_image_file(static_cast<uint32_t>(task.tid.get()));
+  State& state = context_->state;
+  const uint32_t tid = static_cast<uint32_t>(task.tid.get());
+  const bool is_of_image = state.executes_image_file(tid) && (program.interpreter.empty() || state.sees_image_file(tid, program.interpreter));
   if (is_of_image && !task.stranger) return true;
   context_->notice(task.tid, Notice::TIER_DEGRADED, "", task.stranger ? "it came in from outside" : "its program is not of the image");
   return false;
@@ -82,11 +84,11 @@ bool InlineBoot::stage(Task& task) {
   // The runtime that brought a stranger in gave it the container's filter before our eyes; that is none of
   // its own.
   if (task.stranger) mine.closed = task.trap() == Trap::Every || has_own_filters(task) || !shares_ipc(task.tid);
-  if (mine.closed || task.is_close() || task.debugged != nullptr || !is_believed(task)) return false;
+  if (mine.closed || task.is_close() || task.debugged != nullptr) return false;
   const FileFacts facts = context_->state.executable(static_cast<uint32_t>(task.tid.get()));
   const FileKey key{facts.dev, facts.ino, facts.ctime_ns, facts.mtime_ns};
   const std::shared_ptr<PatchableFile> program = facts.ino == 0 ? nullptr : code_.files().find(key, ProcPath(task.tid, "exe"));
-  if (!program || is_in_the_way(program->image())) return false;
+  if (!program || is_in_the_way(program->image()) || !is_believed(task, program->image())) return false;
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers) return false;
   const std::string& interpreter = program->image().interpreter;

@@ -45,7 +45,7 @@ class InlineBoot {
 
  private:
   bool stage(Task& task);
-  bool is_believed(Task& task);
+  bool is_believed(const Task& task, const ElfImage& program);
   void forget_old_image(Task& task);
   void keep_off_gates(Task& task);
   std::shared_ptr<PatchableFile> interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias);

@@ -133,11 +133,26 @@ void InlineTier::settle_trust(Task& task, const SyscallInfo& at) {
   if (const std::optional<Intrusion> how = intrusion_of(task)) expose(task, *how);
   if (integrity_ == Integrity::Adaptive && !AgentPage::contains(at.instruction_pointer) && maps_foreign_code(task, at)) {
     give_up_image(task, "it maps code that is not of the image");
+    distrust_all(task);
+  }
+  if (task.is_distrusted() && !AgentPage::contains(at.instruction_pointer)) {
+    rings_.take_off(task);
+    rings_.drop(task);
   }
 }
 
+// Of whoever has the memory of `task` each call stops from now on, also those that are made at the gates.
+void InlineTier::distrust_all(const Task& task) {
+  context_->tasks.each([&task](Task& one) {
+    if (one.space != task.space) return;
+    one.distrust();
+    if (one.tid != task.tid) (void)ptrace_interrupt(one.tid);
+  });
+}
+
 bool InlineTier::maps_foreign_code(const Task& task, const SyscallInfo& at) const {
-  if (number_of(at) != SYS_mmap || (at.seccomp.args[2] & PROT_EXEC) == 0 || (at.seccomp.args[3] & MAP_ANONYMOUS) != 0) return false;
+  const InlineImage* const image = image_of(*task.space);
+  if (image == nullptr || !image->active || number_of(at) != SYS_mmap || (at.seccomp.args[2] & PROT_EXEC) == 0 || (at.seccomp.args[3] & MAP_ANONYMOUS) != 0) return false;
   return !context_->state.has_image_file(static_cast<uint32_t>(task.tid.get()), static_cast<int32_t>(at.seccomp.args[4]));
 }
 

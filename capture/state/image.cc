@@ -224,6 +224,11 @@ bool Images::is_of_image(uint32_t pid, const char* name) {
   return true;
 }
 
+bool Images::is_at_path(uint32_t pid, const std::string& path) {
+  const std::optional<FileFacts> file = path.starts_with('/') ? truth_.facts(pid, ("root" + path).c_str()) : std::nullopt;
+  return file && !is_new(*file) && is_where_it_says(path, *file);
+}
+
 // In a mount namespace of its own a process may put any file at any path. From our root the path leads to the
 // file, or to another.
 bool Images::is_where_it_says(std::string_view path, const FileFacts& file) {

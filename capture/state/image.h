@@ -36,6 +36,8 @@ class Images {
   void load_pid_namespace(Process& process, uint64_t now_ns);
   // Whether what the link `name` below /proc/PID leads to is a file of the image.
   bool is_of_image(uint32_t pid, const char* name);
+  // Whether the absolute path leads a process to the file of the image that has it.
+  bool is_at_path(uint32_t pid, const std::string& path);
   // Somebody has opened what sets another's cgroup or login uid: from now on both are asked for at every
   // exec.
   void doubt_outside() { outside_doubted_ = true; }

@@ -197,6 +197,8 @@ bool State::has_image_file(uint32_t tid, int32_t fd) const {
   return books_->images.is_of_image(tid, ("fd/" + std::to_string(fd)).c_str());
 }
 
+bool State::sees_image_file(uint32_t tid, const std::string& path) const { return books_->images.is_at_path(tid, path); }
+
 FileFacts State::file_behind(uint32_t tid, int32_t fd) const {
   const Thread* thread = books_->find(tid);
   const Ref<Descriptor> descriptor = thread == nullptr ? Ref<Descriptor>() : thread->files->find(fd);

@@ -73,6 +73,8 @@ class State {
   // Whether what its descriptor `fd` stands for is one, by the kernel's word. False: it is not, or cannot be
   // asked.
   bool has_image_file(uint32_t tid, int32_t fd) const;
+  // Whether what stands at an absolute path, as the thread sees it, is the image's file of that path.
+  bool sees_image_file(uint32_t tid, const std::string& path) const;
   // What its descriptor `fd` is, by our books alone: device and inode; 0: not known.
   FileFacts file_behind(uint32_t tid, int32_t fd) const;
   // Whether other threads, or other processes, have its working directory, too: who moves there moves them.

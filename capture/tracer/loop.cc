@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include <unordered_set>
+
 #include "capture/kernel/clock.h"
 #include "capture/kernel/proc.h"
 #include "capture/tracer/interruption.h"
@@ -43,7 +45,8 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
     if (context_.responses != nullptr && waiter_.is_idle()) context_.responses->act();
     tell_shortage();
   }
-  if (root_only || signals_.ended_by() != 0) end_rest();
+  if (context_.tasks.has_own()) ended_by_ = signals_.ended_by();
+  if (root_only || ended_by_ != 0) end_rest();
   lives_.bury_all();
   if (context_.responses != nullptr) context_.responses->end();
   pulse_.rest();
@@ -51,16 +54,20 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
 }
 
 // As the kernel ends whatever is left with its process 1, or with who traces it. What they have done is still
-// told: it may stand in their rings.
+// told: it may stand in their rings. A child may come into the table while they end.
 void Loop::end_rest() {
-  context_.tasks.each([](const Task& task) {
-    if (!task.stranger) (void)::kill(task.process.get(), SIGKILL);
-  });
+  context_.sink.hurry();
+  std::unordered_set<pid_t> killed;
+  const auto kill_each = [&killed](const Task& task) {
+    if (!task.stranger && killed.insert(task.process.get()).second) (void)::kill(task.process.get(), SIGKILL);
+  };
   const uint64_t until = monotonic_ns() + kEndNsMax;
+  context_.tasks.each(kill_each);
   while (context_.tasks.has_own() && monotonic_ns() < until) {
     if (const std::optional<Report> report = waiter_.poll()) {
       dispatch(*report);
       lives_.adopt_orphans();
+      context_.tasks.each(kill_each);
     } else {
       ::nanosleep(&kEndPause, nullptr);
     }

@@ -21,6 +21,8 @@ class Loop {
   // Until the last task of the tree has ended, strangers or not; with `root_only`, until the workload's first
   // process has. How that ended.
   WaitStatus run(const Launched& launched, bool root_only);
+  // The signal by which those ended who were left behind; 0: there was none.
+  int ended_by() const { return ended_by_; }
 
  private:
   std::optional<Report> next();
@@ -42,6 +44,7 @@ class Loop {
   NestedTracing nested_;
   Lives lives_;
   WaitStatus root_status_;
+  int ended_by_ = 0;
   bool is_short_ = false;  // of descriptors, once
 };
 

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 
 #include "capture/kernel/clock.h"
@@ -49,8 +50,9 @@ constexpr uint64_t kTaken = ~(kNeverBlocked | bit(SIGCHLD) | bit(SIGPIPE));
 
 Signals::Signals() : original_mask_(swap_mask(~kNeverBlocked)) {}
 
-void Signals::start(Tid root) {
+void Signals::start(Tid root, Sink& sink) {
   root_ = root;
+  sink_ = &sink;
   tracer_ = ::pthread_self();
   (void)accept_wakes();
   ::pthread_create(&thread_, nullptr, thread_main, this);
@@ -119,13 +121,15 @@ void Signals::forward(const siginfo_t& info) {
     if (info.si_code != SI_QUEUE) forwarded_[static_cast<size_t>(info.si_signo)] = info;
   }
   if (ended) return end_by(info.si_signo);
-  if (info.si_code == SI_QUEUE) ::syscall(SYS_rt_sigqueueinfo, root_.get(), info.si_signo, &info);
-  else ::kill(root_.get(), info.si_signo);
+  const long sent = info.si_code == SI_QUEUE ? ::syscall(SYS_rt_sigqueueinfo, root_.get(), info.si_signo, &info)
+                                             : ::kill(root_.get(), info.si_signo);
+  if (sent != 0 && errno == ESRCH) end_by(info.si_signo);  // it is gone, and the tracer is about to say so
 }
 
 void Signals::end_by(int signal) {
   if (!ends_by_default(signal)) return;
   ended_by_ = signal;
+  sink_->hurry();
   ::pthread_kill(tracer_, wake_signal());
 }
 
@@ -158,10 +162,6 @@ void Signals::on_root_halted() {
 void Signals::on_root_ended() {
   const std::lock_guard lock(mutex_);
   root_ended_ = true;
-  // It was on its way, and came to nobody.
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
-    if (forwarded_[static_cast<size_t>(signal)].si_signo == signal) ended_by_ = signal;
-  }
 }
 
 // Both halves must be there: we were told to stop, and the workload has stopped. Whoever continues us

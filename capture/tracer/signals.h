@@ -20,6 +20,7 @@
 #include <mutex>
 
 #include "capture/kernel/tid.h"
+#include "capture/tracer/sink.h"
 
 namespace vedette {
 
@@ -30,7 +31,7 @@ class Signals {
   uint64_t original_mask() const { return original_mask_; }
 
   // From the tracer's thread, which is woken when there is something for it to do.
-  void start(Tid root);
+  void start(Tid root, Sink& sink);
   // The signal that ends us, which came when only descendants of the workload's first process were left: they
   // end with us. 0: none has come.
   int ended_by() const { return ended_by_; }
@@ -57,6 +58,7 @@ class Signals {
 
   uint64_t original_mask_ = 0;
   Tid root_;
+  Sink* sink_ = nullptr;
   pthread_t thread_{};
   pthread_t tracer_{};
   std::atomic<int> ended_by_ = 0;

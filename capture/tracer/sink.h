@@ -20,6 +20,8 @@ class Sink {
   virtual void on_rest() {}
   // The workload's first process has ended; descendants may live on.
   virtual void on_root_end(WaitStatus status) = 0;
+  // From any thread: the end has come, and nobody may wait for a slow host from now on.
+  virtual void hurry() {}
 };
 
 }  // namespace vedette

@@ -13,7 +13,9 @@ import { reasonOf } from "../reason.js";
  * itself.
  */
 export type News =
-  | { readonly kind: "hello" | "end" | "prevented" | "responded"; readonly stream: number; readonly frame: Uint8Array }
+  | { readonly kind: "hello" | "prevented" | "responded"; readonly stream: number; readonly frame: Uint8Array }
+  /** `next`: the number of the batch behind it; 0: none came before it on this connection. */
+  | { readonly kind: "end"; readonly stream: number; readonly frame: Uint8Array; readonly next: number }
   | {
       readonly kind: "closed";
       readonly stream: number;

@@ -216,7 +216,7 @@ export class Capture {
         this.#greet(stream, news.frame);
         break;
       case "end":
-        this.#guard(stream, () => this.#handlers.onEnd?.(readEnd(stream, news.frame)));
+        this.#guard(stream, () => this.#handlers.onEnd?.(readEnd(stream, news.frame, news.next)));
         break;
       case "prevented":
         this.#guard(stream, () => this.#handlers.onPrevented?.(stream, readPrevented(news.frame)));

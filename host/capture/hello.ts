@@ -29,6 +29,8 @@ export interface End {
   readonly status: number;
   readonly signal: number;
   readonly lost: readonly number[];
+  /** The number of the batch behind it; 0: none came before it on this connection. */
+  readonly next: number;
 }
 
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "bigint" });
@@ -65,13 +67,14 @@ export function readHello(stream: number, frame: Uint8Array): Hello {
 }
 
 /** Reads an agent's last frame. Throws VEDETTE_FRAME_UNEXPECTED. */
-export function readEnd(stream: number, frame: Uint8Array): End {
+export function readEnd(stream: number, frame: Uint8Array, next: number): End {
   const [, status, signal, lost] = unpack(frame, 4);
   return {
     stream,
     status: number(status, 0),
     signal: number(signal, 0),
     lost: Array.isArray(lost) ? lost.map((count) => number(count, 0)) : [],
+    next,
   };
 }
 

@@ -275,11 +275,11 @@ export class Agents implements Intake {
     if (guest !== undefined) this.#handlers.onPrevented(guest, obstacle);
   }
 
-  #onEnd({ stream, lost }: End): void {
+  #onEnd({ stream, lost, next }: End): void {
     const guest = this.#guests.get(stream);
     if (guest === undefined) return;
     guest.hasEnded = true;
-    this.#ledger.end(stream, guest.source);
+    this.#ledger.end(stream, next > 0 ? next : this.#ledger.received(guest.source) + 1);
     this.#onLost(guest, lost);
     this.#onWake();
   }

@@ -65,9 +65,12 @@ export class Ledger {
     for (const [stream, pending] of this.#pending) this.#look(stream, pending);
   }
 
-  /** The workload of a stream has ended: its end is acknowledged behind its last batch. */
-  end(stream: number, source: string): void {
-    this.#ends.set(stream, this.received(source) + 1);
+  /**
+   * The workload of a stream has ended: its end is acknowledged by `next`, the number of the batch that comes
+   * behind it, when those before it have been judged.
+   */
+  end(stream: number, next: number): void {
+    this.#ends.set(stream, next);
     if (!this.#pending.has(stream)) this.#pending.set(stream, []);
   }
 

@@ -4,16 +4,21 @@
 // by a signal when only descendants of that are left. They end with it, and what they had done by then is
 // told, though it stood in their rings.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
-import { statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { EVENTS } from "../../build/generated/events.js";
 import { DeafHost } from "../lab/deaf-host.js";
+import { until } from "../until.js";
 import { buildFixture } from "./fixtures.js";
-import { AGENT, hasCommand, run, scratch } from "./programs.js";
+import { AGENT, hasCommand, run, scratch, start } from "./programs.js";
+import { nonesuch, serve } from "./serving.js";
+import { NONESUCH } from "./told.js";
 
 const ROUNDS = 10;
+const COUNT = 20;
 const burst = buildFixture("burst");
 /** It writes until it is ended: the size of its file is the number of writes that the kernel completed. */
 const BEGIN = `"${burst}" & until [ -s burst ]; do :; done;`;
@@ -52,5 +57,48 @@ else console.log("skip: an agent that is process 1: unshare is missing");
 
 test("a signal takes along whom the workload left behind, and they are told of to the end", () =>
   ends([], "(while [ -e /proc/$$ ]; do :; done; kill -TERM $PPID; exec sleep 60) & exit 0", 143, 3));
+
+test("what descendants do after the end arrives at a real host", async () => {
+  const folder = scratch();
+  writeFileSync(join(folder, "rules.yaml"), NONESUCH);
+  const host = await serve(folder, ["--falco-rules", "rules.yaml", "--alerts", "alerts"]);
+  await host.watches(`(sleep 1; ${nonesuch(COUNT)}) & exit 0`);
+  await host.says("has left");
+  assert.ok(/has left: \d+ events, 0 lost/.test(host.said()), host.said());
+  await host.end();
+  const alerts = readFileSync(join(folder, "alerts"), "utf8").split("\n").filter(Boolean);
+  assert.is(alerts.length, COUNT);
+});
+
+if (hasCommand("python3"))
+  test("a first process that waits for its SIGTERM ends with its own status, and nobody is taken along", async () => {
+    const wait = "import os, signal; signal.pthread_sigmask(0, [15]); os.kill(os.getppid(), 15); signal.sigwait([15])";
+    const script = `(sleep 0.5; echo over) & exec python3 -c '${wait}; os._exit(4)'`;
+    const ended = await run([AGENT, "--", "sh", "-c", script], { cwd: scratch() });
+    assert.is(ended.status, 4, ended.stderr);
+    assert.is(ended.stdout, "over\n");
+  });
+else console.log("skip: a first process that waits for its SIGTERM: python3 is missing");
+
+test("a signal ends an agent whose host reads nothing, with whom the workload left behind", async () => {
+  const folder = scratch();
+  const host = new DeafHost(join(folder, "host.sock"), { reads: false, acknowledges: false });
+  const agent = [AGENT, "--host", `unix:${join(folder, "host.sock")}`, "--spool", "2097152", "--on-overload", "block"];
+  const { child, ended } = start([...agent, "--", "sh", "-c", `${BEGIN} exit 0`], { cwd: folder, limitMs: 60_000 });
+  const size = () => statSync(join(folder, "burst"), { throwIfNoEntry: false })?.size ?? 0;
+  let before = -1;
+  await until("it waits for room", async () => {
+    const now = size();
+    const isStill = now > 0 && now === before;
+    before = now;
+    if (!isStill) await sleep(500);
+    return isStill;
+  });
+  child.kill("SIGTERM");
+  const { status, stderr } = await ended;
+  host.close();
+  assert.is(status, 143, stderr);
+  assert.match(stderr, /events could not be delivered/);
+});
 
 test.run();

@@ -2,6 +2,7 @@
 //
 // Each screen of the console in a real browser where there is as much as there may be: 100,000 findings, 300
 // policies, sensors and outputs, events without end. Wide and light, narrow and dark.
+// Time limit: 360 s.
 import { existsSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import { suite } from "uvu";

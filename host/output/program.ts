@@ -35,6 +35,8 @@ const NAME = "program_output";
 const TIMES: ProgramTimes = { runMs: 10_000, endMs: 2_000 };
 const MS_PER_S = 1_000;
 const SHELL = "/bin/sh";
+const GONE = "it has ended";
+const UNKILLED = "it could not be killed";
 
 /** Starts a process when there is something to tell it. `times`: for tests. */
 export class ProgramCarrier implements Carrier {
@@ -71,7 +73,7 @@ export class ProgramCarrier implements Carrier {
     for (const [taken, line] of lines.entries()) {
       if (signal.aborted) return { outcome: "again", taken, error: fault("the time is up") };
       const { runMs } = this.#times;
-      const run = new Run(this.#settings.program);
+      const run = new Run(this.#settings.program, this.#times.endMs);
       this.#run = run;
       let isLate = false;
       const timer = setTimeout(() => {
@@ -83,7 +85,8 @@ export class ProgramCarrier implements Carrier {
       clearTimeout(timer);
       this.#run = null;
       if (why === null) continue;
-      const reason = isLate ? `it took longer than ${runMs / MS_PER_S} s, and was killed` : why;
+      const how = why === UNKILLED ? UNKILLED : "was killed";
+      const reason = isLate ? `it took longer than ${runMs / MS_PER_S} s, and ${how}` : why;
       const isWanted = run.hasBegun && !signal.aborted; // else nobody has said that it is not
       return { outcome: isWanted ? "refused" : "again", taken, error: fault(reason) };
     }
@@ -91,22 +94,17 @@ export class ProgramCarrier implements Carrier {
   }
 
   async #feed(lines: readonly string[], signal: AbortSignal): Promise<Sent> {
-    const run = this.#run?.hasEnded === false ? this.#run : new Run(this.#settings.program);
+    const { program } = this.#settings;
+    const run = this.#run?.hasEnded === false ? this.#run : new Run(program, this.#times.endMs);
     this.#run = run;
-    const ended = run.ended.then((why) => why ?? "it has ended");
-    const given = run.give(`${lines.join("\n")}\n`, false).then((error) => {
-      if (error === null) return null;
-      run.kill(); // it may go on, and read nothing
-      return ended;
-    });
-    const why = await killedAt(signal, run, Promise.race([given, ended]));
+    const why = await killedAt(signal, run, run.feed(`${lines.join("\n")}\n`));
     if (why === null) return { outcome: "done" };
     if (this.#run === run) this.#run = null;
     return { outcome: "again", taken: 0, error: fault(why) };
   }
 
   #leave(run: Run): void {
-    const left = run.leave(this.#times.endMs).finally(() => this.#leaving.delete(left));
+    const left = run.leave().finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
   }
 }
@@ -124,26 +122,34 @@ async function killedAt<T>(signal: AbortSignal, run: Run, work: Promise<T>): Pro
 
 /** One shell, and a pipe to it. */
 class Run {
-  /** Why it did not go well; null: it did. */
-  readonly ended: Promise<string | null>;
+  #resolve: (why: string | null) => void = () => undefined;
+  /** Why it did not go well; null: it did. Soon after a kill it is resolved, whatever the program does. */
+  readonly ended = new Promise<string | null>((resolve) => {
+    this.#resolve = resolve;
+  });
+  readonly #endMs: number;
   readonly #child: ChildProcess | null = null;
   readonly #input: Socket | null = null;
   #hasEnded = false;
+  /** Whoever feeds it now. What batches hang on a pending promise stays there while it is pending. */
+  #onEnd: ((why: string) => void) | null = null;
+  #killed: NodeJS.Timeout | undefined;
 
-  /** Never throws: what could not be started has ended. */
-  constructor(program: string) {
+  /** Never throws: what could not be started has ended. `endMs`: how long it may take to die of a kill. */
+  constructor(program: string, endMs: number) {
+    this.#endMs = endMs;
     const [read, write] = loadAddon().makePipe();
     if (read < 0) {
-      this.ended = Promise.resolve(getSystemErrorName(read));
+      this.#ends(getSystemErrorName(read));
       return;
     }
     this.#input = new Socket({ fd: write, readable: false, writable: true });
     this.#input.on("error", () => undefined); // it reads no more, and its status says more
     try {
       this.#child = spawn(SHELL, ["-c", program], { stdio: [read, "inherit", "inherit"], detached: true });
-      this.ended = this.#endOf(this.#child);
+      this.#watch(this.#child);
     } catch (cause) {
-      this.ended = Promise.resolve(reasonOf(cause));
+      this.#ends(reasonOf(cause));
     } finally {
       closeSync(read);
     }
@@ -166,39 +172,64 @@ class Run {
     });
   }
 
-  /** It gets no more, and has so long for what it has. */
-  async leave(ms: number): Promise<void> {
+  /** One batch at a time: resolves with null when the pipe has it, else with why the run has ended. */
+  feed(text: string): Promise<string | null> {
+    return new Promise((resolve) => {
+      const settle = (why: string | null): void => {
+        this.#onEnd = null;
+        resolve(why);
+      };
+      if (this.#hasEnded) return void this.ended.then((why) => settle(why ?? GONE));
+      this.#onEnd = settle;
+      void this.give(text, false).then((error) => {
+        if (error === null) settle(null);
+        else this.kill(); // it may go on, and read nothing
+      });
+    });
+  }
+
+  /** It gets no more, and has some time for what it has. */
+  async leave(): Promise<void> {
     this.#input?.end();
-    await Promise.race([this.ended, sleep(ms, undefined, { ref: false })]);
+    await Promise.race([this.ended, sleep(this.#endMs, undefined, { ref: false })]);
     this.kill();
     await this.ended;
   }
 
-  /** With all that it has started. One that has ended is left alone: its number may be another's. */
+  /**
+   * With all that it has started. One that has ended is left alone: its number may be another's. One that
+   * goes on is left to itself after endMs: it may be another user's by now (EPERM), or hang in the kernel.
+   */
   kill(): void {
     this.#input?.destroy();
-    const pid = this.#child?.pid;
-    if (pid === undefined || this.#hasEnded) return;
+    const child = this.#child;
+    if (child?.pid === undefined || this.#hasEnded) return;
+    this.#killed ??= setTimeout(() => {
+      child.unref();
+      this.#ends(UNKILLED);
+    }, this.#endMs);
     try {
-      process.kill(-pid, "SIGKILL");
+      process.kill(-child.pid, "SIGKILL");
     } catch {
-      // it has just ended
+      // it has just ended, or may not be killed
     }
   }
 
-  #endOf(child: ChildProcess): Promise<string | null> {
-    return new Promise((resolve) => {
-      const end = (why: string | null): void => {
-        this.#hasEnded = true;
-        this.#input?.destroy();
-        resolve(why);
-      };
-      child.once("error", (cause) => end(reasonOf(cause)));
-      child.once("exit", (status, signal) => {
-        if (signal !== null) end(`it was ended by ${signal}`);
-        else end(status === 0 ? null : `it ended with status ${status}`);
-      });
+  #watch(child: ChildProcess): void {
+    child.once("error", (cause) => this.#ends(reasonOf(cause)));
+    child.once("exit", (status, signal) => {
+      if (signal !== null) this.#ends(`it was ended by ${signal}`);
+      else this.#ends(status === 0 ? null : `it ended with status ${status}`);
     });
+  }
+
+  #ends(why: string | null): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    clearTimeout(this.#killed);
+    this.#input?.destroy();
+    this.#resolve(why);
+    this.#onEnd?.(why ?? GONE);
   }
 }
 

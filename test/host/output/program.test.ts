@@ -4,6 +4,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { queryObjects } from "node:v8";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
@@ -124,5 +126,39 @@ test("a program that is none is told by the shell's status", async () => {
   await queue.close();
   assert.match(faults[0]?.message ?? "", "it ended with status 127");
 });
+
+test("a process that is kept keeps nothing of the batches that it has got", async () => {
+  const carrier = new ProgramCarrier({ program: "cat > /dev/null", isKept: true, capacity: 1 });
+  const send = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++)
+      assert.equal(await carrier.send([String(i)], new AbortController().signal), { outcome: "done" });
+  };
+  await send(10);
+  const before = queryObjects(Promise, { format: "count" });
+  await send(1_000);
+  const more = queryObjects(Promise, { format: "count" }) - before;
+  await carrier.close();
+  assert.ok(more < 100, `${more} promises more`);
+});
+
+for (const isKept of [true, false]) {
+  test(`one that nobody may kill is left to itself at the end (keep_alive=${isKept})`, async () => {
+    const { queue, written } = output("echo $$ > TO; exec sleep 600", isKept, { endMs: 100 }, { closeMs: 200 });
+    queue.push("one");
+    await until("it runs", () => written().endsWith("\n"));
+    const { kill } = process;
+    process.kill = () => {
+      throw Object.assign(new Error("kill EPERM"), { code: "EPERM" }); // as of another user's program
+    };
+    try {
+      const isClosed = queue.close().then(() => true);
+      assert.ok(await Promise.race([isClosed, sleep(20_000, false)]), "it is closed");
+      assert.ok(lives(written().trim()));
+    } finally {
+      process.kill = kill;
+      process.kill(Number(written()), "SIGKILL");
+    }
+  });
+}
 
 test.run();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time limit: 300 s.
+// Runs alone.
 //
 // The aspect of docs/cdk against aws-cdk-lib itself: what an app synthesizes with it is what `instrument`
-// makes of the templates that the app synthesizes without it, key for key. aws-cdk-lib has 180 MB, so it is
+// makes of the templates that the app synthesizes without it, key for key; and is played in the simulator. aws-cdk-lib has 180 MB, so it is
 // no dependency: the test installs it into a folder of its own, once.
 import { execFile } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,6 +14,8 @@ import * as assert from "uvu/assert";
 import { readImageConfigs } from "../../host/ecs/image-config.js";
 import { instrument } from "../../host/ecs/instrument.js";
 import { parseDocument } from "../../host/ecs/read.js";
+import type { Any } from "../host/ecs/plain.js";
+import { APP, asApi, missingForRecipes, play } from "../lab/recipe.js";
 import { blocksOf } from "../pages.js";
 import { hasLibrary } from "./npm-library.js";
 import { scratch, VEDETTE } from "./programs.js";
@@ -30,6 +33,7 @@ const PROPS = {
   set: { workers: "2", "container.cpu": "64" },
 };
 const GIVEN = { image: PROPS.image, logGroup: PROPS.logGroup, set: ["workers=2", "container.cpu=64"] };
+const PLAYED = JSON.stringify({ entryPoint: APP.entryPoint, command: APP.command });
 
 /** What the app synthesizes: templates by their names. */
 async function synthesized(name: string, props?: object): Promise<Map<string, Record<string, unknown>>> {
@@ -39,7 +43,12 @@ async function synthesized(name: string, props?: object): Promise<Map<string, Re
   ] as const)
     copyFileSync(from, join(KEPT, to));
   const out = join(folder, name);
-  const env = { ...process.env, CDK_OUTDIR: out, ...(props === undefined ? {} : { ASPECT: JSON.stringify(props) }) };
+  const env = {
+    ...process.env,
+    PLAYED,
+    CDK_OUTDIR: out,
+    ...(props === undefined ? {} : { ASPECT: JSON.stringify(props) }),
+  };
   const argv = ["--import", resolve("node_modules/tsx/dist/loader.mjs"), join(KEPT, "app.mjs")];
   await promisify(execFile)(process.execPath, argv, { cwd: KEPT, env, timeout: SYNTH_MS_MAX });
   const paths = readdirSync(out, { recursive: true, encoding: "utf8" });
@@ -64,9 +73,17 @@ if (missing === null) {
       assert.equal(withoutDigests(watched.get(path)!), withoutDigests(expected), path);
       if (hasTasks) instrumented++;
     }
-    assert.is(instrumented, 4);
+    assert.is(instrumented, 5);
     assert.match(JSON.stringify(watched.get("Several.template.json")), /Fn::ImportValue/, "a reference between stacks");
   });
+
+  if (missingForRecipes() === null)
+    test("what the aspect makes is played in the simulator", async () => {
+      const template = (await synthesized("played", props)).get("Played.template.json") as Any;
+      const [made] = Object.values<Any>(template.Resources).filter(({ Type }) => Type === "AWS::ECS::TaskDefinition");
+      await play(asApi(made.Properties.ContainerDefinitions) as unknown[]);
+    });
+  else console.log(`skip: what the aspect makes in the simulator: ${missingForRecipes()} is missing`);
 
   test("what instrument refuses ends the synthesis with its words", async () => {
     const failed = await synthesized("refused", { ...props, imageConfigs: {} }).catch((error: Error) => error);

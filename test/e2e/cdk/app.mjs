@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What cdk.test.ts synthesizes, with the aspect of docs/cdk and without it (ASPECT: its options as JSON). It
-// runs in a folder that has aws-cdk-lib and a copy of the aspect.
+// What cdk.test.ts synthesizes, with the aspect of docs/cdk and without it (ASPECT: its options as JSON). PLAYED:
+// what the application of one task starts. It runs in a folder that has aws-cdk-lib and a copy of the aspect.
 import { App, Aspects, Duration, NestedStack, Stack, Stage, aws_ec2 as ec2, aws_ecs as ecs, aws_logs as logs, aws_secretsmanager as secrets, aws_sqs as sqs, aws_ssm as ssm } from "aws-cdk-lib";
 import { Vedette } from "./vedette.ts";
 
@@ -43,6 +43,8 @@ inner.addContainer("app", { image: image("bare"), command: ["serve"] }); // its 
 
 const stage = new Stage(app, "Prod");
 task(new Stack(stage, "Payments"), "Task").addContainer("app", { image: image("app"), entryPoint: ["/app"] });
+
+task(new Stack(app, "Played"), "Task").addContainer("app", { image: image("app"), ...JSON.parse(process.env.PLAYED) });
 
 const others = new Stack(app, "Others");
 new ecs.Ec2TaskDefinition(others, "Task").addContainer("app", { image: image("app"), entryPoint: ["/app"], memoryLimitMiB: 64 });

@@ -13,34 +13,13 @@ import { readImageConfigs } from "../../../host/ecs/image-config.js";
 import { instrument } from "../../../host/ecs/instrument.js";
 import { type Operation, patchOf, patchText } from "../../../host/ecs/patch.js";
 import { parseDocument } from "../../../host/ecs/read.js";
+import { applied, structured } from "./apply-patch.js";
 import { FOLDER, samples } from "./definitions-folder.js";
-import { type Any, plainOf } from "./plain.js";
+import { plainOf } from "./plain.js";
 
 const IMAGE = { image: "registry.example/vedette:1" };
 const folder = mkdtempSync(join(tmpdir(), "instrument-patch-"));
 test.after(() => rmSync(folder, { recursive: true }));
-
-/** Without what is there twice by an alias. */
-const structured = (value: Any): Any => JSON.parse(JSON.stringify(value));
-
-/** RFC 6902, as far as Copilot knows it: throws where something is not there. */
-function applied(document: Any, operations: readonly Operation[]): Any {
-  const root = { "": structured(document) };
-  for (const { op, path, value } of operations) {
-    const steps = path.split("/").map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
-    const last = steps.pop()!;
-    const holder = steps.reduce((at: Any, step) => {
-      assert.ok(step in at, `${path}: ${step} is not there`);
-      return at[step];
-    }, root);
-    assert.ok(op === "add" || last in holder, `${path} is not there`);
-    if (op === "remove") Array.isArray(holder) ? holder.splice(Number(last), 1) : delete holder[last];
-    else if (Array.isArray(holder) && op === "add")
-      holder.splice(last === "-" ? holder.length : Number(last), 0, value);
-    else holder[last] = value;
-  }
-  return root[""];
-}
 
 for (const { name, document, imageConfigs } of samples())
   test(`${name}: the patch makes of it what instrument makes of it`, () => {

@@ -73,13 +73,19 @@ export function boundVisitors(
   };
 }
 
-/** Node's own reader of a connection gets a part at a time. */
+/**
+ * Node's own reader of a connection gets a part at a time. Some requests Node answers itself, and nobody here is
+ * asked: without a Host, with an Expect that it does not know. Where such answers pile up it sets `_paused`, and
+ * takes nothing more until they are out: its reader ends the process then. Who has so many is closed.
+ */
 function parseInParts(socket: Socket): void {
   const [parse] = socket.listeners("data");
   if (parse === undefined) return;
   socket.off("data", parse as (bytes: Buffer) => void);
   socket.on("data", (bytes: Buffer) => {
-    for (let at = 0; at < bytes.length && !socket.destroyed; at += PARSED_AT_ONCE)
+    for (let at = 0; at < bytes.length && !socket.destroyed; at += PARSED_AT_ONCE) {
+      if ((socket as { _paused?: boolean })._paused === true) return void socket.destroy();
       parse.call(socket, bytes.subarray(at, at + PARSED_AT_ONCE));
+    }
   });
 }

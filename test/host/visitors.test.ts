@@ -53,6 +53,19 @@ test("who asks again before he has his answer is closed, and what he asked besid
   assert.ok(counts.made < 100, `${counts.made} requests were made of one packet`);
 });
 
+for (const [what, head] of [
+  ["without a Host", ""],
+  ["with an Expect that Node does not know", "host: a\r\nexpect: x\r\n"],
+] as const)
+  test(`who asks much ${what}, which Node answers by itself, is closed`, async () => {
+    const { port, counts } = await bounded((response) => response.end("yes"));
+    const { isClosed } = said(port, `GET / HTTP/1.1\r\n${head}\r\n`.repeat(MANY));
+    await until("it is closed", isClosed);
+    assert.is(counts.answered, 0);
+    const { status } = await ask(port, "/");
+    assert.is(status, 200, "the next one is answered");
+  });
+
 test("control: who waits for his answer asks again on the same connection, also with a large body", async () => {
   const { port, counts } = await bounded((response) => response.end("yes"));
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });

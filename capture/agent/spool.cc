@@ -96,6 +96,7 @@ void Spool::hurry() {
 void Spool::hold(size_t bytes) {
   const std::lock_guard lock(mutex_);
   set_bytes(bytes_ + bytes);
+  holds_ = true;
 }
 
 void Spool::release(size_t bytes) {
@@ -111,7 +112,8 @@ Spool::Wake Spool::take(Frame& into, uint64_t idle_ns) {
       into = std::move(frames_.front());
       frames_.pop_front();
       set_bytes(bytes_ - into.bytes.size());
-      note_taken();
+      if (holds_) drained_.notify_one();
+      else note_taken();
       return Wake::Frame;
     }
     if (closed_) return Wake::Closed;

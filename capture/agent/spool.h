@@ -101,6 +101,7 @@ class Spool {
   const size_t bytes_max_;
   const uint64_t wait_ns_;
   const uint64_t patience_ns_;
+  bool holds_ = false;      // a batch is taken when the host has acknowledged it, and not when it is sent
   uint64_t waited_ns_ = 0;  // for room, since a batch was taken last; patience_ns_ at most
   uint64_t takings_ = 0;
   const Overload overload_;

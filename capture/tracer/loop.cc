@@ -45,7 +45,7 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
     if (context_.responses != nullptr && waiter_.is_idle()) context_.responses->act();
     tell_shortage();
   }
-  if (context_.tasks.has_own()) ended_by_ = signals_.ended_by();
+  if (!root_only && context_.tasks.has_own()) ended_by_ = signals_.ended_by();
   if (root_only || ended_by_ != 0) end_rest();
   lives_.bury_all();
   if (context_.responses != nullptr) context_.responses->end();

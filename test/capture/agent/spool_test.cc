@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <ctime>
 #include <thread>
 
@@ -119,6 +120,32 @@ TEST_CASE("for a host that takes nothing no batch waits longer than its patience
   CHECK(monotonic_ns() - again >= kPatience);
   spool.release(50);
   CHECK(spool.put(guarded(20)));
+}
+
+TEST_CASE("a batch that is sent and not acknowledged is no sign that the host takes anything") {
+  constexpr uint64_t kPatience = 60 * kMillisecond;
+  Spool spool(100, 5 * kMillisecond, Overload::Shed, nullptr, kPatience);
+  Frame out;
+  REQUIRE(spool.put(frame(100, 1)));
+  REQUIRE(spool.take(out) == Spool::Wake::Frame);
+  spool.hold(100);
+  std::atomic<bool> is_over = false;
+  std::thread uplink([&] {
+    while (!is_over) {
+      Frame due = frame(1, 1);
+      due.essential = true;
+      (void)spool.put(std::move(due));
+      Frame sent;
+      if (spool.take(sent, monotonic_ns() + kMillisecond) == Spool::Wake::Frame) spool.hold(1);
+    }
+  });
+  Frame guarded = frame(20, 1);
+  guarded.guarded = true;
+  const uint64_t start = monotonic_ns();
+  CHECK_FALSE(spool.put(std::move(guarded)));
+  CHECK(monotonic_ns() - start < 50 * kPatience);
+  is_over = true;
+  uplink.join();
 }
 
 TEST_CASE("for a host that takes some batch in time a guarded one waits as long as it takes") {

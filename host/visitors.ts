@@ -74,9 +74,10 @@ export function boundVisitors(
 }
 
 /**
- * Node's own reader of a connection gets a part at a time. Some requests Node answers itself, and nobody here is
- * asked: without a Host, with an Expect that it does not know. Where such answers pile up it sets `_paused`, and
- * takes nothing more until they are out: its reader ends the process then. Who has so many is closed.
+ * Node's own reader of a connection gets a part at a time. Some requests Node answers itself, and nobody
+ * here is asked: without a Host, with an Expect that it does not know. Where such answers pile up it sets
+ * `_paused`, and takes nothing more until they are out: its reader ends the process then. Who has so many is
+ * closed.
  */
 function parseInParts(socket: Socket): void {
   const [parse] = socket.listeners("data");

@@ -249,8 +249,8 @@ export class PolicyService {
   #policy(tenant: string, name: string): PolicyDetail | null {
     const found = this.#seated(tenant, name);
     if (found === null) return null;
-    // Of a folder that another user may change, what was loaded is shown, and nothing is read now; also while one
-    // of a tenant's is on its way out and the watch has forgotten it.
+    // Of a folder that another user may change, what was loaded is shown, and nothing is read now; also while
+    // one of a tenant's is on its way out and the watch has forgotten it.
     const entry = this.#watch?.entries().find(({ loaded }) => loaded === found);
     const isTenants = found.tenancy !== null && found.tenancy !== undefined;
     return detailOf(found, entry?.texts ?? (isTenants || entry !== undefined ? null : textsAt(found.place)));

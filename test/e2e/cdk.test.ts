@@ -3,8 +3,8 @@
 // Runs alone.
 //
 // The aspect of docs/cdk against aws-cdk-lib itself: what an app synthesizes with it is what `instrument`
-// makes of the templates that the app synthesizes without it, key for key; and is played in the simulator. aws-cdk-lib has 180 MB, so it is
-// no dependency: the test installs it into a folder of its own, once.
+// makes of the templates that the app synthesizes without it, key for key, and it is played in the simulator.
+// aws-cdk-lib has 180 MB, so it is no dependency: the test installs it into a folder of its own, once.
 import { execFile } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a way of deploying makes of an application, played in the simulator: the task definition as CloudFormation
-// or the API writes it, run under ECS's rules until the application's alert is there and all have ended.
+// What a way of deploying makes of an application, played in the simulator: the task definition as
+// CloudFormation or the API writes it, run under ECS's rules until the application's alert is there and all
+// have ended.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";

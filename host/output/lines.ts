@@ -6,8 +6,9 @@
 // file: where the name is another file's by now, a file of the same owner, lines go to that one. Whoever can
 // write to the folder could put a link there, so that none is followed but by the operator's word: at the
 // start and at SIGHUP. Where the name is nobody's, the file of before goes on, or where that is asked for a
-// new one is made.
-import { type BigIntStats, lstatSync } from "node:fs";
+// new one is made. So is one after we have put ours away; where somebody was quicker, the file that was put
+// away goes on. Where a named pipe was whose reader left, only that one, or another of its owner, is opened.
+import { type BigIntStats, constants, lstatSync, realpathSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { type ErrorCode, VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
@@ -18,6 +19,7 @@ import { Stream } from "./stream.js";
 
 const UNWRITABLE: ErrorCode = "VEDETTE_SINK_UNWRITABLE";
 const NOW = { bigint: true, throwIfNoEntry: false } as const;
+const KIND = BigInt(constants.S_IFMT);
 const LINE_FEED = Buffer.from("\n");
 const STANDARD: Readonly<Record<string, number | undefined>> = { stdout: 1, stderr: 2 };
 
@@ -31,6 +33,8 @@ export class LineCarrier implements Carrier {
   readonly #bound: FileBound | null;
   readonly #isRemade: boolean;
   #stream: Stream | null = null;
+  /** What the operator named last, behind all links. */
+  #named: Place | null = null;
   /** Of the file, bytes; and those of them that its bound does not count, since it could not be put away. */
   #size = 0;
   #spared = 0;
@@ -139,7 +143,7 @@ export class LineCarrier implements Carrier {
 
   /** What so many bytes go to. A line that was begun ends where it began, unless others came between. */
   async #ready(bytes: number): Promise<Stream> {
-    let stream = this.#stream ?? this.#open();
+    let stream = this.#stream ?? this.#openAgain();
     if (stream.file === null) return stream;
     if (this.#begun > 0) {
       if ((await stream.size()) === this.#size) return stream;
@@ -156,7 +160,7 @@ export class LineCarrier implements Carrier {
 
   /** The file that has the name now; the same one where that has none, until SIGHUP or the bound. */
   #followed(stream: Stream, now: BigIntStats | undefined): Stream {
-    if (now === undefined && this.#isRemade) return this.#replaced(stream);
+    if (now === undefined && (this.#isRemade || this.#hasPutAway)) return this.#replaced(stream);
     if (now?.isFile() !== true) return stream;
     if (!isSame(stream.file, now)) return now.uid === stream.file?.uid ? this.#replaced(stream) : stream;
     const size = Number(now.size);
@@ -166,16 +170,31 @@ export class LineCarrier implements Carrier {
     return stream;
   }
 
-  /** Not where somebody was quicker than we, and what has the name now is another user's. */
+  /** Not where somebody was quicker than we, and what has the name is no plain file of the same owner. */
   #replaced(stream: Stream): Stream {
-    const next = Stream.file(this.#target, false);
-    const isOurs = next.file?.uid === stream.file?.uid;
-    (isOurs ? stream : next).close();
-    return isOurs ? this.#adopted(next) : stream;
+    const next = newOrOf(this.#target, stream.file?.uid);
+    if (next === null) return stream;
+    stream.close();
+    return this.#adopted(next);
   }
 
-  #open(followsLinks = !this.#hasPutAway): Stream {
-    return this.#adopted(this.#fd === null ? Stream.file(this.#target, followsLinks) : Stream.standard(this.#fd));
+  /** By the operator's word: a link is followed, and a file is made. */
+  #open(): Stream {
+    if (this.#fd !== null) return this.#adopted(Stream.standard(this.#fd));
+    try {
+      return this.#adopted(Stream.file(this.#target));
+    } finally {
+      this.#named = placeOf(this.#target) ?? this.#named;
+    }
+  }
+
+  /** Without that word: the same, or a named pipe of the same owner. */
+  #openAgain(): Stream {
+    if (this.#fd !== null) return this.#open();
+    const next = Stream.file(this.#named?.path ?? this.#target, "there");
+    if (isSuccessor(this.#named?.status, next.status)) return this.#adopted(next);
+    next.close();
+    throw new Error("it is another file by now; SIGHUP has Vedette take it");
   }
 
   #adopted(stream: Stream): Stream {
@@ -194,25 +213,25 @@ export class LineCarrier implements Carrier {
     return size > 0 && size + bytes > this.#bound.bytes;
   }
 
-  /** Where that cannot be, it is told, and as much again goes into the same file: no alert is dropped. */
+  /** Where that cannot be, it is told, and as much again goes into the old file: no alert is dropped. */
   #rotated(stream: Stream): Stream {
     try {
       rotate(this.#target, this.#bound?.keep ?? 1);
+      this.#hasPutAway = true;
+      const next = this.#replaced(stream);
+      if (next === stream) throw new Error("it was put away, and something else has its name by now");
+      return next;
     } catch (error) {
       this.#spared = this.#size;
       throw error;
     }
-    this.#hasPutAway = true;
-    this.#stream = null;
-    stream.close();
-    return this.#open();
   }
 
   #reopen(): void {
     this.#isToReopen = false;
     const before = this.#stream;
     try {
-      this.#open(true);
+      this.#open();
     } catch (error) {
       throw this.#fault(error);
     }
@@ -223,6 +242,37 @@ export class LineCarrier implements Carrier {
   #fault(cause: unknown): VedetteError {
     return new VedetteError(UNWRITABLE, { path: this.#target, reason: reasonOf(cause) }, { cause });
   }
+}
+
+/** A file by its path and what it was like. */
+interface Place {
+  readonly path: string;
+  readonly status: BigIntStats;
+}
+
+/** Where the path leads; null: nowhere that has a path. */
+function placeOf(target: string): Place | null {
+  try {
+    const path = realpathSync(target);
+    return { path, status: lstatSync(path, { bigint: true }) };
+  } catch {
+    return null;
+  }
+}
+
+/** A file that was not there, or a plain one of that owner; null: something else has the name. */
+function newOrOf(path: string, uid: bigint | undefined): Stream | null {
+  try {
+    return Stream.file(path, "new");
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+  }
+  try {
+    const there = Stream.file(path, "there");
+    if (there.file !== null && there.file.uid === uid) return there;
+    there.close();
+  } catch {} // a link, a pipe, or a file that we may not write to
+  return null;
 }
 
 /** What stands at the path itself, which may be a link; undefined: nothing that can be looked at. */
@@ -236,6 +286,13 @@ function named(path: string): BigIntStats | undefined {
 
 const isSame = (one: BigIntStats | null, other: BigIntStats): boolean =>
   one?.ino === other.ino && one.dev === other.dev;
+
+/** Of one kind and owner, and the same one or a named pipe. The number alone may be another file's by now. */
+function isSuccessor(before: BigIntStats | undefined, now: BigIntStats | null): boolean {
+  if (before === undefined || now === null || before.uid !== now.uid) return false;
+  if (((before.mode ^ now.mode) & KIND) !== 0n) return false;
+  return now.isFIFO() || isSame(before, now);
+}
 
 /** Where each line ends, its line feed included. */
 function endsOf(lines: readonly string[]): number[] {

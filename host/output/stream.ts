@@ -24,7 +24,9 @@ import { loadAddon } from "../capture/addon.js";
 /** At most so many bytes into a pipe stay together (pipe(7)). */
 const PIPE_BUF = 4096;
 const CHUNK = 64 << 10;
-const { O_APPEND, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
+/** A file by the operator's word; only one that is there; only one that was not. The first follows links. */
+const OPENINGS = { asked: O_CREAT, there: O_NOFOLLOW, new: O_CREAT | O_EXCL };
 const LINE_FEED = 10;
 const LOOKS_MAX = 4;
 const fstatOf = promisify(fstat);
@@ -42,14 +44,14 @@ export class Stream {
   readonly #isOurs: boolean;
   /** Whole lines up to so many bytes are to be written at once. */
   readonly chunk: number;
-  /** Of a plain file by its path: what it was like when it was opened. Null: it is no such file. */
-  readonly file: BigIntStats | null;
+  /** What stood at the path when it was opened. Null: it was not opened by a path. */
+  readonly status: BigIntStats | null;
 
-  private constructor(fd: number, way: Way, isOurs: boolean, isPipe: boolean, file: BigIntStats | null = null) {
+  private constructor(fd: number, way: Way, isOurs: boolean, isPipe: boolean, status: BigIntStats | null = null) {
     this.#fd = fd;
     this.#way = way;
     this.#isOurs = isOurs;
-    this.file = file;
+    this.status = status;
     this.chunk = isPipe || way === "shared" ? PIPE_BUF : CHUNK;
   }
 
@@ -62,16 +64,20 @@ export class Stream {
     return new Stream(fd, "shared", false, true);
   }
 
+  /** The same, where it is a plain file. */
+  get file(): BigIntStats | null {
+    return this.status?.isFile() === true ? this.status : null;
+  }
+
   /**
-   * Of a file, to append to; it is made where it is not there. ENXIO: a named pipe that nobody reads. ELOOP:
-   * the path is a link, and none is to be followed.
+   * Of a file, to append to. ENXIO: a named pipe that nobody reads. ELOOP: the path is a link, and none is to
+   * be followed. EEXIST: it is not new.
    */
-  static file(path: string, followsLinks = true): Stream {
-    const flags = O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_WRONLY | (followsLinks ? 0 : O_NOFOLLOW);
-    const fd = openSync(path, flags, OWNER_ONLY);
+  static file(path: string, opening: keyof typeof OPENINGS = "asked"): Stream {
+    const fd = openSync(path, O_APPEND | O_NOCTTY | O_NONBLOCK | O_WRONLY | OPENINGS[opening], OWNER_ONLY);
     const status = fstatSync(fd, { bigint: true });
     if (status.isFile()) return new Stream(fd, "file", true, false, status);
-    return new Stream(fd, "own", true, isPipe(status));
+    return new Stream(fd, "own", true, isPipe(status), status);
   }
 
   /** Of a plain file: its bytes now. */

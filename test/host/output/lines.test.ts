@@ -2,10 +2,11 @@
 // Lines to files and standard streams: a disk that is full and has room again, a pipe that nobody reads, a
 // file that logrotate renames.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import {
+import fs, {
   chownSync,
   closeSync,
   constants,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -19,6 +20,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -167,12 +169,103 @@ test("a link that somebody puts in the file's place is not followed, nor another
   assert.is(readFileSync(theirs, "utf8"), "");
   rmSync(path);
   symlinkSync(theirs, path);
-  assert.throws(() => Stream.file(path, false), /ELOOP/);
+  assert.throws(() => Stream.file(path, "there"), /ELOOP/);
   const asked = new LineCarrier(path);
   asked.start();
   await sent(asked, "by the operator's word");
   asked.close();
   assert.is(readFileSync(theirs, "utf8"), "by the operator's word\n");
+});
+
+/** Sends a line that has the file put away, and plants something in the moment when its name is nobody's. */
+async function plantedAt(path: string, carrier: LineCarrier, line: string, plant: () => void): Promise<Sent> {
+  const { renameSync: rename } = fs;
+  fs.renameSync = (from, to) => {
+    rename(from, to);
+    if (from === path) plant();
+  };
+  syncBuiltinESMExports();
+  try {
+    return await sent(carrier, line);
+  } finally {
+    fs.renameSync = rename;
+    syncBuiltinESMExports();
+  }
+}
+
+test("what somebody plants in the moment after a file was put away gets nothing, and holds nobody up", async () => {
+  const folder = mkdtempSync(join(scratch, "moment-"));
+  const path = join(folder, "alerts");
+  const theirs = join(folder, "theirs");
+  const file = (at: string): void => writeFileSync(at, "");
+  const plants: [what: string, plant: () => unknown][] = [
+    ["a link", () => symlinkSync(theirs, path)],
+    ["a link to a file", () => [file(theirs), symlinkSync(theirs, path)]],
+    ["a pipe", () => execFileSync("mkfifo", [path])],
+  ];
+  if (process.geteuid?.() === 0)
+    plants.push(["another user's file", () => [file(path), chownSync(path, 65_534, 65_534)]]);
+  for (const [what, plant] of plants) {
+    const carrier = new LineCarrier(path, { bytes: 10, keep: 3 });
+    carrier.start();
+    await sent(carrier, "eight ch");
+    const told = await plantedAt(path, carrier, "one", plant);
+    assert.is(told.outcome, "again", what);
+    assert.match(String((told as { error?: Error }).error?.message), "something else has its name", what);
+    assert.equal(await sent(carrier, "one"), { outcome: "done" }, what);
+    assert.is(readFileSync(`${path}.1`, "utf8"), "eight ch\none\n", what);
+    if (what !== "a pipe") assert.is(existsSync(path) ? readFileSync(path, "utf8") : "", "", what);
+    rmSync(path);
+    assert.equal(await sent(carrier, "two"), { outcome: "done" }, what);
+    assert.is(readFileSync(path, "utf8"), "two\n", what);
+    carrier.close();
+    for (const name of readdirSync(folder)) rmSync(join(folder, name));
+  }
+});
+
+test("where a named pipe was whose reader left, no link is followed and nothing is made until SIGHUP", async () => {
+  const folder = mkdtempSync(join(scratch, "piped-"));
+  const [path, theirs, link] = [join(folder, "pipe"), join(folder, "theirs"), join(folder, "link")] as const;
+  execFileSync("mkfifo", [path]);
+  symlinkSync(path, link);
+  const carriers = [new LineCarrier(path), new LineCarrier(link)]; // a link that the operator named
+  const reads = async (): Promise<void> => {
+    const reader = openSync(path, O_RDONLY | O_NONBLOCK);
+    for (const carrier of carriers) assert.equal(await sent(carrier, "read"), { outcome: "done" });
+    closeSync(reader);
+    for (const carrier of carriers) assert.is((await sent(carrier, "unread")).outcome, "again");
+  };
+  for (const carrier of carriers) carrier.start();
+  await reads();
+  await reads();
+  rmSync(path);
+  for (const carrier of carriers) assert.is((await sent(carrier, "one")).outcome, "again");
+  assert.not(existsSync(path), "nothing is made");
+  symlinkSync(theirs, path);
+  for (const carrier of carriers) assert.is((await sent(carrier, "one")).outcome, "again");
+  assert.not(existsSync(theirs), "no link is followed");
+  rmSync(path);
+  writeFileSync(path, "");
+  for (const carrier of carriers) assert.is((await sent(carrier, "one")).outcome, "again");
+  assert.is(readFileSync(path, "utf8"), "", "a plain file is none of it");
+  rmSync(path);
+  execFileSync("mkfifo", [path]);
+  await reads();
+  if (process.geteuid?.() === 0) {
+    chownSync(path, 65_534, 65_534);
+    rmSync(path);
+    execFileSync("mkfifo", [path]);
+    chownSync(path, 65_534, 65_534);
+    const reader = openSync(path, O_RDONLY | O_NONBLOCK);
+    for (const carrier of carriers) assert.is((await sent(carrier, "one")).outcome, "again", "another user's pipe");
+    closeSync(reader);
+  }
+  rmSync(path);
+  symlinkSync(theirs, path);
+  for (const carrier of carriers) carrier.reopen();
+  for (const carrier of carriers) assert.equal(await sent(carrier, "asked"), { outcome: "done" });
+  for (const carrier of carriers) carrier.close();
+  assert.is(readFileSync(theirs, "utf8"), "asked\nasked\n");
 });
 
 /** What the files of a folder hold, by name. */

@@ -142,10 +142,10 @@ const ROWS = [bound(PIGEON), `,
   copy.addBehind(judging, "readonly alerts: string;", "  readonly pigeon?: string;");
   copy.addBehind(
     judging,
-    "const { alerts, repeats } = flags;",
+    "const { alerts, syslog: server,",
     "  const birds = flags.pigeon === undefined ? {} : { pigeon: flags.pigeon };",
   );
-  copy.write(judging, copy.read(judging).replace("const common = { ", "const common = { ...birds, "));
+  copy.write(judging, copy.read(judging).replace("    http,\n", "    ...birds,\n    http,\n"));
   await copy.build();
   copy.write("rules.yaml", NONESUCH);
   const words = ["run", "--falco-rules", "rules.yaml", "--alerts", "alerts", "--pigeon", "loft", "--"];

@@ -4,14 +4,13 @@
 // `vedette serve` when half of them are gone, and when all are. What is the same at both times does not grow.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Host } from "../../test/attacks/host.js";
 import { buildFixture } from "../../test/e2e/fixtures.js";
 import { says } from "../../test/e2e/programs.js";
-import { residentBytes } from "../../test/lab/task.js";
 import { until } from "../../test/until.js";
 import { AGENT, buildProgram } from "./programs.js";
 
@@ -22,8 +21,9 @@ const SETTLE_MS = 1_000;
 export interface Grown {
   readonly what: string;
   readonly count: number;
-  /** MiB of memory of its own when half are gone, and when all are; null: no agent lives as long. */
+  /** MiB without its rings when half are gone, and when all are; null: no agent lives as long. */
   readonly agent: readonly [number, number] | null;
+  /** Of its own, without pages of files. */
   readonly host: readonly [number, number];
   readonly seconds: number;
 }
@@ -79,7 +79,7 @@ async function ofProgram(host: Host, folder: string, argv: string[]): Promise<Me
   const look = async (word: string): Promise<[number, number]> => {
     await Promise.race([says(agent, word), failed]);
     await sleep(SETTLE_MS);
-    return [mib(agent), host.ownMib];
+    return [mibOf(agent), host.ownMib];
   };
   const half = await look("half");
   agent.stdin.write("\n");
@@ -115,5 +115,10 @@ async function ofAgents(host: Host, folder: string, count: number): Promise<Meas
   return { agent: null, host: [half, all], seconds: secondsSince(begun) };
 }
 
-const mib = (process: ChildProcess): number => residentBytes(process.pid!) / 2 ** 20;
+/** A ring grows when its program has filled it, and is kept for the next: how many do is chance. */
+function mibOf({ pid }: ChildProcess): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)![1]);
+  return (kib("VmRSS") - kib("RssShmem")) / 1024;
+}
 const secondsSince = (begun: number): number => Math.round((performance.now() - begun) / 1_000);

@@ -9,7 +9,6 @@ import { reasonOf } from "../reason.js";
 import { examine } from "../wasm/admission.js";
 import { type Step, TRACED_LIMITS, TracedInstance } from "../wasm/traced.js";
 import { openBatch } from "../wire/batch.js";
-import { EVENT_OF_NAME } from "../wire/layout.js";
 import type { Bundle } from "./bundle.js";
 import type { PolicyCompiler } from "./compile.js";
 import { parametersOf, readPolicyFile } from "./policy-file.js";
@@ -40,7 +39,6 @@ export async function coverageOf(policy: LoadedPolicy, bundle: Bundle, compiler:
   const head = { name: file.name, version: file.version, parameters: parametersOf(file) };
   const { wasm, terms, lineOf } = await compiler.trace(bundle, head);
   const examined = examine(wasm, policy.place, TRACED_LIMITS);
-  const types = new Set(policy.rules.flatMap(({ events }) => events).map((name) => EVENT_OF_NAME.get(name)?.id ?? -1));
   const answers = new Map<number, Set<boolean>>(terms.map(({ id }) => [id, new Set()]));
   const note = (steps: readonly Step[]): void => {
     for (const { id, is } of steps) if (typeof is === "boolean") answers.get(id)?.add(is);
@@ -51,10 +49,9 @@ export async function coverageOf(policy: LoadedPolicy, bundle: Bundle, compiler:
       const batch = openBatch(bytes);
       batch.container = container;
       for (const [index, offset] of batch.offsets.entries()) {
-        if (!types.has(batch.recordView.getUint16(offset, true))) continue;
-        const { ways, trap } = instance.look(batch, { index, offset });
+        const { ways, rest } = instance.look(batch, { index, offset });
         for (const { steps } of ways.values()) note(steps);
-        note(trap?.steps ?? []);
+        note(rest);
       }
     }
   }

@@ -34,6 +34,8 @@ export interface Way {
 export interface Look {
   /** By the rule's number. */
   readonly ways: ReadonlyMap<number, Way>;
+  /** Those that led to no rule's answer: of meters, and of a rule that ended early. */
+  readonly rest: readonly Step[];
   /** Why it ended early, and the steps of the rule that did. */
   readonly trap: { readonly reason: string; readonly steps: readonly Step[] } | null;
 }
@@ -157,7 +159,7 @@ export class TracedInstance {
       }
       at += 12 + ((size + 3) & ~3);
     }
-    return { ways, trap: reason === null ? null : { reason, steps } };
+    return { ways, rest: steps, trap: reason === null ? null : { reason, steps } };
   }
 
   #value(kind: number, view: DataView, at: number, size: number): Step["is"] {

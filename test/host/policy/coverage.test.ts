@@ -117,4 +117,28 @@ test("where a test fails, nothing is told of coverage", () => {
   assert.match(stdout, "coverage: not known without sources and passing tests");
 });
 
+test("the branches of a meter count like those of a rule", async () => {
+  const folder = folderOf([]);
+  writeFileSync(
+    join(folder, "index.ts"),
+    `import { counter, meter, Openat } from "vedette";
+import { isOdd } from "./odd";
+const OPENS = counter({ name: "shop.opens", unit: "{open}", doc: "opens of odd files" });
+@meter({ name: "opens" })
+export function count(e: Openat): void {
+  if (isOdd(e) && !e.failed) OPENS.add(1);
+}
+`,
+  );
+  writeFileSync(join(folder, "policy.yaml"), "name: covered\n");
+  writeFileSync(join(folder, "tests.yaml"), "tests:\n  - {name: one, events: [{openat: {name: /odd}}], alerts: []}\n");
+  const bundle = openBundle(folder);
+  const { reached, missed } = await coverageOf(await loadPolicy(bundle, { compiler }), bundle, compiler);
+  assert.ok(reached >= 2, `${reached}`);
+  assert.not.ok(
+    missed.some(({ never }) => never === "both"),
+    JSON.stringify(missed),
+  );
+});
+
 test.run();

@@ -25,7 +25,7 @@ interface Alert {
 const alertsIn = (path: string): Alert[] =>
   (existsSync(path) ? readFileSync(path, "utf8") : "")
     .split("\n")
-    .filter(Boolean)
+    .slice(0, -1) // the last may be under way
     .map((line) => JSON.parse(line) as Alert);
 const rulesIn = (path: string): string[] => alertsIn(path).map((alert) => alert.rule);
 

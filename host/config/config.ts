@@ -9,7 +9,7 @@
 import * as z from "zod";
 import { VedetteError } from "../errors.js";
 import type { NamedOutput } from "../output/registry.js";
-import { readPlainFile } from "../policy/plain-file.js";
+import { readPlainFile } from "../plain-file.js";
 import type { ResponseRow } from "../policy/respond.js";
 import { firstIssue, plainYaml, YAML_BYTES_MAX } from "../policy/yaml.js";
 import { type Environment, readEnvironment } from "./environment.js";

@@ -8,7 +8,7 @@
 //   fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13  viewer
 import { createHash, timingSafeEqual } from "node:crypto";
 import { VedetteError } from "../errors.js";
-import { readPlainFile } from "../policy/plain-file.js";
+import { readPlainFile } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
 
 const BYTES_MAX = 1 << 20;

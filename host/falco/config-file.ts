@@ -3,10 +3,11 @@
 // `config_files` adds to it. Later files add to lists and replace everything else (`append`), replace whole
 // keys (`override`), or give only keys that nobody gave (`add-only`). `${NAME}` in a value is a variable of
 // the environment.
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { VedetteError } from "../errors.js";
+import { readPlainFile } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
 import { type Config, type ConfigNode, textsOf } from "./config-tree.js";
 
@@ -23,6 +24,8 @@ export interface ConfigFile {
   /** Files and folders of rules that it names and that are there. */
   readonly rules: string[];
 }
+
+const BYTES_MAX = 4 << 20;
 
 type Merge = (config: Config, more: Config) => void;
 
@@ -46,7 +49,7 @@ export function readConfigFile(path: string, named: string[] = []): ConfigFile {
 
 function contentOf(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readPlainFile(path, { most: BYTES_MAX }).toString();
   } catch (cause) {
     throw unreadable(path, reasonOf(cause), cause);
   }
@@ -86,35 +89,43 @@ function expandedIn(node: ConfigNode): ConfigNode {
 function addedPlaces(config: Config, folder: string): { place: string; merge: Merge }[] {
   const entries = Array.isArray(config.config_files) ? config.config_files : [];
   return entries.map((entry) => {
-    const { path, strategy } =
-      typeof entry === "string" ? { path: entry, strategy: "append" } : (entry as Record<string, string>);
-    const merge = MERGES[strategy ?? "append"];
-    if (path === undefined || merge === undefined)
+    const { path, strategy } = (typeof entry === "string" ? { path: entry } : (entry ?? {})) as Config;
+    const merge = typeof strategy === "string" ? MERGES.get(strategy) : append;
+    if (typeof path !== "string" || merge === undefined || typeof (strategy ?? "") !== "string")
       throw unreadable("config_files", `an entry names no path, or the strategy ${strategy}`, undefined);
     return { place: resolve(folder, path), merge };
   });
 }
 
 function filesAt(path: string): string[] {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return [];
-  if (!found.isDirectory()) return [path];
-  const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name));
-  return names.sort().map((name) => join(path, name));
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return [];
+    if (!found.isDirectory()) return [path];
+    const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name));
+    return names.sort().map((name) => join(path, name));
+  } catch (cause) {
+    throw unreadable(path, reasonOf(cause), cause);
+  }
 }
 
-const MERGES: Readonly<Record<string, Merge>> = {
-  append: (config, more) => {
-    for (const [key, value] of Object.entries(more)) {
-      const old = config[key];
-      config[key] = Array.isArray(old) && Array.isArray(value) ? [...old, ...value] : value;
-    }
-  },
-  override: (config, more) => void Object.assign(config, more),
-  "add-only": (config, more) => {
-    for (const [key, value] of Object.entries(more)) if (!Object.hasOwn(config, key)) config[key] = value;
-  },
+const append: Merge = (config, more) => {
+  for (const [key, value] of Object.entries(more)) {
+    const old = config[key];
+    config[key] = Array.isArray(old) && Array.isArray(value) ? [...old, ...value] : value;
+  }
 };
+
+const MERGES: ReadonlyMap<string, Merge> = new Map<string, Merge>([
+  ["append", append],
+  ["override", (config, more) => void Object.assign(config, more)],
+  [
+    "add-only",
+    (config, more) => {
+      for (const [key, value] of Object.entries(more)) if (!Object.hasOwn(config, key)) config[key] = value;
+    },
+  ],
+]);
 
 function rulesNamed({ rules_files: several, rules_file: one }: Config): string[] {
   const named = several ?? one ?? [];

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rule files, as a command line names them.
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { readPlainFile } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
 import type { RuleFile } from "./load.js";
+
+const BYTES_MAX = 64 << 20;
 
 /** The files that are named, and those in the folders that are named, by name. */
 export function readRuleFiles(paths: readonly string[]): RuleFile[] {
@@ -20,7 +23,7 @@ export function readRuleFiles(paths: readonly string[]): RuleFile[] {
 
 function readRuleFile(name: string): RuleFile {
   try {
-    return { name, content: readFileSync(name, "utf8") };
+    return { name, content: readPlainFile(name, { most: BYTES_MAX }).toString() };
   } catch (error) {
     return { name, content: null, complaint: reasonOf(error) };
   }

@@ -9,8 +9,8 @@
 import { createHash } from "node:crypto";
 import { lstatSync, realpathSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
+import { NotPlain, readPlainFile } from "../plain-file.js";
 import { entriesOf } from "./entries.js";
-import { NotPlain, readPlainFile } from "./plain-file.js";
 import { hasShared, importsShared, SHARED_PREFIX, sharedFolder } from "./shared-code.js";
 
 /** A compiled policy's module inside its folder. */

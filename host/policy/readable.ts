@@ -4,8 +4,8 @@
 // they are.
 import { relative } from "node:path";
 import { VedetteError } from "../errors.js";
+import { NotPlain } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
-import { NotPlain } from "./plain-file.js";
 
 /** Runs `read`, which looks into the policy's `folder`. */
 export function reading<T>(folder: string, read: () => T): T {

@@ -5,8 +5,8 @@
 import { renameSync, writeFileSync } from "node:fs";
 import * as z from "zod";
 import { VedetteError } from "../errors.js";
+import { readPlainFile } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
-import { readPlainFile } from "./plain-file.js";
 
 const BYTES_MAX = 16 << 20;
 const Kept = z.record(z.string().max(500), z.number().int().nonnegative());

@@ -5,7 +5,7 @@
 // has changed. Another tenant's `lib/` has no name in a bundle.
 import { lstatSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { NotPlain } from "./plain-file.js";
+import { NotPlain } from "../plain-file.js";
 
 /** The folder's name. No policy has it. */
 export const SHARED = "lib";

@@ -6,8 +6,8 @@
 import { lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { VedetteError } from "../errors.js";
+import { readOwnedFile } from "../plain-file.js";
 import { MemoryBundle, policyFiles, sharedFiles } from "./bundle.js";
-import { readOwnedFile } from "./plain-file.js";
 import { importsShared, SHARED, sharedFolder } from "./shared-code.js";
 
 const FILES_MAX = 200;

@@ -5,9 +5,9 @@
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type * as z from "zod";
 import { type ErrorCode, type ErrorValues, VedetteError } from "../errors.js";
+import { readPlainFile } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
 import { issueText, type YamlPath } from "./issue.js";
-import { readPlainFile } from "./plain-file.js";
 
 const ALIASES_MAX = 1000;
 // Where the parser's own words speak to a programmer.

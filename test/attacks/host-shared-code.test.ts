@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { NotPlain, readOwnedFile } from "../../host/policy/plain-file.js";
+import { NotPlain, readOwnedFile } from "../../host/plain-file.js";
 import { Serials } from "../../host/policy/serials.js";
 import { takeSnapshot } from "../../host/policy/snapshot.js";
 import { readTenants } from "../../host/policy/tenants.js";

@@ -16,7 +16,7 @@ import { type Complaint, eachLine, type Rule, type Tree } from "./tree.js";
 const WIRE = "capture/wire";
 const CORE = [WIRE, "capture/kernel", "capture/decode", "capture/state"];
 // Single files that any room may use: an error, where the build put things, an errno in words, a line of the
-// log, who may be connected to a server.
+// log, who may be connected to a server, a file that is no pipe.
 const HOST_FILES = [
   "host/errors",
   "host/heap",
@@ -25,6 +25,7 @@ const HOST_FILES = [
   "host/file-stamp",
   "host/own-folder",
   "host/paths",
+  "host/plain-file",
   "host/reason",
   "host/thread",
   "host/version",
@@ -60,6 +61,7 @@ export const ARROWS: Record<string, string[]> = {
   "host/file-stamp": [],
   "host/own-folder": [],
   "host/paths": [],
+  "host/plain-file": [],
   "host/reason": [],
   "host/thread": ["host/heap"],
   "host/version": ["host/paths"],

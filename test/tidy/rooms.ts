@@ -88,7 +88,6 @@ export const DOORS: Record<string, string[]> = {
     "discover",
     "load",
     "measure",
-    "plain-file",
     "policy-file",
     "prevention",
     "respond",

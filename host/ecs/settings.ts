@@ -82,6 +82,16 @@ const CONTAINER: Record<string, Kind> = {
   user: "text",
   stopTimeout: "number",
 };
+/**
+ * Least and most that ECS takes on Fargate
+ * (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html).
+ */
+const BOUNDS: Readonly<Record<string, readonly [number, number]>> = {
+  "container.memory": [6, 122_880],
+  "container.memoryReservation": [6, 122_880],
+  "container.cpu": [0, 16_384],
+  "container.stopTimeout": [0, 120],
+};
 /** Lists of the sidecar's container definition whose elements have a name: how each is made of KEY=VALUE. */
 const LISTS: Record<
   string,
@@ -202,6 +212,9 @@ export function readSetting(text: string): Setting {
   if (key === "container.name" && !/^[\w-]{1,255}$/.test(value))
     throw invalid(text, "a container's name has letters, digits, hyphens and underscores");
   if (kind === "number" && !/^\d{1,10}$/.test(value)) throw invalid(text, "its value must be a number");
+  const [least, most] = BOUNDS[key] ?? [0, Number.POSITIVE_INFINITY];
+  if (kind === "number" && !(Number(value) >= least && Number(value) <= most))
+    throw invalid(text, `ECS takes ${least} to ${most} on Fargate`);
   if (kind === "flag" && !/^(true|false)$/.test(value)) throw invalid(text, "its value must be true or false");
   return [key, value];
 }

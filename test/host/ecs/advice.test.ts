@@ -341,6 +341,10 @@ test("P12: the sidecar gets volumes of the task and waits for who fills them, as
     "container.mountPoints.rules=rules",
     "container.mountPoints.rules=/vedette/x",
     "container.dependsOn.a=DONE",
+    "container.stopTimeout=121",
+    "container.memory=5",
+    "container.memoryReservation=122881",
+    "container.cpu=16385",
   ])
     assert.is(refusal(() => run({ containerDefinitions: [APP] }, { set: [wrong] })).code, "VEDETTE_SETTING_INVALID");
 });

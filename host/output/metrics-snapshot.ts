@@ -71,6 +71,11 @@ export class MetricsSnapshot {
     }, everyMs).unref();
   }
 
+  /** At SIGHUP: the file's name is opened again. */
+  reopen(): void {
+    this.#file?.reopen();
+  }
+
   /** As in Falco, there is none at the end. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
@@ -119,12 +124,17 @@ export class MetricsSnapshot {
       ["scap.evts_drop_rate_sec", rate("lost")],
       ["scap.n_drops_perc", per(PERCENT * (now.lost - before.lost), seen - seenBefore)],
     ];
-    const rules = of("vedette_alerts_total").filter(({ labels }) => !INTERNAL.test(String(labels.rule)));
+    const rules = new Map<string, number>(); // one has several rows where its alerts have several priorities
+    for (const { labels, value } of of("vedette_alerts_total")) {
+      const rule = String(labels.rule);
+      if (INTERNAL.test(rule)) continue;
+      rules.set(nameIn(rule), (rules.get(nameIn(rule)) ?? 0) + value);
+    }
     const matches: [string, Value][] = [
-      ["falco.rules.matches_total", rules.reduce((all, { value }) => all + value, 0)],
-      ...rules
-        .filter(({ value }) => has.empty || value > 0)
-        .map(({ labels, value }): [string, Value] => [`falco.rules.${nameIn(String(labels.rule))}`, value]),
+      ["falco.rules.matches_total", [...rules.values()].reduce((all, value) => all + value, 0)],
+      ...[...rules]
+        .filter(([, value]) => has.empty || value > 0)
+        .map(([name, value]): [string, Value] => [`falco.rules.${name}`, value]),
     ];
     return [
       ...always,

@@ -22,7 +22,7 @@ import type { Alert } from "../output/alert.js";
 import { counted } from "../output/counted.js";
 import type { IncidentNews } from "../output/incident-news.js";
 import type { MetricsSettings } from "../output/metrics-push.js";
-import type { SnapshotSettings } from "../output/metrics-snapshot.js";
+import type { MetricsSnapshot, SnapshotSettings } from "../output/metrics-snapshot.js";
 import { type OutputAsked, tryOne } from "../output/try-one.js";
 import type { Asked, PolicyService, ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
@@ -117,6 +117,7 @@ export class Sensor<I extends Intake = Intake> {
   #roster: Roster | null = null;
   #steps: { finish(): void } | null = null;
   #rereader: Rereader | null = null;
+  #snapshot: MetricsSnapshot | null = null;
   #recorded: "whole" | "broken" = "whole";
   #port = 0;
   #turn: NodeJS.Timeout | null = null;
@@ -239,6 +240,7 @@ export class Sensor<I extends Intake = Intake> {
   #hearHangups(): void {
     const onHangup = (): void => {
       this.#judging?.outputs.reopen();
+      this.#snapshot?.reopen();
       this.#service?.hangUp();
       void this.#rereader?.hangUp();
     };
@@ -270,7 +272,7 @@ export class Sensor<I extends Intake = Intake> {
   }
 
   async #openSnapshots(settings: SnapshotSettings, monitor: Monitor): Promise<void> {
-    const { MetricsSnapshot } = await import("../output/metrics-snapshot.js");
+    const { MetricsSnapshot: Snapshot } = await import("../output/metrics-snapshot.js");
     const options = {
       settings,
       families: () => monitor.families(),
@@ -278,7 +280,7 @@ export class Sensor<I extends Intake = Intake> {
       onAlert: (alert: Alert) => this.#judge?.tell(alert),
       onFault: this.#options.onFault,
     };
-    this.#opened.add(new MetricsSnapshot(options), (one) => one.close());
+    this.#snapshot = this.#opened.add(new Snapshot(options), (one) => one.close());
   }
 
   async #openOutputs(judging: () => Promise<Judging>, monitor: Monitor | null): Promise<void> {

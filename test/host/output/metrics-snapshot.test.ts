@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Falco's metrics snapshots, of numbers as /metrics has them: as alerts and as lines of a file.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -34,7 +34,9 @@ function snapshots(settings: Partial<SnapshotSettings>, counts: readonly (readon
       family(
         "alerts_total",
         [{ rule: "Redirect STDOUT/STDIN (in Container)", priority: "Notice" }, 4],
+        [{ rule: "Redirect STDOUT/STDIN (in Container)", priority: "Warning" }, 3],
         [{ rule: "Never", priority: "Notice" }, 0],
+        [{ rule: "Never", priority: "Warning" }, 0],
         [{ rule: "Vedette internal: configuration taken", priority: "Notice" }, 9],
         [{ rule: "Falco internal: metrics snapshot", priority: "Informational" }, 9],
       ),
@@ -54,6 +56,8 @@ test("a snapshot is Falco's alert, with Falco's names", async () => {
   const { alerts, snapshot } = snapshots({});
   await until("the first", () => alerts.length > 0);
   await snapshot.close();
+  const names = alerts[0]?.outputFields.map(([name]) => name) ?? [];
+  assert.equal(names, [...new Set(names)], "each name is there once, also of a rule with two priorities");
   const { output, output_fields: fields, ...rest } = JSON.parse(alertJson(alerts[0] as Alert));
   assert.match(output, /Informational Falco metrics snapshot$/);
   assert.equal(
@@ -70,7 +74,7 @@ test("a snapshot is Falco's alert, with Falco's names", async () => {
   assert.equal(Object.fromEntries(Object.entries(others).filter(([name]) => !rates.includes(name))), {
     ...{ "evt.hostname": "web-1", "evt.source": "syscall", "falco.duration_sec": 0 },
     ...{ "falco.num_evts": 90, "falco.num_evts_prev": 0, "falco.outputs_queue_num_drops": 5 },
-    ...{ "falco.rules.matches_total": 4, "falco.rules.Redirect_STDOUT_STDIN_in_Container": 4 },
+    ...{ "falco.rules.matches_total": 7, "falco.rules.Redirect_STDOUT_STDIN_in_Container": 7 },
     ...{
       "scap.n_evts": 100,
       "scap.n_evts_prev": 0,
@@ -129,6 +133,15 @@ test("what is switched off is left out, and what is empty is told where that is 
   const resources = { ...none, resources: true };
   assert.ok((await names({ has: resources })).includes("falco.memory_rss_mb"));
   assert.ok((await names({ has: resources, isInMb: false })).includes("falco.memory_rss_kb"));
+});
+
+test("at SIGHUP the file's name is opened again", async () => {
+  const file = join(root, "renamed.jsonl");
+  const { snapshot } = snapshots({ isAlert: false, file });
+  renameSync(file, `${file}.1`);
+  snapshot.reopen();
+  await until("a line in the new one", () => readFileSync(file, "utf8") !== "");
+  await snapshot.close();
 });
 
 test("a file that cannot be opened ends the start", () => {

@@ -30,6 +30,14 @@ export function readPlainFile(path: string, options: PlainFileOptions): Buffer {
   return readOwnedFile(path, options).bytes;
 }
 
+/** Of this process: nobody else can put another file in its place. `<(command)` of a shell is one. */
+const OWN_DESCRIPTOR = /^\/(dev|proc\/self)\/(fd\/\d+|stdin|null)$/;
+
+/** What a person names: the same, or what stands at a descriptor that we were started with. */
+export function readGivenFile(path: string, options: PlainFileOptions): Buffer {
+  return OWN_DESCRIPTOR.test(path) ? readFileSync(path) : readPlainFile(path, options);
+}
+
 /** The same, with the user id of its owner when it was read. */
 export function readOwnedFile(path: string, { most, isLinkGood = true, real }: PlainFileOptions): OwnedFile {
   const fd = openSync(path, O_RDONLY | O_NONBLOCK | (isLinkGood ? 0 : O_NOFOLLOW));

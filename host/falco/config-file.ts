@@ -7,7 +7,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { VedetteError } from "../errors.js";
-import { readPlainFile } from "../plain-file.js";
+import { readGivenFile } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
 import { type Config, type ConfigNode, textsOf } from "./config-tree.js";
 
@@ -49,7 +49,7 @@ export function readConfigFile(path: string, named: string[] = []): ConfigFile {
 
 function contentOf(path: string): string {
   try {
-    return readPlainFile(path, { most: BYTES_MAX }).toString();
+    return readGivenFile(path, { most: BYTES_MAX }).toString();
   } catch (cause) {
     throw unreadable(path, reasonOf(cause), cause);
   }

@@ -2,7 +2,7 @@
 // Rule files, as a command line names them.
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { readPlainFile } from "../plain-file.js";
+import { readGivenFile } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
 import type { RuleFile } from "./load.js";
 
@@ -23,7 +23,7 @@ export function readRuleFiles(paths: readonly string[]): RuleFile[] {
 
 function readRuleFile(name: string): RuleFile {
   try {
-    return { name, content: readPlainFile(name, { most: BYTES_MAX }).toString() };
+    return { name, content: readGivenFile(name, { most: BYTES_MAX }).toString() };
   } catch (error) {
     return { name, content: null, complaint: reasonOf(error) };
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the PEM files that outputs over TLS are given.
 import { VedetteError } from "../errors.js";
-import { readPlainFile } from "../plain-file.js";
+import { readGivenFile } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
 
 const BYTES_MAX = 4 << 20;
@@ -9,7 +9,7 @@ const BYTES_MAX = 4 << 20;
 /** The file's bytes. `what`: of whom it is, for the error VEDETTE_HTTP_FILE. */
 export function pemOf(what: string, path: string): Buffer {
   try {
-    return readPlainFile(path, { most: BYTES_MAX });
+    return readGivenFile(path, { most: BYTES_MAX });
   } catch (cause) {
     throw new VedetteError("VEDETTE_HTTP_FILE", { what, path, reason: reasonOf(cause) }, { cause });
   }

@@ -47,6 +47,18 @@ test("H39: a pipe in the place of a configuration, of rules or of a certificate 
   );
 });
 
+test("what a shell hands over is read: /dev/null, and the descriptor of a command's output", () => {
+  assert.is(
+    refusal(() => readConfigFile("/dev/null")),
+    "",
+  );
+  const script = `import { readRuleFiles } from ${JSON.stringify(import.meta.resolve("../../../host/falco/rule-files.ts"))};
+    console.log(readRuleFiles([process.argv[1]])[0].content);`;
+  const node = `${process.execPath} --import ${import.meta.resolve("tsx")} --input-type=module -e "$0"`;
+  const said = execFileSync("bash", ["-c", `${node} <(echo "- list: a")`, script], { encoding: "utf8" });
+  assert.match(said, "- list: a");
+});
+
 test("an entry of config_files that names no path, or no strategy, is refused", () => {
   const entries = ["~", "[a]", "{}", "{path: ~}", "{path: [a]}", "{path: {a: b}}", "{strategy: append}"];
   const strategies = ["constructor", "no", "[append]", "{a: b}"].map((one) => `{path: a, strategy: ${one}}`);

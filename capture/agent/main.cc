@@ -191,7 +191,7 @@ int run(const Options& options) {
   IoWitness witness(kernel_io, features().running < KernelVersion{5, 15});
   if (agent.inline_tier != nullptr) context.witness = &witness;
   context.filter = filter;
-  Strangers strangers(context, options.strangers);
+  Strangers& strangers = *new Strangers(context, options.strangers);  // as the signals: its thread goes on
   strangers.start([](void* link) { return static_cast<HostLink*>(link)->host_pid(); }, &agent.link);
   OpenWitness open_witness(agent.open_watch);
   if (strangers.are_sought()) {

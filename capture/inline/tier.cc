@@ -131,23 +131,21 @@ void InlineTier::settle_trust(Task& task, const SyscallInfo& at) {
   }
   if (task.is_close() || task.debugged != nullptr) on_debugged(task);
   if (const std::optional<Intrusion> how = intrusion_of(task)) expose(task, *how);
-  if (integrity_ == Integrity::Adaptive && !AgentPage::contains(at.instruction_pointer) && maps_foreign_code(task, at)) {
-    give_up_image(task, "it maps code that is not of the image");
-    distrust_all(task);
-  }
-  if (task.is_distrusted() && !AgentPage::contains(at.instruction_pointer)) {
-    rings_.take_off(task);
-    rings_.drop(task);
-  }
+  if (integrity_ == Integrity::Adaptive && maps_foreign_code(task, at)) close_foreign(task);
 }
 
-// Of whoever has the memory of `task` each call stops from now on, also those that are made at the gates.
-void InlineTier::distrust_all(const Task& task) {
-  context_->tasks.each([&task](Task& one) {
+// Of whoever has the memory of `task` each call stops from now on, also those that are made at the gates: the
+// code first, and then each thread, once it stands in its own code (nested.cc).
+void InlineTier::close_foreign(Task& task) {
+  on_debugged(task);
+  context_->tasks.each([&](Task& one) {
     if (one.space != task.space) return;
-    one.distrust();
+    one.runs_foreign = true;
+    context_->state.confirm_directory(static_cast<uint32_t>(one.tid.get()));
     if (one.tid != task.tid) (void)ptrace_interrupt(one.tid);
   });
+  context_->close(task);
+  context_->notice(task.tid, Notice::TIER_DEGRADED, "", "it maps code that is not of the image");
 }
 
 bool InlineTier::maps_foreign_code(const Task& task, const SyscallInfo& at) const {

@@ -73,7 +73,7 @@ class InlineTier final : public Hooks {
   void take_what_came_before(InlineTask& mine, uint32_t nr);
   void settle_trust(Task& task, const SyscallInfo& at);
   bool maps_foreign_code(const Task& task, const SyscallInfo& at) const;
-  void distrust_all(const Task& task);
+  void close_foreign(Task& task);
   void before_exec(Task& task);
   void tell_wrong_gate(Task& task, const SyscallInfo& at);
   void follow(Task& task, const SyscallInfo& at);

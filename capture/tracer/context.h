@@ -62,6 +62,11 @@ struct Context {
   void resume(Task& task) { resume(task, task.onward()); }
   // The same, in the middle of a call or not.
   void go_on(Task& task, int signal = 0) { resume(task, task.is_in_call() ? task.through_call() : task.onward(), signal); }
+  // Each call of a stopped task stops from now on, or from when it stands in its own code (nested.h).
+  void close(Task& task) {
+    if (hooks.on_shown(task)) task.stop_at_each_call();
+    else task.is_due = true;
+  }
   Tid moved_on;  // the task whose report is being handled, if it has left that stop
 
   // The one way an event takes out of the tracer.

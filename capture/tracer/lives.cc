@@ -77,6 +77,7 @@ void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<
 void Lives::inherit(const Task& parent, Task& child) {
   child.reading_executes = parent.reading_executes;
   child.filters = parent.filters;
+  child.runs_foreign = parent.runs_foreign;
   if (parent.is_distrusted()) child.distrust();
   if (!parent.stranger) return;
   context_.tasks.mark_stranger(child);
@@ -125,14 +126,14 @@ void Lives::emit_birth(const Birth& birth, Tid child) {
 void Lives::on_first_stop(Task& child, const Report& report) {
   if (report.stop == Stop::Exiting) return on_exiting(child, report);
   if (has_moved_on_meanwhile(report)) return;
-  bool has_looked = child.born_with || child.untold || child.tightened;
+  bool has_looked = child.born_with || child.untold || child.is_close();
   if (child.born_with) put_back(child.tid, *std::exchange(child.born_with, nullptr));
   if (std::exchange(child.untold, false) && has_executed(child.tid)) {
     context_.state.on_found(number(child.tid), context_.clock.now_ns());
     context_.found_program(child.tid);
   }
   has_looked |= context_.hooks.on_start(child);
-  if (child.tightened) context_.responses->begin_close(child);
+  if (child.tightened || child.runs_foreign) context_.close(child);
   // Killed meanwhile, it may still have a copy of its maker's registers: it starts at its end (on_exiting).
   // Of a vfork child nothing was asked since the report was gathered, and so there was no such while.
   if (has_looked && has_moved_on(report)) return;

@@ -244,11 +244,6 @@ bool Responses::is_full(const std::vector<Tid>& members) {
   return is_any;
 }
 
-void Responses::begin_close(Task& child) {
-  if (context_.hooks.on_shown(child)) child.stop_at_each_call();
-  else child.is_due = true;
-}
-
 void Responses::on_birth(const Task& maker, Task& child, bool is_thread, uint64_t now_ns) {
   const Ref<Lineage> of_maker = lineage_of(maker);
   child.lineage = is_thread ? of_maker : make_ref<Lineage>(child.tid, now_ns, of_maker);

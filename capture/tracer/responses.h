@@ -42,8 +42,6 @@ class Responses {
   void act();
   // A task has a child, which has not run.
   void on_birth(const Task& maker, Task& child, bool is_thread, uint64_t now_ns);
-  // It has stopped for the first time, and is tightened.
-  void begin_close(Task& child);
   // A process has ended.
   void on_ended(Tid process);
   // From here on, no task is attached.

@@ -10,10 +10,12 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { compile, hasCommand, ROOT, scratch } from "../e2e/programs.js";
 import { type Event, notices, ofType, trace } from "../e2e/traces.js";
+import { answersOf, buildAttack } from "./attack.js";
 
 const ADAPTIVE = { flags: ["--integrity", "adaptive"] };
 const NOT_OF_IMAGE = "its program is not of the image";
 const MAPS_CODE = "it maps code that is not of the image";
+const ROUNDS = 5;
 
 /** Opens by this program of what is no library and none of the linker's files: by which tier, in order. */
 const opens = (events: readonly Event[], program: string): string[] =>
@@ -47,13 +49,31 @@ test("I14: so does one that the dynamic linker is told to start", async () => {
   assert.equal(told(events), [MAPS_CODE]);
 });
 
-test("I14: so does a program of the image with a library of the attacker's", async () => {
+const plain = (): string => {
   const source = join(scratch(), "a.c");
   writeFileSync(source, "int vedette_nothing(void) { return 0; }");
-  const library = compile("gcc", (to) => ["-shared", "-fPIC", "-o", to, source], join(scratch(), "a.so"));
-  const events = await traced(`cp ${library} ./mine.so; LD_PRELOAD=./mine.so cat /etc/hostname > /dev/null`);
-  assert.equal(opens(events, "cat"), ["trace"]);
+  return compile("gcc", (to) => ["-shared", "-fPIC", "-o", to, source], join(scratch(), "a.so"));
+};
+
+test("I14: so does a program of the image with a library of the attacker's, and its child", async () => {
+  const child = "sh -c '(read a < /etc/hostname); read a < /etc/hosts'";
+  const events = await traced(`cp ${plain()} ./mine.so; LD_PRELOAD=./mine.so ${child}`);
+  assert.equal(opens(events, "sh"), ["trace", "trace"]);
   assert.equal(told(events), [MAPS_CODE]);
+});
+
+test("I14: threads that read while one loads such a library go on, and each read is told of once", async () => {
+  const program = buildAttack("loading_threads");
+  for (let round = 0; round < ROUNDS; round++) {
+    const { run, events } = await trace("adaptive", ["sh", "-c", `cp ${plain()} ./mine.so; ${program} ./mine.so`], {
+      cwd: scratch(),
+      ...ADAPTIVE,
+    });
+    const reads = ofType(events, "pread").filter((event) => event["evt.rawres"] === 1);
+    assert.equal(answersOf(run), { loaded: "1", reads: `${reads.length}` }, run.stderr);
+    assert.is(reads.at(-1)!["vedette.tier"], "trace");
+    assert.equal([...told(events), ...notices(events, "TAMPER")], [MAPS_CODE]);
+  }
 });
 
 test("I14: such a library finds no gate by which a call is made without its record", async () => {

@@ -269,7 +269,7 @@ TEST_CASE("a tree is tightened once its threads have stopped, and each program o
   CHECK(stage.desk.take_answers().empty());
   CHECK(target.tightened);
   CHECK(target.trap() == Trap::Filter);  // it has not stopped
-  stage.responses.begin_close(target);
+  stage.context.close(target);
   CHECK(target.trap() == Trap::Every);
   CHECK(target.close_watch() == CloseWatch::Tightened);
   stage.responses.end();
@@ -286,7 +286,7 @@ TEST_CASE("a tree is denied calls once each thread has come out of what it was i
   target.phase = Phase::Running;
   stage.desk.ask({.id = 1, .action = ResponseAction::Tighten, .process = Tid(kFirst + 1), .start_ns = 10});
   stage.responses.act();
-  stage.responses.begin_close(target);
+  stage.context.close(target);
   stage.responses.act();
   (void)stage.desk.take_answers();
   stage.desk.ask({.id = 2, .action = ResponseAction::Deny, .process = Tid(kFirst + 1), .start_ns = 10, .rows = {{.deny = Deny::Ptrace}}});
@@ -353,7 +353,7 @@ TEST_CASE("a tree that was asked to be tightened before is told as done only onc
     stage.responses.act();
     CHECK(stage.desk.take_answers().empty());  // it has not stopped
   }
-  stage.responses.begin_close(target);
+  stage.context.close(target);
   stage.responses.end();
   const std::vector<ResponseAnswer> answers = stage.desk.take_answers();
   REQUIRE(answers.size() == 2);

@@ -149,6 +149,7 @@ export class MySql extends PairedProtocol {
     reset(c + OUT);
     store<u8>(c, REQUESTS, SCENE);
     store<u8>(c, FIRST, PHASE);
+    store<u16>(c, 0, PREPARED); // what was not seen may have prepared another
     if (load<u8>(c, TEXT_FROM) == 0) store<u8>(c, 1, TEXT_FROM);
   }
 

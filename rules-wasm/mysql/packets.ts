@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One direction of a MySQL or MariaDB connection: its packets
 // (https://mariadb.com/kb/en/0-packet/). Bytes come in pieces. The four bytes that a packet begins with must
-// be seen; of what follows the begin is kept, and of a statement its first word. The rest is counted.
+// be seen; of what follows the begin is kept, up to a byte that nobody saw, and of a statement its first
+// word. The rest is counted.
 //
 //   length 3   number 1   ...       one of 0xffffff bytes goes on in the next
 import { at, seen, skip, total } from "../connection/cursor";
@@ -115,7 +116,7 @@ function body(p: usize, textFrom: u32): void {
     return;
   }
   const byte: u32 = load<u8>(at);
-  if (place < KEPT_MAX) {
+  if (place < KEPT_MAX && place == keptSize(p)) {
     store<u8>(p + KEPT + place, <u8>byte);
     store<u8>(p, <u8>(place + 1), KEPT_SIZE);
   }

@@ -123,6 +123,39 @@ test("with every number of bytes that is kept of a buffer, no wrong statement is
   }
 });
 
+test("with every number of bytes that is kept of packets in two parts, no wrong statement or error is told", () => {
+  const codes = new Set([...TOLD.map((one) => one.split(" ")[1]), "_OTHER"]);
+  const [first, ...others] = CONVERSATION.slice(6); // behind the login, which would have to be seen
+  for (let cut = 1; cut < 24; cut++)
+    for (let snaplen = 5; snaplen < 24; snaplen++) {
+      const meter = new Meter(snaplen).judge([[">", query("BEGIN"), "1s"]]);
+      const { told } = meter.judge([[">", first![1], "3s"], ...cutAt(others, cut)]);
+      const known = named(told).filter((one) => one !== "_OTHER");
+      const isRight = isPartOf(known, named(TOLD)) && told.every((one) => codes.has(one.split(" ")[1]));
+      assert.ok(isRight && told.length <= TOLD.length, `${snaplen} bytes, cut at ${cut}: ${told.join("; ")}`);
+    }
+});
+
+test("an error's number and a status are not put together from what stands around an unseen byte", () => {
+  const duplicate = packet(1, failed(1062));
+  const first = packet(1, "\0\xfc\x01\x01\0\x0a\0\0\0"); // 257 rows; more results follow
+  const meter = new Meter(5).judge([
+    [">", query("SELECT 1"), "1s"],
+    ["<", packet(1, ok()), "1001ms"],
+    [">", query("INSERT INTO a VALUES (1)"), "3s"],
+    ["<", duplicate.slice(0, 6), "3001ms"],
+    ["<", duplicate.slice(6), "3002ms"],
+    [">", query("CALL p()"), "4s"],
+    ["<", first.slice(0, 4), "4001ms"],
+    ["<", first.slice(4, 10), "4002ms"],
+    ["<", first.slice(10), "4003ms"],
+    ["<", packet(2, ok()), "4010ms"],
+    [">", query("BEGIN"), "5s"],
+  ]);
+  assert.equal([meter.told, meter.unsynced], [["_OTHER", "_OTHER _OTHER"], 1]);
+  assert.is(meter.seconds("_OTHER").toFixed(6), "0.012000");
+});
+
 test("with any step lost and counted, nothing wrong is told, and a new connection is followed", () => {
   for (let gone = 1; gone < CONVERSATION.length - 1; gone++) {
     const meter = new Meter().judge(CONVERSATION.slice(0, gone)).judge(CONVERSATION.slice(gone + 1), 7, 1);
@@ -178,6 +211,33 @@ test("the statement that was prepared last is executed without its number, in on
     ["<", packet(1, failed(1213))],
   ]);
   assert.equal([meter.told, meter.unsynced], [["REPLACE", "REPLACE 1213"], 0]);
+});
+
+test("the statement that was prepared last is not known once bytes were lost", () => {
+  const meter = new Meter().judge([
+    ...opened(),
+    [">", prepare("REPLACE INTO a VALUES (1)"), "1s"],
+    ["<", packet(1, prepared(9, 0, 0)), "1001ms"],
+  ]);
+  meter.judge(
+    [
+      [">", execute(-1), "2s"], // of another, which was prepared by what was lost
+      ["<", packet(1, ok()), "2001ms"],
+    ],
+    7,
+    1,
+  );
+  meter.judge(
+    [
+      [">", execute(-1), "4s"],
+      ["<", packet(1, ok()), "4001ms"],
+      [">", execute(9), "4002ms"],
+      ["<", packet(1, ok()), "4003ms"],
+    ],
+    7,
+    1,
+  );
+  assert.equal(meter.told, ["REPLACE", "_OTHER"]);
 });
 
 test("how far a long statement is, is no error", () => {

@@ -4,9 +4,8 @@
 // by a signal when only descendants of that are left. They end with it, and what they had done by then is
 // told, though it stood in their rings.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { EVENTS } from "../../build/generated/events.js";
@@ -22,6 +21,8 @@ const COUNT = 20;
 const burst = buildFixture("burst");
 /** It writes until it is ended: the size of its file is the number of writes that the kernel completed. */
 const BEGIN = `"${burst}" & until [ -s burst ]; do :; done;`;
+/** For a job of the workload's first process: until that has ended, and the agent knows it. */
+const FIRST_HAS_LEFT = "while [ -e /proc/$$ ]; do :; done;";
 
 /** Events of a type: those with a result, and those that were under way. */
 function told(host: DeafHost, type: string): { done: number; underWay: number } {
@@ -32,6 +33,12 @@ function told(host: DeafHost, type: string): { done: number; underWay: number } 
   const done = results.filter((result) => result >= 0n).length;
   return { done, underWay: results.length - done };
 }
+
+/** Whether each of its threads sleeps, or is stopped. */
+const isAsleep = (pid: number): boolean =>
+  readdirSync(`/proc/${pid}/task`).every((tid) =>
+    /\) [St] /.test(readFileSync(`/proc/${pid}/task/${tid}/stat`, "utf8")),
+  );
 
 async function ends(before: string[], script: string, status: number, processes: number): Promise<void> {
   for (let round = 0; round < ROUNDS; ++round) {
@@ -56,13 +63,13 @@ if (hasCommand("unshare"))
 else console.log("skip: an agent that is process 1: unshare is missing");
 
 test("a signal takes along whom the workload left behind, and they are told of to the end", () =>
-  ends([], "(while [ -e /proc/$$ ]; do :; done; kill -TERM $PPID; exec sleep 60) & exit 0", 143, 3));
+  ends([], `(${FIRST_HAS_LEFT} kill -TERM $PPID; exec sleep 60) & exit 0`, 143, 3));
 
 test("what descendants do after the end arrives at a real host", async () => {
   const folder = scratch();
   writeFileSync(join(folder, "rules.yaml"), NONESUCH);
   const host = await serve(folder, ["--falco-rules", "rules.yaml", "--alerts", "alerts"]);
-  await host.watches(`(sleep 1; ${nonesuch(COUNT)}) & exit 0`);
+  await host.watches(`(${FIRST_HAS_LEFT} ${nonesuch(COUNT)}) & exit 0`);
   await host.says("has left");
   assert.ok(/has left: \d+ events, 0 lost/.test(host.said()), host.said());
   await host.end();
@@ -73,7 +80,9 @@ test("what descendants do after the end arrives at a real host", async () => {
 if (hasCommand("python3"))
   test("a first process that waits for its SIGTERM ends with its own status, and nobody is taken along", async () => {
     const wait = "import os, signal; signal.pthread_sigmask(0, [15]); os.kill(os.getppid(), 15); signal.sigwait([15])";
-    const script = `(sleep 0.5; echo over) & exec python3 -c '${wait}; os._exit(4)'`;
+    // The agent goes round its loop for each of these programs, after the end of the first process.
+    const goesOn = `${FIRST_HAS_LEFT} for i in $(seq ${COUNT}); do cat /dev/null; done; echo over`;
+    const script = `(${goesOn}) & exec python3 -c '${wait}; os._exit(4)'`;
     const ended = await run([AGENT, "--", "sh", "-c", script], { cwd: scratch() });
     assert.is(ended.status, 4, ended.stderr);
     assert.is(ended.stdout, "over\n");
@@ -84,15 +93,15 @@ test("a signal ends an agent whose host reads nothing, with whom the workload le
   const folder = scratch();
   const host = new DeafHost(join(folder, "host.sock"), { reads: false, acknowledges: false });
   const agent = [AGENT, "--host", `unix:${join(folder, "host.sock")}`, "--spool", "2097152", "--on-overload", "block"];
-  const { child, ended } = start([...agent, "--", "sh", "-c", `${BEGIN} exit 0`], { cwd: folder, limitMs: 60_000 });
-  const size = () => statSync(join(folder, "burst"), { throwIfNoEntry: false })?.size ?? 0;
-  let before = -1;
-  await until("it waits for room", async () => {
-    const now = size();
-    const isStill = now > 0 && now === before;
-    before = now;
-    if (!isStill) await sleep(500);
-    return isStill;
+  // Only whom the first process leaves behind writes so much that the agent has no room.
+  const script = `(${FIRST_HAS_LEFT} exec sh -c 'echo $$ > pid; exec "${burst}"') & exit 0`;
+  const { child, ended } = start([...agent, "--", "sh", "-c", script], { cwd: folder, limitMs: 60_000 });
+  const [pid, file] = [join(folder, "pid"), join(folder, "burst")];
+  await until("it writes", () => existsSync(file));
+  const sleeps = () => isAsleep(child.pid!) && isAsleep(Number(readFileSync(pid, "utf8")));
+  await until("it waits for room", () => {
+    const before = statSync(file).size;
+    return before > 0 && sleeps() && statSync(file).size === before;
   });
   child.kill("SIGTERM");
   const { status, stderr } = await ended;

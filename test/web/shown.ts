@@ -50,7 +50,11 @@ export interface ShownConsole {
 const rowsOf = { none: 0, one: 1, many: 300 } as const;
 const nameOf = (content: Content, nth: number): string => (content === "one" ? HOSTILE : `name-${nth}`);
 
-export async function opened(content: Content): Promise<ShownConsole> {
+/** `findings`: how many there are; as many as there may be take long. */
+export async function opened(
+  content: Content,
+  findings = { none: 0, one: 1, many: FINDINGS }[content],
+): Promise<ShownConsole> {
   const place = join(folder, content);
   mkdirSync(place, { mode: 0o700 });
   const each = <T>(of: (name: string, nth: number) => T): T[] =>
@@ -82,7 +86,7 @@ export async function opened(content: Content): Promise<ShownConsole> {
     const taken = grouping.take(alertOf({ ...said, rule }, { output: `${rule} ${isLong ? LONG : nth}` }));
     if (taken !== null) control.onAlert(taken);
   };
-  for (let nth = 0; nth < { none: 0, one: 1, many: FINDINGS }[content]; nth++) {
+  for (let nth = 0; nth < findings; nth++) {
     tell(nth);
     if (nth % AT_ONCE === AT_ONCE - 1) await written(control);
   }

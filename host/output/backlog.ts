@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bounded queue in front of every output. What comes at once is sent as one batch. A batch that fails is
-// tried again, ever later; when the queue is full the newest alert is dropped and counted, as in Falco. An
-// output that takes nothing for 1.5 s is stuck: that is told once, and its health is red. Nothing here waits
-// on the thread that calls, and close() waits only so long.
+// The backlog: a bounded queue in front of every output. What comes at once is sent as one batch. A batch
+// that fails is tried again, ever later; when the queue is full the newest alert is dropped and counted, as
+// in Falco. An output that takes nothing for 1.5 s is stuck: that is told once, and its health is red.
+// Nothing here waits on the thread that calls, and close() waits only so long.
 //
 //   write - queue - batch - carrier - done | busy | again | refused | gone
 import { VedetteError } from "../errors.js";
@@ -12,7 +12,7 @@ import type { IncidentNews } from "./incident-news.js";
 import type { Carrier, DropReason, Output, OutputError, OutputState, OutputStats, Sent } from "./output.js";
 
 /** How much may wait, and how long. Times are in milliseconds. */
-export interface QueueLimits {
+export interface BacklogLimits {
   /** So many alerts, and bytes of them, may wait. */
   readonly count: number;
   readonly bytes: number;
@@ -37,12 +37,12 @@ export interface QueueLimits {
   readonly retriesAtEnd: boolean;
 }
 
-/** What one queue needs. The queue owns `carrier` and closes it. */
-export interface QueueOptions {
+/** What one backlog needs. It owns `carrier` and closes it. */
+export interface BacklogOptions {
   readonly name: string;
   readonly kind: string;
   readonly carrier: Carrier;
-  readonly limits: QueueLimits;
+  readonly limits: BacklogLimits;
   /** An alert's line. */
   readonly text: (alert: Alert) => string;
   /** Opens the disk where lines wait, too; undefined: they wait in memory alone. */
@@ -83,8 +83,8 @@ interface Waiting {
 }
 
 /** The one class that is an Output. */
-export class OutputQueue implements Output {
-  #options: QueueOptions;
+export class Backlog implements Output {
+  #options: BacklogOptions;
   /** In memory: all that wait, or the first of those on the disk. */
   readonly #waiting: Waiting[] = [];
   #disk: DiskQueue | null = null;
@@ -114,7 +114,7 @@ export class OutputQueue implements Output {
   #wake: () => void = () => undefined;
   readonly #onRoom: (() => void)[] = [];
 
-  constructor(options: QueueOptions) {
+  constructor(options: BacklogOptions) {
     this.#options = options;
   }
 
@@ -207,7 +207,7 @@ export class OutputQueue implements Output {
    * The carrier of `options` is started; since then its file may have been put away. The one before is closed
    * when it has no batch any more.
    */
-  become(options: QueueOptions): void {
+  become(options: BacklogOptions): void {
     const { carrier } = this.#options;
     this.#options = options;
     if (options.diskBytes !== undefined) this.#disk?.setBound(options.diskBytes);

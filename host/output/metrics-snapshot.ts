@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import type { VedetteError } from "../errors.js";
 import type { Value } from "../wire/value.js";
 import type { Alert } from "./alert.js";
-import type { OutputQueue } from "./backlog.js";
+import type { Backlog } from "./backlog.js";
 import { jsonObject } from "./json.js";
 import type { Family } from "./otlp-metrics.js";
 import { linesOutput } from "./registry.js";
@@ -51,7 +51,7 @@ interface Counts {
 /** Begins when it is made. Whoever made it must close it. */
 export class MetricsSnapshot {
   readonly #options: SnapshotOptions;
-  readonly #file: OutputQueue | null = null;
+  readonly #file: Backlog | null = null;
   readonly #timer: NodeJS.Timeout;
   readonly #begun = Date.now();
   #before: Counts | null = null;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an output is, seen from both sides. The host hands alerts to an `Output` and asks it how it is; none
-// of its methods ever waits for whoever reads. One class is an Output: OutputQueue (backlog.ts). It bounds,
+// of its methods ever waits for whoever reads. One class is an Output: Backlog (backlog.ts). It bounds,
 // batches, retries and counts. What differs from output to output is the `Carrier` behind it: how a batch
 // gets there. A new output is a carrier and a row in registry.ts (docs/add-an-output.md).
 import type { VedetteError } from "../errors.js";

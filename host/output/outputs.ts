@@ -4,7 +4,7 @@
 // run: those that stay as they are, or only change, keep what waits in them.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Alert } from "./alert.js";
-import { OutputQueue, type QueueOptions } from "./backlog.js";
+import { Backlog, type BacklogOptions } from "./backlog.js";
 import type { IncidentNews } from "./incident-news.js";
 import type { OutputStats } from "./output.js";
 import { type Asked, type Manner, type OutputPlan, plannedOutputs } from "./registry.js";
@@ -24,12 +24,12 @@ export interface OutputsChange {
 
 interface Open {
   readonly plan: OutputPlan;
-  readonly queue: OutputQueue;
+  readonly queue: Backlog;
 }
 
 /** What becomes of one output: it stays, it changes (`becomes`), or it is new. */
 interface Next extends Open {
-  readonly becomes?: QueueOptions;
+  readonly becomes?: BacklogOptions;
   readonly isNew?: true;
   readonly isHeld?: true;
 }
@@ -84,7 +84,7 @@ export class Outputs {
     if (open?.plan.print === plan.print) return { plan, queue: open.queue };
     if (open !== undefined && open.plan.place !== plan.place) return { ...open, isHeld: true }; // its lines are of its kind
     const options = await plan.make();
-    const queue = open?.queue ?? new OutputQueue(options);
+    const queue = open?.queue ?? new Backlog(options);
     try {
       if (open === undefined) queue.start();
       else options.carrier.start?.();
@@ -115,7 +115,7 @@ export class Outputs {
   }
 
   /** Those that are open, for tests of one of them. */
-  queues(): readonly OutputQueue[] {
+  queues(): readonly Backlog[] {
     return this.#open.map(({ queue }) => queue);
   }
 
@@ -150,7 +150,7 @@ export class Outputs {
 }
 
 /** Resolves when nothing waits, or soon. */
-async function settled(queue: OutputQueue): Promise<void> {
+async function settled(queue: Backlog): Promise<void> {
   for (const end = performance.now() + SETTLE_MS; queue.stats().queued > 0 && performance.now() < end; )
     await sleep(LOOK_MS);
 }

@@ -7,7 +7,7 @@ import { fileStamp } from "../file-stamp.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import { VERSION } from "../version.js";
 import { type Alert, type AlertStyle, alertJson } from "./alert.js";
-import { OutputQueue, type QueueLimits, type QueueOptions, STUCK_MS } from "./backlog.js";
+import { Backlog, type BacklogLimits, type BacklogOptions, STUCK_MS } from "./backlog.js";
 import type { DiskQueue } from "./disk-queue.js";
 import type { FirehoseSettings } from "./firehose.js";
 import { alertForm, type Form, isForPerson } from "./form.js";
@@ -87,14 +87,14 @@ export interface Manner {
 export type Repeats = "all" | "first";
 
 /** How what an output is told becomes a line. */
-type Texts = Pick<QueueOptions, "text" | "news">;
+type Texts = Pick<BacklogOptions, "text" | "news">;
 
 interface OutputRow<Settings> {
   readonly kind: string;
   /** The settings of each that was asked for. */
   readonly asked: (asked: Asked) => readonly Settings[];
   readonly name: (settings: Settings) => string;
-  readonly limits: (settings: Settings, manner: Manner) => QueueLimits;
+  readonly limits: (settings: Settings, manner: Manner) => BacklogLimits;
   /** Loads, with `import()`, what only this form needs. */
   readonly texts: (settings: Settings, manner: Manner) => Texts | Promise<Texts>;
   /** Loads, with `import()`, what only this output needs. */
@@ -105,7 +105,7 @@ interface OutputRow<Settings> {
 
 const MIB = 1 << 20;
 /** Of lines: some hundred milliseconds of the worst that a rule's limit lets through. */
-const LINES: QueueLimits = {
+const LINES: BacklogLimits = {
   count: 10_000,
   bytes: 8 * MIB,
   batchCount: 1000,
@@ -117,9 +117,9 @@ const LINES: QueueLimits = {
   closeMs: 1000,
   retriesAtEnd: false,
 };
-const PATIENT: QueueLimits = { ...LINES, closeMs: Number.POSITIVE_INFINITY };
+const PATIENT: BacklogLimits = { ...LINES, closeMs: Number.POSITIVE_INFINITY };
 /** Falcosidekick takes one alert a request. */
-export const RECEIVER_LIMITS: Omit<QueueLimits, "count"> = {
+export const RECEIVER_LIMITS: Omit<BacklogLimits, "count"> = {
   bytes: 16 * MIB,
   batchCount: 1,
   batchBytes: MIB,
@@ -264,7 +264,7 @@ export interface OutputPlan {
   /** Another text where the output would be another one, or would read other files of keys. */
   readonly print: string;
   /** Makes what its queue needs. Throws where a file of it cannot be read. */
-  readonly make: () => Promise<QueueOptions>;
+  readonly make: () => Promise<BacklogOptions>;
 }
 
 /** All outputs that are asked for. */
@@ -274,9 +274,9 @@ export function plannedOutputs(asked: Asked, manner: Manner): Promise<OutputPlan
 }
 
 /** All outputs that were asked for, not yet started. */
-export async function outputsOf(asked: Asked, manner: Manner): Promise<OutputQueue[]> {
-  const outputs: OutputQueue[] = [];
-  for (const { make } of await plannedOutputs(asked, manner)) outputs.push(new OutputQueue(await make()));
+export async function outputsOf(asked: Asked, manner: Manner): Promise<Backlog[]> {
+  const outputs: Backlog[] = [];
+  for (const { make } of await plannedOutputs(asked, manner)) outputs.push(new Backlog(await make()));
   return outputs;
 }
 
@@ -353,9 +353,9 @@ function inForm<Settings>(row: OutputRow<Settings>, lines: SchemaLines | undefin
 }
 
 /** One of lines, under a name of its own: a tenant's. */
-export function linesOutput(name: string, target: string, manner: Manner): OutputQueue {
+export function linesOutput(name: string, target: string, manner: Manner): Backlog {
   const behind = { texts: lineTexts({ target }, manner), carrier: new LineCarrier(target), name };
-  return new OutputQueue(queueOf(lineRow(target), { target }, manner, behind));
+  return new Backlog(queueOf(lineRow(target), { target }, manner, behind));
 }
 
 const lineRow = (target: string): OutputRow<LineTarget> => (isStandard(target) ? TERMINAL : FILE);
@@ -372,7 +372,12 @@ interface Behind {
   readonly least?: Priority;
 }
 
-function queueOf<Settings>(row: OutputRow<Settings>, settings: Settings, manner: Manner, behind: Behind): QueueOptions {
+function queueOf<Settings>(
+  row: OutputRow<Settings>,
+  settings: Settings,
+  manner: Manner,
+  behind: Behind,
+): BacklogOptions {
   const { texts, carrier, name = row.name(settings), least = "Debug" } = behind;
   const isWanted = wantedBy(manner, row.isForPerson?.(settings, manner) ?? false);
   const lowest = PRIORITIES.indexOf(least);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the one output that is to be tested. Names are not unique: an output may be named as another one is.
 // So a name that several have means none of them, and whoever asks says the kind.
-import type { OutputQueue, Tried } from "./backlog.js";
+import type { Backlog, Tried } from "./backlog.js";
 import { testAlert } from "./test-alert.js";
 
 /** Which output is meant. */
@@ -13,7 +13,7 @@ export interface OutputAsked {
 
 /** Sends a test to the one that is meant, or says why there is none. */
 export function tryOne(
-  queues: readonly OutputQueue[],
+  queues: readonly Backlog[],
   { name, kind }: OutputAsked,
   ms: number,
 ): Promise<Tried> | "none" | "several" {

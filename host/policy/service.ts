@@ -11,7 +11,7 @@ import { TrialHouse } from "../engine/trial-house.js";
 import { explain, VedetteError } from "../errors.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
-import type { OutputQueue } from "../output/backlog.js";
+import type { Backlog } from "../output/backlog.js";
 import type { OutputStats } from "../output/output.js";
 import { linesOutput } from "../output/registry.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -88,7 +88,7 @@ export interface Answering {
 export class PolicyService {
   readonly #flags: ServiceFlags;
   #tenants: ReadonlyMap<string, Tenant> | null;
-  #outputs: ReadonlyMap<string, OutputQueue>;
+  #outputs: ReadonlyMap<string, Backlog>;
   readonly #serials: Serials;
   readonly #say: Say;
   #housing: Housing | null = null;
@@ -111,9 +111,9 @@ export class PolicyService {
     this.#serials = new Serials(flags.serials ?? null);
   }
 
-  #openOutputs(): Map<string, OutputQueue> {
+  #openOutputs(): Map<string, Backlog> {
     const onFault = (error: VedetteError): void => this.#say(explain(error), "warning");
-    const outputs = new Map<string, OutputQueue>();
+    const outputs = new Map<string, Backlog>();
     for (const { name, alerts } of this.#tenants?.values() ?? [])
       if (alerts !== null) outputs.set(name, linesOutput(`tenant ${name}`, alerts, { form: "json", onFault }));
     try {
@@ -274,7 +274,7 @@ export class PolicyService {
   }
 
   /** The tenants' own outputs, for tests of one of them. */
-  queues(): readonly OutputQueue[] {
+  queues(): readonly Backlog[] {
     return [...this.#outputs.values()];
   }
 

@@ -3,13 +3,13 @@
 // it fails, and its losses are counted.
 import type { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
-import { OutputQueue, type QueueLimits, STUCK_MS } from "../output/backlog.js";
+import { Backlog, type BacklogLimits, STUCK_MS } from "../output/backlog.js";
 import type { OutputStats, Sent } from "../output/output.js";
 import { findingLine, incidentLine } from "./lines.js";
 import type { StoredIncident } from "./rows.js";
 
 const MIB = 1 << 20;
-const QUEUE: QueueLimits = {
+const QUEUE: BacklogLimits = {
   count: 10_000,
   bytes: 32 * MIB,
   batchCount: 500,
@@ -34,13 +34,13 @@ export interface ToldQueueOptions {
 
 /** The way into a store. */
 export class ToldQueue {
-  readonly #queue: OutputQueue;
+  readonly #queue: Backlog;
 
   constructor({ name, write, onFault }: ToldQueueOptions) {
     // What only tells that no more repeats came was written before.
     const wants = ({ repeat }: Alert): boolean => repeat?.isLast !== true;
     const carrier = { send: write, close: () => undefined };
-    this.#queue = new OutputQueue({ name, kind: "store", carrier, limits: QUEUE, text: findingLine, wants, onFault });
+    this.#queue = new Backlog({ name, kind: "store", carrier, limits: QUEUE, text: findingLine, wants, onFault });
   }
 
   append(alert: Alert): void {

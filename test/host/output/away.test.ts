@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { findingId } from "../../../host/finding/finding.js";
-import { OutputQueue } from "../../../host/output/backlog.js";
+import { Backlog } from "../../../host/output/backlog.js";
 import { DiskQueue } from "../../../host/output/disk-queue.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { until } from "../../until.js";
@@ -32,7 +32,7 @@ async function throughIt(kind: string, where: "memory" | "disk"): Promise<void> 
   const there = await (KINDS[kind] as (typeof KINDS)[string])();
   const folder = join(root, `${kind} ${where}`.replaceAll(" ", "-"));
   const faults: string[] = [];
-  const queue = new OutputQueue({
+  const queue = new Backlog({
     ...{ name: `${kind}, ${where}`, kind, carrier: there.carrier, text: there.text },
     limits: { ...RECEIVER_LIMITS, count: where === "disk" ? 50 : ROOM, ...there.limits },
     onFault: ({ code }) => faults.push(code),

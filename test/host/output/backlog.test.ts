@@ -6,7 +6,7 @@ import { Registry } from "prom-client";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";
-import { OutputQueue, type QueueLimits } from "../../../host/output/backlog.js";
+import { Backlog, type BacklogLimits } from "../../../host/output/backlog.js";
 import { isWell } from "../../../host/output/health.js";
 import { registerOutputs } from "../../../host/output/metrics.js";
 import type { Carrier, Sent } from "../../../host/output/output.js";
@@ -19,7 +19,7 @@ const WAIT_MS_MAX = 60_000;
 const NEVER_MS = 3_600_000;
 
 /** No limit of time here: each test that is about one sets it, and a slow machine fails no other. */
-const LIMITS: QueueLimits = {
+const LIMITS: BacklogLimits = {
   count: 100,
   bytes: 1 << 20,
   batchCount: 10,
@@ -38,7 +38,7 @@ const again = (taken = 0): Sent => ({ outcome: "again", taken, error: FULL() });
 const refused = (taken = 0): Sent => ({ outcome: "refused", taken, error: FULL() });
 
 /** Answers each batch with the next of `answers`, and the last for ever. */
-function queueOf(answers: readonly Sent[], limits: Partial<QueueLimits> = {}) {
+function queueOf(answers: readonly Sent[], limits: Partial<BacklogLimits> = {}) {
   const got: string[] = [];
   const batches: number[] = [];
   const faults: string[] = [];
@@ -52,7 +52,7 @@ function queueOf(answers: readonly Sent[], limits: Partial<QueueLimits> = {}) {
     },
     close: () => undefined,
   };
-  const queue = new OutputQueue({
+  const queue = new Backlog({
     name: "out",
     kind: "test",
     carrier,
@@ -159,7 +159,7 @@ test("one that takes a little now and then is not stuck", async () => {
 });
 
 test("what becomes of an alert by which somebody tries an output is told, behind what waits", async () => {
-  const ends = async (answers: readonly Sent[], limits: Partial<QueueLimits> = {}, ms = WAIT_MS_MAX) => {
+  const ends = async (answers: readonly Sent[], limits: Partial<BacklogLimits> = {}, ms = WAIT_MS_MAX) => {
     const { queue, got } = queueOf(answers, limits);
     queue.push("before");
     const tried = await queue.try({ ...ALERT, rule: "test" }, ms);
@@ -191,7 +191,7 @@ test("a carrier that never answers is stuck as well, and close() leaves it behin
   const carrier: Carrier = { send: () => new Promise(() => undefined), close: () => undefined };
   const onFault = (error: VedetteError) => void faults.push(error.code);
   const limits = { ...LIMITS, stuckMs: 60, closeMs: 100 };
-  const queue = new OutputQueue({ name: "o", kind: "t", carrier, limits, text: ({ rule }) => rule, onFault });
+  const queue = new Backlog({ name: "o", kind: "t", carrier, limits, text: ({ rule }) => rule, onFault });
   queue.push("a");
   await until("it is told", () => faults.length > 0);
   assert.equal(faults, ["VEDETTE_OUTPUT_STUCK"]);
@@ -310,7 +310,7 @@ function heldCarriers(...names: string[]) {
 
 test("of carriers that come and go while one has a batch, each is closed once, and the last one goes on", async () => {
   const { said, answers, options } = heldCarriers("a", "b", "c");
-  const queue = new OutputQueue(options[0]!);
+  const queue = new Backlog(options[0]!);
   queue.push("1");
   await until("a has it", () => answers.has("a"));
   for (const next of options.slice(1)) queue.become(next);
@@ -330,7 +330,7 @@ test("of carriers that come and go while one has a batch, each is closed once, a
 test("what the carrier of before did not take or want goes to the one of now, at once", async () => {
   for (const answer of [{ ...again(), afterMs: NEVER_MS } as Sent, refused()]) {
     const { said, answers, options } = heldCarriers("a", "b");
-    const queue = new OutputQueue(options[0]!);
+    const queue = new Backlog(options[0]!);
     queue.push("1");
     await until("a has it", () => answers.has("a"));
     queue.become(options[1]!);
@@ -351,7 +351,7 @@ test("a line that comes in the moment in which the last batch has ended is sent 
   const got: string[] = [];
   const { options } = heldCarriers("a");
   const send = (lines: readonly string[]): Promise<Sent> | Sent => (got.push(...lines) === 1 ? first : done);
-  const queue = new OutputQueue({ ...options[0]!, carrier: { send, close: () => undefined } });
+  const queue = new Backlog({ ...options[0]!, carrier: { send, close: () => undefined } });
   queue.push("1");
   await until("it has the first", () => got.length === 1);
   const closing = first.then(() => {
@@ -372,7 +372,7 @@ test("an attempt that the end of the queue broke off keeps the process from noth
       signal.addEventListener("abort", () => resolve({ ...again(), afterMs: WAIT_MS_MAX } as Sent)),
     );
   const before = timers();
-  const queue = new OutputQueue({ ...options[0]!, limits, carrier: { send, close: () => undefined } });
+  const queue = new Backlog({ ...options[0]!, limits, carrier: { send, close: () => undefined } });
   queue.push("1");
   await queue.close();
   await new Promise(setImmediate); // what the answer leads to

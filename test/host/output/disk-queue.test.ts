@@ -21,7 +21,7 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";
-import { OutputQueue } from "../../../host/output/backlog.js";
+import { Backlog } from "../../../host/output/backlog.js";
 import { DiskQueue, type StoredLine } from "../../../host/output/disk-queue.js";
 import type { Sent } from "../../../host/output/output.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
@@ -196,7 +196,7 @@ function queueAt(
 ) {
   const got: string[] = [];
   const faults: string[] = [];
-  const queue = new OutputQueue({
+  const queue = new Backlog({
     name: "siem",
     kind: "test",
     carrier: {

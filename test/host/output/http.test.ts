@@ -14,7 +14,7 @@ import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
 import { PRIORITIES } from "../../../host/finding/priority.js";
 import { type Alert, alertJson } from "../../../host/output/alert.js";
-import { OutputQueue } from "../../../host/output/backlog.js";
+import { Backlog } from "../../../host/output/backlog.js";
 import { HttpCarrier, type HttpSettings } from "../../../host/output/http.js";
 import { HttpClient } from "../../../host/output/http-client.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
@@ -91,11 +91,11 @@ async function receiver(server: Server, answer: (nth: number) => number = () => 
   };
 }
 
-function output(url: string, settings: Partial<HttpSettings> = {}): { http: OutputQueue; faults: VedetteError[] } {
+function output(url: string, settings: Partial<HttpSettings> = {}): { http: Backlog; faults: VedetteError[] } {
   const faults: VedetteError[] = [];
   const whole = { url, userAgent: "falcosecurity/falco", capacity: 100, ...settings };
   const { answerMs, ...times } = TIMES;
-  const http = new OutputQueue({
+  const http = new Backlog({
     name: url,
     kind: "http",
     carrier: new HttpCarrier(whole, answerMs),

@@ -8,7 +8,7 @@ import { queryObjects } from "node:v8";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
-import { OutputQueue } from "../../../host/output/backlog.js";
+import { Backlog } from "../../../host/output/backlog.js";
 import { ProgramCarrier } from "../../../host/output/program.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { until } from "../../until.js";
@@ -22,7 +22,7 @@ function output(program: string, isKept: boolean, times = {}, limits = {}) {
   const path = join(root, String(++files));
   const settings = { program: program.replaceAll("TO", path), isKept, capacity: 1_000 };
   const faults: VedetteError[] = [];
-  const queue = new OutputQueue({
+  const queue = new Backlog({
     name: "program_output",
     kind: "program",
     carrier: new ProgramCarrier(settings, { runMs: 5_000, endMs: 2_000, ...times }),

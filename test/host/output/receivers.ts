@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createSecureServer } from "node:tls";
 import type { Alert } from "../../../host/output/alert.js";
-import type { QueueLimits } from "../../../host/output/backlog.js";
+import type { BacklogLimits } from "../../../host/output/backlog.js";
 import { FirehoseCarrier } from "../../../host/output/firehose.js";
 import { HttpCarrier } from "../../../host/output/http.js";
 import { ocsfAlert } from "../../../host/output/ocsf.js";
@@ -135,7 +135,7 @@ export interface There {
   readonly slow: Slow;
   readonly carrier: Carrier;
   readonly text: (alert: Alert) => string;
-  readonly limits: Partial<QueueLimits>;
+  readonly limits: Partial<BacklogLimits>;
   names(): string[];
   close(): Promise<void>;
 }

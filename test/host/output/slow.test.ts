@@ -7,7 +7,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { findingId } from "../../../host/finding/finding.js";
-import { OutputQueue } from "../../../host/output/backlog.js";
+import { Backlog } from "../../../host/output/backlog.js";
 import type { Carrier } from "../../../host/output/output.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { until } from "../../until.js";
@@ -25,10 +25,10 @@ const ROOM = 60;
 const FINDINGS_MAX = 20_000;
 
 /** An output that takes all at once, as another one beside the slow one. */
-function other(): OutputQueue {
+function other(): Backlog {
   const carrier: Carrier = { send: () => Promise.resolve({ outcome: "done" }), close: () => undefined };
   const limits = { ...RECEIVER_LIMITS, count: FINDINGS_MAX, batchCount: 1000 };
-  return new OutputQueue({ name: "other", kind: "http", carrier, limits, text: String, onFault: () => undefined });
+  return new Backlog({ name: "other", kind: "http", carrier, limits, text: String, onFault: () => undefined });
 }
 
 for (const [kind, open] of Object.entries(KINDS)) {
@@ -37,7 +37,7 @@ for (const [kind, open] of Object.entries(KINDS)) {
     test(`${kind}: a receiver that ${manner} delays no other output, and loses nothing that was taken`, async () => {
       const there = await open();
       const faults: string[] = [];
-      const queue = new OutputQueue({
+      const queue = new Backlog({
         ...{ name: "slow", kind, carrier: there.carrier, text: there.text },
         limits: { ...RECEIVER_LIMITS, retryMs: 5, retryMsMax: 50, count: ROOM, ...there.limits },
         onFault: ({ code }) => faults.push(code),

@@ -13,7 +13,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../../host/errors.js";
 import type { Alert } from "../../../host/output/alert.js";
-import { OutputQueue } from "../../../host/output/backlog.js";
+import { Backlog } from "../../../host/output/backlog.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { SyslogCarrier } from "../../../host/output/syslog.js";
 import { localSyslogText } from "../../../host/output/syslog-text.js";
@@ -30,9 +30,9 @@ function settingsOf(url: string, ca?: string): SyslogSettings {
   return withAuthority(parsed, ca);
 }
 
-function output(url: string, ca?: string): { syslog: OutputQueue; faults: VedetteError[] } {
+function output(url: string, ca?: string): { syslog: Backlog; faults: VedetteError[] } {
   const faults: VedetteError[] = [];
-  const syslog = new OutputQueue({
+  const syslog = new Backlog({
     name: url,
     kind: "syslog",
     carrier: new SyslogCarrier(settingsOf(url, ca)),

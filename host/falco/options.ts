@@ -4,8 +4,7 @@
 // accepted and named in `ignored`; a key that Falco does not have is named in `unknown`, a warning, as in
 // Falco.
 import { BlockList, isIP } from "node:net";
-import { VedetteError } from "../errors.js";
-import { PRIORITIES, type Priority } from "../finding/priority.js";
+import type { Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";
 import type { SnapshotSettings } from "../output/metrics-snapshot.js";
 import type { ProgramSettings } from "../output/registry.js";
@@ -14,8 +13,8 @@ import { expanded } from "./config-file.js";
 import { type Config, type ConfigNode, setOption, settingsIn } from "./config-tree.js";
 import type { FalcoFlags } from "./flags.js";
 import { hasSyslog, type Idle, idleIn, SYSLOG_PLACE } from "./idle.js";
-import { parsePriority } from "./items.js";
-import { type Extra, type ExtraField, SUGGESTED_FIELDS } from "./output-format.js";
+import { fail, OptionValue } from "./option-value.js";
+import { type Extra, SUGGESTED_FIELDS } from "./output-format.js";
 import type { Selection } from "./select.js";
 
 /** Falco's configuration as far as it means something here. `file` is null where no file is written. */
@@ -75,7 +74,7 @@ export interface CaptureOptions {
   readonly fileBytes: number | null;
 }
 
-type Setter = (value: Value, draft: Draft) => Partial<Draft>;
+type Setter = (value: OptionValue, draft: Draft) => Partial<Draft>;
 
 interface Draft extends FalcoOptions {
   readonly isReplay: boolean;
@@ -100,12 +99,6 @@ interface WebSettings {
 
 const QUEUE_CAPACITY = 1000;
 const MIB = 1 << 20;
-/** Of weeks, days, hours, minutes, seconds and milliseconds. */
-const INTERVALS_MS = [604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1];
-/** As in Falco. */
-const INTERVAL_MS_MIN = 100;
-/** Of a timer. */
-const INTERVAL_MS_MAX = 2_147_483_647;
 const PORT_MAX = 65_535;
 /** Of the agent: more are never kept. */
 const SNAPLEN_MAX = 4_096;
@@ -212,13 +205,13 @@ function apply(draft: Draft, key: string, value: ConfigNode): void {
   // A place that nothing was put at.
   if (value === null || value === undefined) return;
   if (list === "append_output") appendOutput(draft, key, value, Number(place));
-  else if (list === "rules") draft.selections.push(new Value(key, value).selection);
+  else if (list === "rules") draft.selections.push(new OptionValue(key, value).selection);
   else applySetting(draft, key, value);
 }
 
 function applySetting(draft: Draft, key: string, value: ConfigNode): void {
   const text = typeof value === "string" ? value : "";
-  const option = new Value(`${key}=${text}`, text);
+  const option = new OptionValue(`${key}=${text}`, text);
   const field = /^static_fields\.(\w+)$/.exec(key)?.[1];
   const setter = Object.hasOwn(SETTERS, key) ? SETTERS[key] : undefined;
   // An empty value is none: what Falco has by default.
@@ -229,165 +222,31 @@ function applySetting(draft: Draft, key: string, value: ConfigNode): void {
 
 // The first entry, where it says nothing else, is what Falco's own configuration begins with.
 function appendOutput(draft: Draft, key: string, value: ConfigNode, place: number): void {
-  const entry = new Value(key, value);
+  const entry = new OptionValue(key, value);
   const suggests = place === 0 ? entry.suggestedAlone : null;
   if (place === 0) draft.isSuggested = suggests ?? false;
   if (suggests === null) draft.extras.push(...entry.extra);
-}
-
-class Value {
-  readonly #raw: string;
-  readonly #option: string;
-  readonly #node: ConfigNode;
-
-  constructor(option: string, node: ConfigNode) {
-    this.#option = option;
-    this.#node = node;
-    this.#raw = typeof node === "string" ? node : "";
-  }
-
-  get text(): string {
-    return this.#raw;
-  }
-
-  get bool(): boolean {
-    if (/^(true|yes|on|y|1)$/i.test(this.#raw)) return true;
-    if (/^(false|no|off|n|0)$/i.test(this.#raw)) return false;
-    return fail(this.#option, "the value must be true or false");
-  }
-
-  // A number from 0 to 1; gives the option's name.
-  share(): string {
-    if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(this.#raw)) fail(this.#option, "the value must be a number from 0 to 1");
-    return this.#option.slice(0, this.#option.indexOf("="));
-  }
-
-  count(least: number, most = Number.MAX_SAFE_INTEGER): number {
-    const value = Number(this.#raw);
-    if (!/^\d+$/.test(this.#raw) || value < least)
-      fail(this.#option, `the value must be a number of at least ${least}`);
-    if (value > most) fail(this.#option, `the value must be at most ${most}`);
-    return value;
-  }
-
-  // As Prometheus writes it, or milliseconds.
-  get interval(): number {
-    const [whole, ...parts] =
-      /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?$/.exec(this.#raw) ?? [];
-    const ms = parts.reduce((all, part, i) => all + Number(part ?? 0) * (INTERVALS_MS[i] as number), 0);
-    const value = /^\d+$/.test(this.#raw) ? Number(this.#raw) : whole === undefined ? Number.NaN : ms;
-    if (Number.isNaN(value)) fail(this.#option, "the value must be a time like 1h, 15m or 1m30s");
-    if (value < INTERVAL_MS_MIN) fail(this.#option, `the value must be at least ${INTERVAL_MS_MIN} ms`);
-    return Math.min(value, INTERVAL_MS_MAX);
-  }
-
-  // Of this machine, to listen at.
-  get address(): string {
-    if (isIP(this.#raw) === 0) fail(this.#option, "the value must be an address of IPv4 or IPv6");
-    return this.#raw;
-  }
-
-  of<T extends string>(values: readonly T[]): T {
-    const found = values.find((value) => value.toLowerCase() === this.#raw.toLowerCase());
-    return found ?? fail(this.#option, `the value must be one of ${values.join(", ")}`);
-  }
-
-  // Of an entry of append_output that says only this.
-  get suggestedAlone(): boolean | null {
-    const keys = typeof this.#node === "object" && this.#node !== null ? Object.keys(this.#node) : [];
-    if (keys.length !== 1 || keys[0] !== "suggested_output") return null;
-    return new Value(this.#option, this.#map(["suggested_output"]).suggested_output as ConfigNode).bool;
-  }
-
-  get url(): string {
-    if (!URL.canParse(this.#raw) || !/^https?:/.test(this.#raw))
-      fail(this.#option, "the value must be an http or https URL");
-    return this.#raw;
-  }
-
-  get priority(): Priority {
-    return parsePriority(this.#raw) ?? this.of(PRIORITIES);
-  }
-
-  // {match: {source, rule, tags}, extra_output, extra_fields, suggested_output}
-  get extra(): Extra[] {
-    const value = this.#map(["match", "extra_output", "extra_fields", "suggested_output"]);
-    const match = (value.match ?? {}) as Record<string, unknown>;
-    const unknown = Object.keys(match).find((key) => !["source", "rule", "tags"].includes(key));
-    if (unknown !== undefined) fail(this.#option, `match has no key ${unknown}`);
-    const { extra_output: format, extra_fields: fields } = value;
-    if (format !== undefined && typeof format !== "string") fail(this.#option, "extra_output must be a text");
-    const { source, rule, tags } = match as { source?: string; rule?: string; tags?: string[] };
-    const where = { ...(source ? { source } : {}), ...(rule ? { rule } : {}), ...(tags ? { tags } : {}) };
-    const extra = {
-      ...where,
-      ...(format === undefined ? {} : { format }),
-      ...(fields === undefined ? {} : { fields: this.#fields(fields) }),
-    };
-    const { suggested_output: suggested } = value;
-    const isSuggested = suggested !== undefined && new Value(this.#option, suggested as ConfigNode).bool;
-    return [extra, ...(isSuggested ? SUGGESTED_FIELDS.map((one) => ({ ...one, ...where })) : [])];
-  }
-
-  // Names of fields, and {NAME: FORMAT}.
-  #fields(value: unknown): ExtraField[] {
-    if (!Array.isArray(value)) fail(this.#option, "extra_fields must be a list");
-    const fields = (value as unknown[]).map((one): ExtraField => {
-      if (typeof one === "string") return { name: one, format: null };
-      const entries = Object.entries((one ?? {}) as Record<string, unknown>);
-      const [name, format] = entries[0] ?? [];
-      if (entries.length !== 1 || name === undefined || typeof format !== "string") {
-        return fail(this.#option, "each of extra_fields must be a field or {NAME: FORMAT}");
-      }
-      return { name, format };
-    });
-    const twice = fields.find(({ name }, i) => fields.findIndex((one) => one.name === name) < i);
-    if (twice) fail(this.#option, `extra_fields has ${twice.name} twice`);
-    return fields;
-  }
-
-  // {enable: {rule: GLOB}} or {disable: {tag: TAG}}
-  get selection(): Selection {
-    const value = this.#map(["enable", "disable"]);
-    const [verb, what] = Object.entries(value)[0] ?? [];
-    const { rule, tag } = (what ?? {}) as { rule?: string; tag?: string };
-    if (rule === undefined && tag === undefined) fail(this.#option, "it must name a rule or a tag");
-    return {
-      isEnabled: verb === "enable",
-      ...(rule !== undefined ? { rule } : {}),
-      ...(tag !== undefined ? { tag } : {}),
-    };
-  }
-
-  #map(keys: readonly string[]): Record<string, unknown> {
-    const value = this.#node;
-    if (typeof value !== "object" || value === null || Array.isArray(value))
-      fail(this.#option, "the value must be a mapping");
-    const unknown = Object.keys(value).find((key) => !keys.includes(key));
-    if (unknown !== undefined) fail(this.#option, `it has no key ${unknown} here`);
-    return value;
-  }
 }
 
 const member =
   (name: keyof FalcoOptions["members"]): Setter =>
   (v, d) => ({ members: { ...d.members, [name]: v.bool } });
 const web =
-  (read: (v: Value) => Partial<WebSettings>): Setter =>
+  (read: (v: OptionValue) => Partial<WebSettings>): Setter =>
   (v, d) => ({ webSettings: { ...d.webSettings, ...read(v) } });
 const capture =
-  (read: (v: Value) => Partial<CaptureOptions>): Setter =>
+  (read: (v: OptionValue) => Partial<CaptureOptions>): Setter =>
   (v, d) => ({ capture: { ...d.capture, ...read(v) } });
 const http =
-  (read: (v: Value) => Partial<HttpSettings>): Setter =>
+  (read: (v: OptionValue) => Partial<HttpSettings>): Setter =>
   (v, d) => ({ httpSettings: { ...d.httpSettings, ...read(v) } });
 
 const program =
-  (read: (v: Value) => Partial<ProgramSettings>): Setter =>
+  (read: (v: OptionValue) => Partial<ProgramSettings>): Setter =>
   (v, d) => ({ programSettings: { ...d.programSettings, ...read(v) } });
 
 const metered =
-  (read: (v: Value, before: SnapshotSettings) => Partial<SnapshotSettings>): Setter =>
+  (read: (v: OptionValue, before: SnapshotSettings) => Partial<SnapshotSettings>): Setter =>
   (v, d) => ({ snapshots: { ...d.snapshots, ...read(v, d.snapshots) } });
 const metric = (name: keyof SnapshotSettings["has"]): Setter =>
   metered((v, { has }) => ({ has: { ...has, [name]: v.bool } }));
@@ -492,8 +351,4 @@ function checkedHttp({ httpSettings: http }: Draft): HttpSettings {
 function checkedProgram({ programSettings: settings }: Draft): ProgramSettings {
   if (settings.program === "") fail("program_output.enabled", "program_output.program names no program");
   return settings;
-}
-
-function fail(option: string, reason: string): never {
-  throw new VedetteError("VEDETTE_FALCO_OPTION", { option, reason });
 }

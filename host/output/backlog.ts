@@ -98,6 +98,8 @@ export class Backlog implements Output {
   #retries = 0;
   #lastError: OutputError | null = null;
   #state: OutputState = "ok";
+  /** It is not ok, and only because its file could not be opened again. */
+  #isUnopened = false;
   #isScheduled = false;
   #isClosing = false;
   #isClosed = false;
@@ -246,9 +248,11 @@ export class Backlog implements Output {
   reopen(): void {
     try {
       this.#options.carrier.reopen?.();
+      // Where a batch is on its way, the carrier opens it behind that, and what becomes of both tells.
+      if (this.#isUnopened && this.#underway === null) this.#mend();
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
-      this.#fails(error);
+      this.#failsToOpen(error);
     }
     this.flush();
   }
@@ -405,7 +409,7 @@ export class Backlog implements Output {
         if (sent.outcome === "gone") return this.#leave();
         failed = sent.outcome === "again" && sent.taken === 0 ? lines.length : 0;
         if (sent.outcome === "done" || sent.outcome === "refused" || sent.taken > 0) delay = limits.retryMs;
-        const wait = this.#settle(sent, delay);
+        const wait = this.#settle(sent, lines.length, delay);
         if (wait === null || (sent.outcome === "done" && this.#lingers())) return;
         if (sent.outcome === "again") delay = Math.min(2 * delay, limits.retryMsMax);
         if (wait > 0 && !this.#stop.signal.aborted) await this.#pause(wait); // nothing would end it any more
@@ -435,13 +439,15 @@ export class Backlog implements Output {
     return lines;
   }
 
-  /** How long to wait before the next attempt, ms; null: it is given up. */
-  #settle(sent: Sent, delay: number): number | null {
+  /** Of a batch of so many lines: how long to wait before the next attempt, ms; null: it is given up. */
+  #settle(sent: Sent, lines: number, delay: number): number | null {
     switch (sent.outcome) {
       case "busy":
         return this.#options.limits.busyMs;
       case "again":
-        if (!this.#stop.signal.aborted) this.#fails(sent.error);
+        // All is there: what failed is to open the file again, behind it.
+        if (sent.taken === lines) this.#failsToOpen(sent.error);
+        else if (!this.#stop.signal.aborted) this.#fails(sent.error);
         if (this.#isClosing && !this.#options.limits.retriesAtEnd) return null;
         this.#retries++;
         return Math.max(delay, Math.min(sent.afterMs ?? 0, AFTER_MS_MAX));
@@ -471,8 +477,7 @@ export class Backlog implements Output {
     if (count === 0) return;
     this.#sent += Math.max(0, count - refused);
     this.#dropped.refused += Math.min(count, refused);
-    this.#state = "ok";
-    this.#told.clear();
+    this.#mend();
     this.#tellEnds(count, refused >= count ? "refused" : "taken");
     this.#forget(count);
   }
@@ -513,8 +518,20 @@ export class Backlog implements Output {
     this.#fails(new VedetteError("VEDETTE_OUTPUT_STUCK", { output: this.name, seconds: ms / 1000 }), "stuck");
   }
 
+  #mend(): void {
+    this.#state = "ok";
+    this.#isUnopened = false;
+    this.#told.clear();
+  }
+
+  #failsToOpen(error: VedetteError): void {
+    this.#fails(error);
+    this.#isUnopened = true;
+  }
+
   #fails(error: VedetteError, state: OutputState = "retrying"): void {
     this.#state = state;
+    this.#isUnopened = false;
     this.#lastError = { code: error.code, message: error.message, at: Date.now() };
     this.#errors.set(error.code, (this.#errors.get(error.code) ?? 0) + 1);
     if (this.#told.has(error.code)) return;

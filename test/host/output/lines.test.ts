@@ -34,6 +34,7 @@ import type { Sent } from "../../../host/output/output.js";
 import { Outputs } from "../../../host/output/outputs.js";
 import { rotate } from "../../../host/output/rotation.js";
 import { Stream } from "../../../host/output/stream.js";
+import { until } from "../../until.js";
 import { ALERT } from "./shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-lines-"));
@@ -443,6 +444,28 @@ test("a file that cannot be opened again is told of, and the old one holds", asy
   assert.is(await outputs.close(), 0);
   assert.match(readFileSync(join(`${folder}-moved`, "alerts"), "utf8"), /"rule":"R"/);
 });
+
+for (const isWriting of [false, true]) {
+  const when = isWriting ? "behind a batch" : "at once";
+  test(`a file that could not be opened again ${when} is well when a later SIGHUP opens it, without an alert`, async () => {
+    const folder = mkdtempSync(join(scratch, "mended-"));
+    const outputs = await Outputs.open({ targets: [join(folder, "alerts")], onFault: () => undefined });
+    const state = (): string | undefined => outputs.stats()[0]?.state;
+    if (isWriting) {
+      outputs.write(ALERT);
+      await new Promise((resolve) => setImmediate(resolve)); // the batch is on its way
+    }
+    renameSync(folder, `${folder}-moved`);
+    outputs.reopen();
+    await until("told", () => state() === "retrying");
+    outputs.reopen();
+    assert.is(state(), "retrying", "the folder is away still");
+    renameSync(`${folder}-moved`, folder);
+    outputs.reopen();
+    assert.is(state(), "ok");
+    assert.is(await outputs.close(), 0);
+  });
+}
 
 test("a named pipe that nobody reads holds nobody up: alerts wait for a reader", async () => {
   const path = join(scratch, "pipe");

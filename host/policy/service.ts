@@ -12,7 +12,8 @@ import { explain, VedetteError } from "../errors.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
 import type { Backlog } from "../output/backlog.js";
-import type { OutputStats } from "../output/output.js";
+import { counted } from "../output/counted.js";
+import type { DropReason, OutputStats } from "../output/output.js";
 import { linesOutput } from "../output/registry.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { detailOf, type PolicyDetail, textsAt } from "./detail.js";
@@ -89,6 +90,8 @@ export class PolicyService {
   readonly #flags: ServiceFlags;
   #tenants: ReadonlyMap<string, Tenant> | null;
   #outputs: ReadonlyMap<string, Backlog>;
+  /** By name, outputs that tenants.yaml had before and that dropped alerts: how many. */
+  readonly #left = new Map<string, OutputStats>();
   readonly #serials: Serials;
   readonly #say: Say;
   #housing: Housing | null = null;
@@ -188,10 +191,22 @@ export class PolicyService {
       await this.#watch?.rescan();
       throw error;
     }
-    await Promise.all([...before.outputs.values()].map((output) => output.close()));
+    await Promise.all([...before.outputs.values()].map((output) => this.#leave(output)));
     await this.#watch?.retenant(this.#tenants, (tenant) => this.#housing?.vacate(tenant));
     this.#say(`${file} was read again`);
     await this.#answering?.setTenants(this.#tenants.values());
+  }
+
+  /** What waits there after its time is dropped, and stays counted: the tenant may have another one now. */
+  async #leave(output: Backlog): Promise<void> {
+    const { closed } = output.stats().dropped;
+    await output.close();
+    const stats = output.stats();
+    const lost = stats.dropped.closed - closed;
+    if (lost > 0) this.#say(`${counted(lost, "alert")} of ${output.name} could not be sent`, "warning");
+    const left = withDropped(stats, this.#left.get(output.name));
+    if (output.lost > 0)
+      this.#left.set(output.name, { ...left, state: "gone", queued: 0, queuedBytes: 0, oldestMs: 0 });
   }
 
   /** The ring has ended: resolves when tenants' processes have said what they have to say. */
@@ -280,7 +295,9 @@ export class PolicyService {
 
   /** How the tenants' own outputs are. */
   outputs(): OutputStats[] {
-    return [...this.#outputs.values()].map((output) => output.stats());
+    const now = [...this.#outputs.values()].map((output) => output.stats());
+    const gone = [...this.#left.values()].filter(({ name }) => now.every((one) => one.name !== name));
+    return [...now.map((stats) => withDropped(stats, this.#left.get(stats.name))), ...gone];
   }
 
   /** The state of every policy. */
@@ -319,6 +336,15 @@ export class PolicyService {
       this.deliver(internalAlert(error, policy, tenant, ""));
     }
   }
+}
+
+/** With what those of the same name dropped before it. */
+function withDropped(stats: OutputStats, before: OutputStats | undefined): OutputStats {
+  const sum = (reason: DropReason): number => stats.dropped[reason] + (before?.dropped[reason] ?? 0);
+  return {
+    ...stats,
+    dropped: { full: sum("full"), refused: sum("refused"), closed: sum("closed"), damaged: sum("damaged") },
+  };
 }
 
 /** A fault of the catalogue; anything else is ours, and ends us. */

@@ -39,6 +39,8 @@ export interface Act {
   readonly for: "strangers" | "anybody" | "actors" | "operator";
   /** It may take longer than an answer does. */
   readonly isSlow?: true;
+  /** A viewer has one of them underway: one request makes the store work for long. */
+  readonly isAlone?: true;
   /** Null: it takes no body. */
   readonly body: z.ZodObject | null;
   /** Null: an empty answer. */
@@ -132,6 +134,7 @@ export const ACTS: readonly Act[] = [
     door: "any",
     for: "actors",
     isSlow: true,
+    isAlone: true,
     body: z
       .strictObject({ ids: z.array(INCIDENT_ID).min(1).max(INCIDENTS_MAX), ...decision })
       .refine((body) => Object.keys(body).length > 1, SAYS_NOTHING),

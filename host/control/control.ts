@@ -100,6 +100,7 @@ export class Control {
   readonly #sessions = new Sessions();
   readonly #requests: Requests;
   readonly #looks: NodeJS.Timeout;
+  readonly #underway = new Set<string>();
   readonly #doors = new Map<string, Server>();
   #tenants: ReadonlyMap<string, Tenant> = new Map();
   #port = 0;
@@ -295,6 +296,7 @@ export class Control {
       shown: this.#shown,
       streams: this.#streams,
       sessions: this.#sessions,
+      underway: this.#underway,
       consoleAt: () => this.#consoleAt,
     };
   }

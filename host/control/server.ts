@@ -52,6 +52,8 @@ export interface DoorOptions {
   readonly viewerOf: (request: IncomingMessage) => Viewer;
   readonly sessions: Sessions;
   readonly consoleAt: () => string | null;
+  /** Acts that a viewer may do one at a time, through all doors: those that are underway. */
+  readonly underway: Set<string>;
   /** The console's files by their path; none where it is not switched on. */
   readonly pages: ReadonlyMap<string, Page>;
   /** Null: over a Unix socket no name is asked for. */
@@ -154,13 +156,22 @@ function partsOf(pattern: string, path: string): Readonly<Record<string, string>
 async function carryOut(
   { act, parts }: FoundAct,
   viewer: Viewer | null,
-  { sessions, consoleAt, shown }: DoorOptions,
+  { sessions, consoleAt, shown, underway }: DoorOptions,
   request: IncomingMessage,
 ): Promise<Answer> {
   if (viewer !== null && !mayDo(act, viewer)) throw new Problem(403, "Who asks may not do this.");
   const token = tokenOf(request.headers.authorization) ?? null;
   const body = act.body === null ? {} : checked(act.body, await bodyOf(request));
-  return act.of({ sessions, consoleAt: consoleAt(), viewer, token, body, parts, shown });
+  const acting = { sessions, consoleAt: consoleAt(), viewer, token, body, parts, shown };
+  if (act.isAlone !== true || viewer === null) return act.of(acting);
+  const own = `${act.path} ${shareOf(viewer)}`;
+  if (underway.has(own)) throw new Problem(429, "You are doing that already. Wait until it is done.");
+  underway.add(own);
+  try {
+    return await act.of(acting);
+  } finally {
+    underway.delete(own);
+  }
 }
 
 /** JSON of a few KiB. */

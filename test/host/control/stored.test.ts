@@ -2,7 +2,11 @@
 // What the control API has from the store, page by page, and what people do there.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { type DoorOptions, makeDoor } from "../../../host/control/server.js";
+import { OPERATOR, type Viewer } from "../../../host/control/viewer.js";
+import type { Scope } from "../../../host/engine/scope.js";
 import { ask, tell } from "../../ask.js";
+import { until } from "../../until.js";
 import { told } from "../store/store-suite.js";
 import { alert, closeAll, newPath, opened, stored, TENANTS, tenantsOf } from "./door.js";
 
@@ -155,6 +159,39 @@ test("several incidents are closed at once: each as if alone, and those that are
   const many = Array.from({ length: 101 }, (_, nth) => `i${nth}`);
   for (const body of [{ ids }, { ids: [], state: "closed" }, { ids: many, state: "open" }, { state: "closed" }])
     assert.is((await decide(path, body)).status, 400, JSON.stringify(body));
+});
+
+test("a viewer closes several incidents once at a time, through all doors, and keeps no other from it", async () => {
+  let go: (isKnown: boolean) => void = () => undefined;
+  let asked = 0;
+  const decide = (owner: string | null): Promise<boolean> | boolean => {
+    asked++;
+    return owner === "a" ? new Promise((resolve) => (go = resolve)) : true;
+  };
+  const a: Viewer = { kind: "tenant", name: "a", mayAct: true, scope: {} as Scope };
+  const common = { shown: { store: { decide } }, underway: new Set<string>(), pages: new Map(), names: null };
+  const doors = await Promise.all(
+    [a, a, OPERATOR].map(async (viewer) => {
+      const of = { ...common, viewerOf: () => viewer, consoleAt: () => null };
+      const server = makeDoor(of as unknown as DoorOptions);
+      const path = newPath();
+      await new Promise<void>((resolve) => server.listen(path, resolve));
+      return { path, server };
+    }),
+  );
+  const close = (nth: number) => tell(doors[nth]!.path, "/api/v1/incidents", { ids: ["i"], state: "closed" });
+  const first = close(0);
+  await until("it is underway", () => asked === 1);
+  assert.is((await close(1)).status, 429);
+  assert.is((await close(2)).status, 200, "another viewer");
+  assert.is(asked, 2, "what was refused has asked nothing of the store");
+  go(true);
+  assert.is((await first).status, 200);
+  const next = close(1);
+  await until("the next is underway", () => asked === 3);
+  go(true);
+  assert.is((await next).status, 200);
+  for (const { server } of doors) server.close();
 });
 
 test.run();

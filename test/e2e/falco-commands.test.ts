@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands for Falco's rules, as a user gives them.
 // Time limit: 600 s.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { FALCO, withFalco } from "../falco-files.js";
-import { ROOT, run, scratch, VEDETTE } from "./programs.js";
+import { until } from "../until.js";
+import { ROOT, run, scratch, start, VEDETTE } from "./programs.js";
 
 const RULES = join(FALCO, "rules/falco_rules.yaml");
 const CAT_WRITE = join(FALCO, "captures/cat_write.scap");
@@ -138,6 +139,28 @@ test("vedette falco makes metrics snapshots: alerts, and lines of a file", async
   assert.equal([last["falco.rules.Opened"], last["falco.rules.matches_total"]], [1, 1]);
   assert.ok(last["falco.num_evts"] > 0);
   assert.ok(readFileSync(join(folder, "numbers"), "utf8").startsWith('{"output_fields":{"evt.hostname":'));
+});
+
+test("SIGHUP opens the file of metrics snapshots by its name again, while vedette falco runs", async () => {
+  const folder = scratch();
+  const rule = '{rule: Opened, desc: d, condition: evt.type=openat and fd.name=/nonesuch, output: "x", priority: INFO}';
+  writeFileSync(join(folder, "rules.yaml"), `- ${rule}\n`);
+  writeFileSync(
+    join(folder, "falco.yaml"),
+    "metrics: {enabled: true, interval: 100ms, output_rule: false, output_file: numbers}\n",
+  );
+  const numbers = join(folder, "numbers");
+  const hasLines = (): boolean => existsSync(numbers) && readFileSync(numbers, "utf8") !== "";
+  const script = "trap '' HUP; until [ -e go ]; do sleep 0.1; done";
+  const words = ["falco", "-c", "falco.yaml", "-r", "rules.yaml", "--", "sh", "-c", script];
+  const { child, ended, said } = start([...VEDETTE, ...words], { cwd: folder });
+  await until("a line", hasLines, { tell: said });
+  renameSync(numbers, `${numbers}.1`);
+  child.kill("SIGHUP");
+  await until("a line in the new file", hasLines, { tell: said });
+  writeFileSync(join(folder, "go"), "");
+  const { status, stderr } = await ended;
+  assert.is(status, 0, stderr);
 });
 
 test("a folder without rules is told of", async () => {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bundles: a policy from a folder, from memory and from a module's file is the same policy, and nothing but
 // its files is read for it.
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runTrials } from "../../../host/engine/trial.js";
-import { VedetteError } from "../../../host/errors.js";
 import { type Bundle, MemoryBundle, openBundle } from "../../../host/policy/bundle.js";
 import { PolicyCompiler } from "../../../host/policy/compile.js";
 import { loadPolicies, loadPolicy } from "../../../host/policy/load.js";
 import { takeSnapshot } from "../../../host/policy/snapshot.js";
 import { runPolicyTests } from "../../../host/policy/test-run.js";
 import { assemble, HAND_WRITTEN, METADATA } from "../wasm/shared.js";
+import { laterFaultOf, writeFiles } from "./shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-bundle-"));
 const compiler = new PolicyCompiler(join(scratch, "cache"));
@@ -41,22 +41,8 @@ function inMemory(files: Readonly<Record<string, string>>): Bundle {
   return new MemoryBundle({ kind: "memory", place: PLACE }, bytes);
 }
 
-function inFolder(name: string, files: Readonly<Record<string, string | Uint8Array>>): string {
-  const folder = join(scratch, name);
-  mkdirSync(folder);
-  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
-  return folder;
-}
-
-async function faultOf(run: () => Promise<unknown>): Promise<VedetteError> {
-  try {
-    await run();
-  } catch (error) {
-    if (error instanceof VedetteError) return error;
-    throw error;
-  }
-  throw new Error("nothing was wrong");
-}
+const inFolder = (name: string, files: Readonly<Record<string, string | Uint8Array>>): string =>
+  writeFiles(join(scratch, name), files);
 
 test("a policy that never lay in a folder is compiled, admitted and passes its tests", async () => {
   const bundle = inMemory(FILES);
@@ -80,7 +66,7 @@ test("the same files have the same digest wherever they are from, and another by
 
 test("a mistake is told at the bundle's place", async () => {
   const wrong = { ...FILES, "names.ts": "export function isSecret(name: string): bool { return nme; }\n" };
-  const error = await faultOf(() => loadPolicy(inMemory(wrong), { compiler }));
+  const error = await laterFaultOf(() => loadPolicy(inMemory(wrong), { compiler }));
   assert.is(error.code, "VEDETTE_POLICY_COMPILE");
   assert.ok(error.message.includes(join(PLACE, "names.ts:1:55")), error.message);
   assert.match(error.hint, /\^/);
@@ -90,7 +76,9 @@ test("sources of a bundle cannot import what is not of it", async () => {
   const other = inFolder("other", FILES);
   for (const path of [join(other, "names"), "../other/names", `../..${join(other, "names")}`]) {
     const stolen = { ...FILES, "index.ts": RULE.replace("./names", path) };
-    const error = await faultOf(() => loadPolicy(openBundle(inFolder(`thief${path.length}`, stolen)), { compiler }));
+    const error = await laterFaultOf(() =>
+      loadPolicy(openBundle(inFolder(`thief${path.length}`, stolen)), { compiler }),
+    );
     assert.is(error.code, "VEDETTE_POLICY_COMPILE");
     assert.match(error.message, /not found/i);
   }
@@ -120,7 +108,7 @@ test("a module's file is a policy by itself: its name, version and parameters ar
 test("a module's file whose name is none for a policy is refused", async () => {
   const path = join(scratch, "odd.wasm");
   writeFileSync(path, assemble(HAND_WRITTEN, { ...METADATA, name: "../team\u001b[31m" }));
-  const error = await faultOf(() => loadPolicies([path]));
+  const error = await laterFaultOf(() => loadPolicies([path]));
   assert.is(error.code, "VEDETTE_MODULE_METADATA");
   assert.match(error.message, 'its name "../team\\u001b[31m" is none for a policy');
 });

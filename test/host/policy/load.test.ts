@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time limit: 360 s.
 // From a folder to a loaded policy, and what each thing that can be wrong with one is called.
-import {
-  chmodSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type ErrorCode, VedetteError } from "../../../host/errors.js";
+import type { ErrorCode } from "../../../host/errors.js";
 import { PACK } from "../../../host/paths.js";
 import { openBundle } from "../../../host/policy/bundle.js";
 import { PolicyCompiler } from "../../../host/policy/compile.js";
@@ -25,28 +15,13 @@ import { loadPolicies, loadPolicy } from "../../../host/policy/load.js";
 import { plainJson } from "../../../host/policy/yaml.js";
 import { withHead, withoutHead } from "../../../host/wasm/head.js";
 import { assemble, HAND_WRITTEN, METADATA } from "../wasm/shared.js";
+import { laterFaultOf, writeFiles } from "./shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-load-"));
 let made = 0;
 
-function folder(files: Readonly<Record<string, string | Uint8Array>>): string {
-  const path = join(scratch, `policy-${made++}`);
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(join(path, name, ".."), { recursive: true });
-    writeFileSync(join(path, name), text);
-  }
-  return path;
-}
-
-async function fault(run: () => unknown): Promise<VedetteError> {
-  try {
-    await run();
-  } catch (error) {
-    if (error instanceof VedetteError) return error;
-    throw error;
-  }
-  throw new Error("nothing was wrong");
-}
+const folder = (files: Readonly<Record<string, string | Uint8Array>>): string =>
+  writeFiles(join(scratch, `policy-${made++}`), files);
 
 const MODULE = assemble(HAND_WRITTEN, { ...METADATA, parameters: [{ name: "most", kind: "int", default: 3 }] });
 
@@ -54,20 +29,24 @@ test("policy.yaml may be JSON, of a program or by hand: with the same answers, p
   const file = { name: "hand-written", parameters: { most: { type: "int", default: 5 } } };
   const load = (text: string) => loadPolicy(openBundle(folder({ "policy.yaml": text, "policy.wasm": MODULE })));
   for (const text of [plainJson(file), JSON.stringify(file)]) assert.equal((await load(text)).parameters, { most: 5 });
-  const wrong = await fault(() => load(plainJson({ ...file, colour: "red" })));
+  const wrong = await laterFaultOf(() => load(plainJson({ ...file, colour: "red" })));
   assert.match(wrong.message, /policy\.yaml:9:3: "colour" is not known here/);
-  const doubled = await fault(() => load('{"name": "one",\n "name": "two"}'));
+  const doubled = await laterFaultOf(() => load('{"name": "one",\n "name": "two"}'));
   assert.match(doubled.message, /policy\.yaml:2:2: this key stands twice/);
 });
 
 test("an output's unknown field is told where the author wrote it", async () => {
   const rule = METADATA.rules[0] as { output: string };
   const module = assemble(HAND_WRITTEN, { ...METADATA, rules: [{ ...rule, output: "x %proc.nam" }] });
-  const own = await fault(() => loadPolicy(openBundle(folder({ "policy.yaml": "name: x\n", "policy.wasm": module }))));
+  const own = await laterFaultOf(() =>
+    loadPolicy(openBundle(folder({ "policy.yaml": "name: x\n", "policy.wasm": module }))),
+  );
   assert.is(own.code, "VEDETTE_POLICY_OUTPUT");
   assert.match(own.message, /policy\.wasm: rule ".*": There is no field %proc\.nam/);
   const changed = "name: x\nrules: {Failed open: {output: '%proc.nam'}}\n";
-  const told = await fault(() => loadPolicy(openBundle(folder({ "policy.yaml": changed, "policy.wasm": MODULE }))));
+  const told = await laterFaultOf(() =>
+    loadPolicy(openBundle(folder({ "policy.yaml": changed, "policy.wasm": MODULE }))),
+  );
   assert.is(told.code, "VEDETTE_POLICY_YAML");
   assert.match(told.message, /policy\.yaml:2:23: rule "Failed open": There is no field %proc\.nam/);
 });
@@ -244,7 +223,7 @@ const WRONG: readonly (readonly [
 for (const [title, files, code, words] of WRONG) {
   test(`${title} is told with its place`, async () => {
     const path = folder(files);
-    const error = await fault(() => loadPolicies([path]));
+    const error = await laterFaultOf(() => loadPolicies([path]));
     assert.is(error.code, code, error.message);
     assert.match(error.message, words);
     assert.not.match(`${error.message}${error.hint}`, /\n\s+at /);
@@ -254,18 +233,18 @@ for (const [title, files, code, words] of WRONG) {
 test("a folder that is missing, a file, or without a policy is told apart", async () => {
   const file = join(folder({ "x/policy.yaml": "name: x\n" }), "x/policy.yaml");
   assert.match(
-    (await fault(() => loadPolicies([join(scratch, "nowhere")]))).message,
+    (await laterFaultOf(() => loadPolicies([join(scratch, "nowhere")]))).message,
     /nowhere cannot be read: no such file/,
   );
-  assert.match((await fault(() => loadPolicies([file]))).message, /cannot be read: not a directory/);
-  assert.is((await fault(() => loadPolicies([folder({ "readme.md": "" })]))).code, "VEDETTE_POLICY_NONE");
+  assert.match((await laterFaultOf(() => loadPolicies([file]))).message, /cannot be read: not a directory/);
+  assert.is((await laterFaultOf(() => loadPolicies([folder({ "readme.md": "" })]))).code, "VEDETTE_POLICY_NONE");
 });
 
 test("a folder that may not be read says so", async () => {
   if (process.getuid?.() === 0) return; // root reads everything
   const path = folder({ "policy.yaml": "name: x\n" });
   chmodSync(path, 0);
-  assert.match((await fault(() => loadPolicies([path]))).message, /permission denied/);
+  assert.match((await laterFaultOf(() => loadPolicies([path]))).message, /permission denied/);
   chmodSync(path, 0o700);
 });
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Code that policies of one folder share: it is of each policy that imports it, and of no other.
 // Time limit: 480 s.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runTrials } from "../../../host/engine/trial.js";
-import { VedetteError } from "../../../host/errors.js";
 import { openBundle } from "../../../host/policy/bundle.js";
 import { PolicyCompiler } from "../../../host/policy/compile.js";
 import { findPolicies } from "../../../host/policy/discover.js";
@@ -18,6 +17,7 @@ import { takeSnapshot } from "../../../host/policy/snapshot.js";
 import { runPolicyTests } from "../../../host/policy/test-run.js";
 import { PolicyWatch, type WatchNews } from "../../../host/policy/watch.js";
 import { until } from "../../until.js";
+import { laterFaultOf, writeFiles } from "./shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-lib-"));
 const compiler = new PolicyCompiler(join(scratch, "cache"));
@@ -44,14 +44,6 @@ const tests = (name: string): string =>
   - {name: it does not, events: [{openat: {name: /other}}], alerts: []}
 `;
 
-function write(root: string, files: Readonly<Record<string, string>>): string {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true });
-    writeFileSync(join(root, name), text);
-  }
-  return root;
-}
-
 const policy = (name: string, from = "../lib/names"): Record<string, string> => ({
   [`${name}/policy.yaml`]: `name: ${name}\n`,
   [`${name}/index.ts`]: rule(name, from),
@@ -60,17 +52,7 @@ const policy = (name: string, from = "../lib/names"): Record<string, string> => 
 const ALONE = { ...policy("alone", "./names"), "alone/names.ts": NAMES, "alone/deep/secrets.ts": SECRETS };
 
 let made = 0;
-const folder = (files: Readonly<Record<string, string>>): string => write(join(scratch, `t${made++}`), files);
-
-async function faultOf(run: () => unknown): Promise<VedetteError> {
-  try {
-    await run();
-  } catch (error) {
-    if (error instanceof VedetteError) return error;
-    throw error;
-  }
-  throw new Error("nothing was wrong");
-}
+const folder = (files: Readonly<Record<string, string>>): string => writeFiles(join(scratch, `t${made++}`), files);
 
 test("two policies import the same code, and both pass their tests", async () => {
   const root = folder({ ...LIB, ...policy("one"), ...policy("two") });
@@ -103,7 +85,7 @@ test("a policy's digest and its module change with the code that it imports, and
   const module = async (): Promise<string> =>
     Buffer.from((await loadPolicy(openBundle(join(root, "one")), { compiler })).admitted.bytes).toString("base64");
   const before = await module();
-  write(root, { "lib/deep/secrets.ts": 'export const SECRETS: string[] = ["/secret", "/more"];\n' });
+  writeFiles(root, { "lib/deep/secrets.ts": 'export const SECRETS: string[] = ["/secret", "/more"];\n' });
   const [oneNow, aloneNow] = digests();
   assert.is.not(oneNow![0], one![0]);
   assert.is.not(oneNow![1], one![1]);
@@ -113,7 +95,7 @@ test("a policy's digest and its module change with the code that it imports, and
 
 test("a mistake in shared code is told at its own place", async () => {
   const root = folder({ ...LIB, "lib/deep/secrets.ts": "export const SECRETS: string[] = [nme];\n", ...policy("one") });
-  const error = await faultOf(() => loadPolicy(openBundle(join(root, "one")), { compiler }));
+  const error = await laterFaultOf(() => loadPolicy(openBundle(join(root, "one")), { compiler }));
   assert.is(error.code, "VEDETTE_POLICY_COMPILE");
   assert.ok(error.message.includes(join(root, "lib/deep/secrets.ts:1:35")), error.message);
 });
@@ -121,7 +103,7 @@ test("a mistake in shared code is told at its own place", async () => {
 test("a folder lib is no policy, and who makes it one is told so", async () => {
   const root = folder({ ...policy("one", "./names"), ...policy("lib", "./names") });
   for (const path of [root, join(root, "lib")])
-    assert.is((await faultOf(() => findPolicies(path))).code, "VEDETTE_POLICY_SHARED");
+    assert.is((await laterFaultOf(() => findPolicies(path))).code, "VEDETTE_POLICY_SHARED");
 });
 
 test("a signature is over the shared code too", async () => {
@@ -130,16 +112,16 @@ test("a signature is over the shared code too", async () => {
   signPolicy(join(root, "one"), key);
   const keys = [readPublicKey(readFileSync(`${key}.pub`))];
   assert.is(checkSignature(takeSnapshot(join(root, "one")), keys).name, "one");
-  write(root, { "lib/deep/secrets.ts": "export const SECRETS: string[] = [];\n" });
-  const error = await faultOf(() => checkSignature(takeSnapshot(join(root, "one")), keys));
+  writeFiles(root, { "lib/deep/secrets.ts": "export const SECRETS: string[] = [];\n" });
+  const error = await laterFaultOf(() => checkSignature(takeSnapshot(join(root, "one")), keys));
   assert.is(error.code, "VEDETTE_SIGNATURE_WRONG");
   assert.match(error.message, "../lib/deep/secrets.ts was changed");
 });
 
 test("a change of shared code replaces the policies that import it, without being told, and no others", async () => {
   const root = folder({});
-  write(join(root, "team"), { ...LIB, ...policy("one"), ...ALONE });
-  write(join(root, "other"), { ...LIB, ...policy("one") });
+  writeFiles(join(root, "team"), { ...LIB, ...policy("one"), ...ALONE });
+  writeFiles(join(root, "other"), { ...LIB, ...policy("one") });
   const news: WatchNews[] = [];
   let id = 0;
   const watch = await PolicyWatch.open({
@@ -153,11 +135,11 @@ test("a change of shared code replaces the policies that import it, without bein
   const told = (): string[] => news.splice(0).map(({ tenant, policy, kind }) => `${tenant}/${policy} ${kind}`);
   try {
     assert.equal(told(), ["other/one loaded", "team/alone loaded", "team/one loaded"]);
-    write(join(root, "team"), { "lib/deep/secrets.ts": 'export const SECRETS: string[] = ["/secret", "/b"];\n' });
+    writeFiles(join(root, "team"), { "lib/deep/secrets.ts": 'export const SECRETS: string[] = ["/secret", "/b"];\n' });
     await until("it is replaced", () => news.length > 0);
     await watch.rescan();
     assert.equal(told(), ["team/one replaced"]);
-    write(join(root, "team"), policy("lib", "./names"));
+    writeFiles(join(root, "team"), policy("lib", "./names"));
     await watch.rescan();
     await watch.rescan();
     assert.equal(

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lookups in DNS, as clients and servers see them, by OpenTelemetry's names. What a query is and which answer
 // belongs to it is Dns' to say (rules-wasm/dns/dns.ts).
-import { AnyTransfer, counter, Event, histogram, meter, param } from "vedette";
+import { AnyTransfer, Event, histogram, meter, param } from "vedette";
 import { Dns } from "vedette/protocols";
+import { tellUnsynced } from "../lib/unsynced";
 
 const HAS_NAMES = param.bool("names");
 const CONNECTIONS = new Dns();
@@ -27,20 +28,15 @@ const SERVED = histogram({
   bounds: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
   slots: 500,
 });
-const UNSYNCED = counter({
-  name: "vedette.monitor.unsynced",
-  unit: "{request}",
-  doc: "queries and answers of which nothing is told, because bytes were lost, cut or not seen",
-  labels: ["process.executable.name"],
-});
 
 @meter({ name: "lookups" })
 export function saw(e: AnyTransfer): void {
   tell(e, CONNECTIONS.saw(e));
+  tellUnsynced(e, CONNECTIONS);
 }
 
 function tell(e: Event, finished: i32): void {
-  if (finished == 0 && CONNECTIONS.unsynced == 0) return;
+  if (finished == 0) return;
   const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
     const isOfClient = CONNECTIONS.isOfClient(i), to = isOfClient ? ASKED : SERVED, code = CONNECTIONS.code(i);
@@ -51,7 +47,4 @@ function tell(e: Event, finished: i32): void {
     if (isOfClient) to.label(e.fd.sip).label(e.fd.sport);
     to.record(CONNECTIONS.seconds(i));
   }
-  if (CONNECTIONS.unsynced == 0) return;
-  UNSYNCED.label(program).add(CONNECTIONS.unsynced);
-  CONNECTIONS.unsynced = 0;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that clients of HTTP/1.1 and HTTP/2 make, and calls of gRPC, by OpenTelemetry's names. What a
 // request is and where it ends is HttpClient's to say (rules-wasm/http/connection.ts).
-import { AnyTransfer, counter, Event, histogram, meter, Str } from "vedette";
+import { AnyTransfer, Event, histogram, meter, Str } from "vedette";
 import { HttpClient } from "vedette/protocols";
+import { tellUnsynced } from "../lib/unsynced";
 
 const CLIENT = new HttpClient();
 const DURATION = histogram({
@@ -26,28 +27,20 @@ const CALLS = histogram({
   bounds: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
   slots: 500,
 });
-const UNSYNCED = counter({
-  name: "vedette.monitor.unsynced",
-  unit: "{request}",
-  doc: "requests of which nothing is told, because bytes were lost, cut or not seen",
-  labels: ["process.executable.name"],
-});
 
 @meter({ name: "connections" })
 export function saw(e: AnyTransfer): void {
   tell(e, CLIENT.saw(e));
+  tellUnsynced(e, CLIENT);
 }
 
 function tell(e: Event, finished: i32): void {
-  if (finished == 0 && CLIENT.unsynced == 0) return;
+  if (finished == 0) return;
   const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
     if (CLIENT.isCall(i)) tellCall(e, program, i);
     else tellRequest(e, program, i);
   }
-  if (CLIENT.unsynced == 0) return;
-  UNSYNCED.label(program).add(CLIENT.unsynced);
-  CLIENT.unsynced = 0;
 }
 
 function tellRequest(e: Event, program: Str, i: i32): void {

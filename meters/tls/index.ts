@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handshakes of TLS, as clients and servers see them: what of an encrypted connection is in plaintext. What a
 // handshake is and when it is over is Tls' to say (rules-wasm/tls/tls.ts).
-import { AnyTransfer, counter, Event, histogram, meter, param } from "vedette";
+import { AnyTransfer, Event, histogram, meter, param } from "vedette";
 import { Tls } from "vedette/protocols";
+import { tellUnsynced } from "../lib/unsynced";
 
 const HAS_NAMES = param.bool("names");
 const CONNECTIONS = new Tls();
@@ -25,19 +26,11 @@ const SERVED = histogram({
   bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   slots: 500,
 });
-const UNSYNCED = counter({
-  name: "vedette.monitor.unsynced",
-  unit: "{request}",
-  doc: "handshakes of which nothing is told, because bytes were lost, cut or not seen",
-  labels: ["process.executable.name"],
-});
 
 @meter({ name: "handshakes" })
 export function saw(e: AnyTransfer): void {
   if (CONNECTIONS.saw(e) != 0) tell(e);
-  if (CONNECTIONS.unsynced == 0) return;
-  UNSYNCED.label(e.proc.exepath.basename).add(CONNECTIONS.unsynced);
-  CONNECTIONS.unsynced = 0;
+  tellUnsynced(e, CONNECTIONS);
 }
 
 function tell(e: Event): void {

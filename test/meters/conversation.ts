@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A meter of a server, judged on conversations of its connections.
 import { join } from "node:path";
+import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { LoadedPolicy } from "../../host/engine/policy.js";
 import { PolicyRunner } from "../../host/engine/runner.js";
@@ -125,3 +126,21 @@ export const cutsOf = (steps: readonly Step[]): number[] =>
 /** Each byte alone. */
 export const bytewise = (steps: readonly Step[]): Step[] =>
   steps.flatMap(([way, text]): Step[] => (text === "" ? [[way, text]] : [...text].map((one) => [way, one])));
+
+/** Tests that what is told of a conversation is the same however its reads and writes are cut. */
+export function testCuts(
+  make: () => Meter & { readonly told: readonly string[] },
+  conversation: readonly Step[],
+  told: readonly string[],
+): void {
+  test("cut into reads and writes at every byte, the same is told", () => {
+    for (const cut of cutsOf(conversation)) {
+      const meter = make().judge(cutAt(conversation, cut));
+      assert.equal([meter.told, meter.unsynced], [told, 0], `cut at ${cut}`);
+    }
+  });
+
+  test("byte by byte, the same is told", () => {
+    assert.equal(make().judge(bytewise(conversation)).told, told);
+  });
+}

@@ -5,7 +5,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp } from "../rules-wasm/shared.js";
-import { bytewise, Meter as Conversation, cutAt, cutsOf, isPartOf, meterNamed, type Step } from "./conversation.js";
+import { Meter as Conversation, isPartOf, meterNamed, type Step, testCuts } from "./conversation.js";
 import { CHUNKED, CONVERSATION, ok } from "./http-conversation.js";
 
 const POLICY = await meterNamed("http-server");
@@ -62,16 +62,7 @@ test("a conversation with chunks, a pipeline, HEAD, 100, 304 and an end by closi
   assert.is(meter.unsynced, 0);
 });
 
-test("cut into reads and writes at every byte, the same is told", () => {
-  for (const cut of cutsOf(CONVERSATION)) {
-    const meter = new Meter().judge(cutAt(CONVERSATION, cut));
-    assert.equal([meter.told, meter.unsynced], [TOLD, 0], `cut at ${cut}`);
-  }
-});
-
-test("byte by byte, the same is told", () => {
-  assert.equal(new Meter().judge(bytewise(CONVERSATION)).told, TOLD);
-});
+testCuts(() => new Meter(), CONVERSATION, TOLD);
 
 /** Without the template, which a cut head may not have. */
 const named = (told: readonly string[]): string[] => told.map((one) => one.split(" ").slice(0, 2).join(" "));

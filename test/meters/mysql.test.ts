@@ -5,8 +5,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp } from "../rules-wasm/shared.js";
-import { bytewise, cutAt, cutsOf, isPartOf, meterNamed, type Step } from "./conversation.js";
-import { DatabaseMeter } from "./database.js";
+import { cutAt, meterNamed, type Step } from "./conversation.js";
+import { assertNoneWrong, DatabaseMeter, named, testConversation } from "./database.js";
 import {
   ATTRIBUTES,
   COMPRESS,
@@ -91,48 +91,20 @@ test("a conversation with a login in parts, prepared statements, several results
   assert.equal([meter.told, meter.unsynced], [TOLD, 0]);
 });
 
-test("cut into reads and writes at every byte, the same is told", () => {
-  for (const cut of cutsOf(CONVERSATION)) {
-    const meter = new Meter().judge(cutAt(CONVERSATION, cut));
-    assert.equal([meter.told, meter.unsynced], [TOLD, 0], `cut at ${cut}`);
-  }
-});
-
-test("byte by byte, the same is told", () => {
-  assert.equal(new Meter().judge(bytewise(CONVERSATION)).told, TOLD);
-});
-
-test("a client's end of the connection is told alike, with its server, whole and cut at every byte", () => {
-  const asked = TOLD.map((one) => one.replace(/^\S+/, "$& 192.0.2.1 4711"));
-  for (const cut of cutsOf(CONVERSATION)) {
-    const meter = new Meter().judge(cutAt(CONVERSATION, cut), 7, 0, { isClient: true });
-    assert.equal([meter.asked, meter.told, meter.unsynced], [asked, [], 0], `cut at ${cut}`);
-  }
-});
-
-const named = (told: readonly string[]): string[] => told.map((one) => one.split(" ")[0]!);
+testConversation(() => new Meter(), CONVERSATION, TOLD);
 
 test("with every number of bytes that is kept of a buffer, no wrong statement is told", () => {
-  for (let snaplen = 0; snaplen < 130; snaplen++) {
-    const { told } = new Meter(snaplen).judge(CONVERSATION);
-    // What was not seen is _OTHER. Where an answer's end was not seen, an error there was not either.
-    const known = named(told).filter((one) => one !== "_OTHER");
-    assert.ok(isPartOf(known, named(TOLD)) && told.length <= TOLD.length, `${snaplen} bytes: ${told.join("; ")}`);
-    const codes = new Set([...TOLD.map((one) => one.split(" ")[1]), "_OTHER"]);
-    for (const one of told) assert.ok(codes.has(one.split(" ")[1]), `${snaplen} bytes: ${one}`);
-  }
+  for (let snaplen = 0; snaplen < 130; snaplen++)
+    assertNoneWrong(new Meter(snaplen).judge(CONVERSATION).told, TOLD, named(TOLD), `${snaplen} bytes`);
 });
 
 test("with every number of bytes that is kept of packets in two parts, no wrong statement or error is told", () => {
-  const codes = new Set([...TOLD.map((one) => one.split(" ")[1]), "_OTHER"]);
   const [first, ...others] = CONVERSATION.slice(6); // behind the login, which would have to be seen
   for (let cut = 1; cut < 24; cut++)
     for (let snaplen = 5; snaplen < 24; snaplen++) {
       const meter = new Meter(snaplen).judge([[">", query("BEGIN"), "1s"]]);
       const { told } = meter.judge([[">", first![1], "3s"], ...cutAt(others, cut)]);
-      const known = named(told).filter((one) => one !== "_OTHER");
-      const isRight = isPartOf(known, named(TOLD)) && told.every((one) => codes.has(one.split(" ")[1]));
-      assert.ok(isRight && told.length <= TOLD.length, `${snaplen} bytes, cut at ${cut}: ${told.join("; ")}`);
+      assertNoneWrong(told, TOLD, named(TOLD), `${snaplen} bytes, cut at ${cut}`);
     }
 });
 
@@ -154,16 +126,6 @@ test("an error's number and a status are not put together from what stands aroun
   ]);
   assert.equal([meter.told, meter.unsynced], [["_OTHER", "_OTHER _OTHER"], 1]);
   assert.is(meter.seconds("_OTHER").toFixed(6), "0.012000");
-});
-
-test("with any step lost and counted, nothing wrong is told, and a new connection is followed", () => {
-  for (let gone = 1; gone < CONVERSATION.length - 1; gone++) {
-    const meter = new Meter().judge(CONVERSATION.slice(0, gone)).judge(CONVERSATION.slice(gone + 1), 7, 1);
-    const { told } = meter;
-    assert.ok(isPartOf(told, TOLD), `without step ${gone}: ${told.join("; ")}`);
-    meter.judge(CONVERSATION, 7, 1);
-    assert.ok(isPartOf(TOLD, meter.told), `a new connection after step ${gone}`);
-  }
 });
 
 test("where columns and definitions have an end of their own, statements end behind their rows", () => {

@@ -5,8 +5,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp } from "../rules-wasm/shared.js";
-import { bytewise, cutAt, cutsOf, isPartOf, meterNamed, type Step } from "./conversation.js";
-import { DatabaseMeter } from "./database.js";
+import { meterNamed, type Step } from "./conversation.js";
+import { assertNoneWrong, DatabaseMeter, named, testConversation } from "./database.js";
 
 const POLICY = await meterNamed("postgresql");
 
@@ -83,48 +83,12 @@ test("a conversation with comments, several statements, prepared ones, a pipelin
   assert.equal([meter.told, meter.unsynced], [TOLD, 0]);
 });
 
-test("cut into reads and writes at every byte, the same is told", () => {
-  for (const cut of cutsOf(CONVERSATION)) {
-    const meter = new Meter().judge(cutAt(CONVERSATION, cut));
-    assert.equal([meter.told, meter.unsynced], [TOLD, 0], `cut at ${cut}`);
-  }
-});
-
-test("byte by byte, the same is told", () => {
-  assert.equal(new Meter().judge(bytewise(CONVERSATION)).told, TOLD);
-});
-
-test("a client's end of the connection is told alike, with its server, whole and cut at every byte", () => {
-  const asked = TOLD.map((one) => one.replace(/^\S+/, "$& 192.0.2.1 4711"));
-  for (const cut of cutsOf(CONVERSATION)) {
-    const meter = new Meter().judge(cutAt(CONVERSATION, cut), 7, 0, { isClient: true });
-    assert.equal([meter.asked, meter.told, meter.unsynced], [asked, [], 0], `cut at ${cut}`);
-  }
-});
-
-const named = (told: readonly string[]): string[] => told.map((one) => one.split(" ")[0]!);
+testConversation(() => new Meter(), CONVERSATION, TOLD);
 
 test("with every number of bytes that is kept of a buffer, no wrong statement is told", () => {
-  for (let snaplen = 0; snaplen < 130; snaplen++) {
-    const { told } = new Meter(snaplen).judge(CONVERSATION);
-    // What was not seen is _OTHER. Where an answer's end was not seen, an error there was not either.
-    // A statement whose completion was not seen has its first word: VALUES, which the server calls SELECT.
-    const known = named(told).filter((one) => one !== "_OTHER");
-    const all = named([...TOLD, "VALUES"]);
-    assert.ok(isPartOf(known, all) && told.length <= TOLD.length, `${snaplen} bytes: ${told.join("; ")}`);
-    const codes = new Set([...TOLD.map((one) => one.split(" ")[1]), "_OTHER"]);
-    for (const one of told) assert.ok(codes.has(one.split(" ")[1]), `${snaplen} bytes: ${one}`);
-  }
-});
-
-test("with any step lost and counted, nothing wrong is told, and a new connection is followed", () => {
-  for (let gone = 1; gone < CONVERSATION.length - 1; gone++) {
-    const meter = new Meter().judge(CONVERSATION.slice(0, gone)).judge(CONVERSATION.slice(gone + 1), 7, 1);
-    const { told } = meter;
-    assert.ok(isPartOf(told, TOLD), `without step ${gone}: ${told.join("; ")}`);
-    meter.judge(CONVERSATION, 7, 1);
-    assert.ok(isPartOf(TOLD, meter.told), `a new connection after step ${gone}`);
-  }
+  // A statement whose completion was not seen has its first word: VALUES, which the server calls SELECT.
+  for (let snaplen = 0; snaplen < 130; snaplen++)
+    assertNoneWrong(new Meter(snaplen).judge(CONVERSATION).told, TOLD, named([...TOLD, "VALUES"]), `${snaplen} bytes`);
 });
 
 test("an answer of which the end is cut is told by its statement, and ends at its last write", () => {

@@ -5,8 +5,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp } from "../rules-wasm/shared.js";
-import { bytewise, cutAt, cutsOf, isPartOf, meterNamed, type Step } from "./conversation.js";
-import { DatabaseMeter } from "./database.js";
+import { isPartOf, meterNamed, type Step } from "./conversation.js";
+import { DatabaseMeter, testConversation } from "./database.js";
 
 const POLICY = await meterNamed("redis");
 
@@ -47,39 +47,12 @@ test("a conversation with values that look like requests, a push, a pipeline and
   assert.equal([meter.told, meter.unsynced], [TOLD, 0]);
 });
 
-test("cut into reads and writes at every byte, the same is told", () => {
-  for (const cut of cutsOf(CONVERSATION)) {
-    const meter = new Meter().judge(cutAt(CONVERSATION, cut));
-    assert.equal([meter.told, meter.unsynced], [TOLD, 0], `cut at ${cut}`);
-  }
-});
-
-test("byte by byte, the same is told", () => {
-  assert.equal(new Meter().judge(bytewise(CONVERSATION)).told, TOLD);
-});
-
-test("a client's end of the connection is told alike, with its server, whole and cut at every byte", () => {
-  const asked = TOLD.map((one) => one.replace(/^\S+/, "$& 192.0.2.1 4711"));
-  for (const cut of cutsOf(CONVERSATION)) {
-    const meter = new Meter().judge(cutAt(CONVERSATION, cut), 7, 0, { isClient: true });
-    assert.equal([meter.asked, meter.told, meter.unsynced], [asked, [], 0], `cut at ${cut}`);
-  }
-});
+testConversation(() => new Meter(), CONVERSATION, TOLD);
 
 test("with every number of bytes that is kept of a buffer, nothing wrong is told", () => {
   for (let snaplen = 0; snaplen < 130; snaplen++) {
     const { told } = new Meter(snaplen).judge(CONVERSATION);
     assert.ok(isPartOf(told, TOLD), `${snaplen} bytes: ${told.join("; ")}`);
-  }
-});
-
-test("with any step lost and counted, nothing wrong is told, and a new connection is followed", () => {
-  for (let gone = 1; gone < CONVERSATION.length - 1; gone++) {
-    const meter = new Meter().judge(CONVERSATION.slice(0, gone)).judge(CONVERSATION.slice(gone + 1), 7, 1);
-    const { told } = meter;
-    assert.ok(isPartOf(told, TOLD), `without step ${gone}: ${told.join("; ")}`);
-    meter.judge(CONVERSATION, 7, 1);
-    assert.ok(isPartOf(TOLD, meter.told), `a new connection after step ${gone}`);
   }
 });
 

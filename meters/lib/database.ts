@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations of databases, by the two metrics that OpenTelemetry has for all of them.
+import { Event, histogram, HistogramInstrument, Str } from "vedette";
+
+const SERVED = histogram({
+  name: "db.server.operation.duration",
+  unit: "s",
+  doc: "time of operations that database servers execute, from the request's first byte read to the last byte written",
+  labels: ["process.executable.name", "db.system.name", "db.operation.name", "db.response.status_code", "error.type"],
+  bounds: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+  slots: 500,
+});
+const ASKED = histogram({
+  name: "db.client.operation.duration",
+  unit: "s",
+  doc: "time of operations of clients of databases, from the request's first byte written to the last byte read",
+  labels: [
+    "process.executable.name", "db.system.name", "db.operation.name", "server.address", "server.port", "db.response.status_code",
+    "error.type",
+  ],
+  bounds: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+  slots: 500,
+});
+
+/**
+ * What an operation is recorded in, once the two labels that are left are given: both are its error.
+ * `program` is made once for all operations of an event, since what a batch makes stays until its end.
+ */
+export function durationOf(e: Event, isOfClient: bool, program: Str, system: string, operation: string): HistogramInstrument {
+  const to = isOfClient ? ASKED : SERVED;
+  to.label(program).label(system).label(operation);
+  return isOfClient ? to.label(e.fd.sip).label(e.fd.sport) : to;
+}

@@ -2,7 +2,7 @@
 // Starts the agent as the shell would have started the workload. Node has changed what a child would inherit:
 // it raised the soft limit of open files and ignores SIGPIPE; its own spawn would also clear O_NONBLOCK of
 // our standard streams, which are the workload's; and it marked what we inherited close-on-exec. Here all of
-// that is as it was. The agent gets one more descriptor than we had: its stream.
+// that is as it was. The agent gets one more descriptor than we had: its stream. All others are closed.
 #pragma once
 
 #include <sys/types.h>

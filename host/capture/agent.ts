@@ -28,7 +28,7 @@ import {
   respondFrame,
   watchFrame,
 } from "./hello.js";
-import { freeNumber } from "./inheritance.js";
+import { freeNumber, type Inherited, stillOpen } from "./inheritance.js";
 import { CONTROL_BYTES, closeRing, openReader, wakeReaders } from "./ring.js";
 
 export type { End, Hello, ResponseAction, ResponseAnswer, ResponseRequest, StreamCounts };
@@ -75,7 +75,7 @@ export interface AgentOptions {
   readonly executable?: string;
   readonly environment?: NodeJS.ProcessEnv;
   /** Descriptors beside the standard streams that are the workload's: inheritedDescriptors(). */
-  readonly inherited?: readonly number[];
+  readonly inherited?: readonly Inherited[];
   /** What the workload has as its standard streams; our own where it is left out. */
   readonly stdio?: Stdio;
 }
@@ -116,7 +116,7 @@ export class Capture {
    */
   start(options: AgentOptions): number {
     const executable = options.executable ?? nativeFile("vedette-capture");
-    const inherited = options.inherited ?? [];
+    const inherited = stillOpen(options.inherited ?? []);
     const streamFd = freeNumber(inherited);
     const argv = [executable, "--host", `fd:${streamFd}`, ...(options.options ?? []), "--", ...options.command];
     const environment = environmentOf(options.environment ?? process.env);

@@ -3,8 +3,9 @@
 // substitution, make's jobserver, socket activation). Node marks them close-on-exec when it starts, together
 // with its own, so the two are told apart by how Node works: its first own descriptor is an event queue at
 // the lowest free number, so everything below was there before; above it, Node has event queues, pairs of
-// pipes and /dev/null. Ask before anything else opens a file.
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+// pipes and /dev/null. Ask before anything else opens a file. A thread of Node's may have one open at that
+// moment all the same (NODE_EXTRA_CA_CERTS), so ask again, before the agent starts, which are still open.
+import { existsSync, fstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 
@@ -17,8 +18,15 @@ interface Open {
   readonly closesOnExec: boolean;
 }
 
+/** A descriptor, and what it was open at when we started. */
+export interface Inherited {
+  readonly fd: number;
+  /** Device and inode. */
+  readonly file: string;
+}
+
 /** In ascending order. Throws where /proc does not tell of us. */
-export function inheritedDescriptors(): number[] {
+export function inheritedDescriptors(): Inherited[] {
   expectProc();
   const open = openDescriptors();
   const nodes =
@@ -27,7 +35,26 @@ export function inheritedDescriptors(): number[] {
     target.startsWith("anon_inode:") ||
     target === "/dev/null" ||
     (target.startsWith("pipe:") && open.filter((other) => other.target === target).length > 1);
-  return open.filter((one) => one.fd < nodes || !one.closesOnExec || !isNodes(one)).map(({ fd }) => fd);
+  return open
+    .filter((one) => one.fd < nodes || !one.closesOnExec || !isNodes(one))
+    .flatMap(({ fd }) => {
+      const file = fileAt(fd);
+      return file === null ? [] : [{ fd, file }];
+    });
+}
+
+/** The numbers of those that are open still, at the same files. */
+export function stillOpen(inherited: readonly Inherited[]): number[] {
+  return inherited.filter(({ fd, file }) => fileAt(fd) === file).map(({ fd }) => fd);
+}
+
+function fileAt(fd: number): string | null {
+  try {
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return null; // closed
+  }
 }
 
 // The /proc of a pid namespace above ours shows us too, under another number; one beside or below ours does

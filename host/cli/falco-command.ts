@@ -2,6 +2,7 @@
 // What the command line has for Falco's rules: `vedette replay`, `vedette fields`,
 // `vedette policy import-falco`. Each command's code is loaded when it is asked for.
 import type { Command } from "commander";
+import type { Inherited } from "../capture/inheritance.js";
 import type { ExplainFlags } from "./explained.js";
 import type { FieldsFlags } from "./falco-fields.js";
 import { alertOptions, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
@@ -11,7 +12,7 @@ import type { ReplayFlags } from "./replay.js";
 export function defineFalco(
   program: Command,
   command: readonly string[],
-  inherited: readonly number[],
+  inherited: readonly Inherited[],
   done: (status: number) => void,
 ): void {
   defineAsFalco(program, command, inherited, done);
@@ -61,7 +62,7 @@ export function defineFalco(
 function defineAsFalco(
   program: Command,
   command: readonly string[],
-  inherited: readonly number[],
+  inherited: readonly Inherited[],
   done: (status: number) => void,
 ): void {
   program

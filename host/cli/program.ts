@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { inheritedDescriptors } from "../capture/inheritance.js";
+import { type Inherited, inheritedDescriptors } from "../capture/inheritance.js";
 import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
 import { ROOT } from "../paths.js";
@@ -58,7 +58,7 @@ async function runCommand(argv: readonly string[]): Promise<number> {
 /** All commands. `command`: what follows `--`. `done` takes the exit status. */
 export function defineProgram(
   command: readonly string[],
-  inherited: readonly number[],
+  inherited: readonly Inherited[],
   done: (status: number) => void,
 ): Command {
   const program = new Command("vedette")

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What run, trace and record have in common: the options that go to the agent.
 import type { AgentOptions } from "../capture/agent.js";
+import type { Inherited } from "../capture/inheritance.js";
 import { environmentForWorkload } from "./configured.js";
 
 /** What the agent is told of a workload. `snaplen` is in bytes. */
 export interface WorkloadOptions {
   /** Asked before anything of ours was opened. */
-  readonly inherited: readonly number[];
+  readonly inherited: readonly Inherited[];
   readonly snaplen: number;
   readonly tiers: "all" | "trace";
   readonly integrity: "normal" | "adaptive" | "strict";

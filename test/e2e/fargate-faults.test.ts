@@ -103,10 +103,10 @@ if (missing === null) {
     const sidecar = startSidecar(task);
     await isListening(sidecar);
     for (let run = 1; run <= 5; run++) {
-      const { status } = await ended(
+      const { status, stderr } = await ended(
         app(agentWords("--start", "availability"), "cat /etc/shadow >/dev/null; kill -SEGV $$"),
       );
-      assert.is(status, 139);
+      assert.is(status, 139, stderr);
       await until(
         () => alertsOf(sidecar).length === run,
         `run ${run} raised no alert`,

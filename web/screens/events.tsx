@@ -107,6 +107,12 @@ function Live() {
         {count(seen.value)} events came{missed.value > 0 && `, ${count(missed.value)} were left out`}; the newest{" "}
         {count(rows.value.length)}:
       </p>
+      {missed.value > 0 && (
+        <p class="quiet">
+          Vedette shows as many events a second as your browser reads, within a bound. Policies judge all of them. A
+          narrower condition leaves out fewer.
+        </p>
+      )}
       {batches.value > 0 && (
         <p class="problem">
           {some(batches.value, "batch", "batches")} of events had gone before they could be read. Nobody counted what

@@ -2,10 +2,16 @@
 // The control API's live side: events as they come, and processes that live.
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { viewOf } from "../../../host/activity/activity.js";
+import { Conditions } from "../../../host/control/condition.js";
+import { EventStreams } from "../../../host/control/events.js";
+import { Found } from "../../../host/control/found.js";
+import { OPERATOR } from "../../../host/control/viewer.js";
 import { ShortEvents } from "../../../host/policy/short-event.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { ask, type Place } from "../../ask.js";
@@ -56,6 +62,40 @@ test("whoever reads slowly is told how much he missed", async () => {
   assert.is(missed + slow.said().split("event: event").length - 1, 2_000);
   slow.asked.destroy();
 });
+
+test("a stream has 5,000 events a second, and 20,000 all together, and what is more is counted and told", async () => {
+  const [form, batch] = [
+    new Conditions(),
+    batchOf(...Array.from({ length: 1_000 }, () => ({ exe: "/x", name: "/x" }))),
+  ];
+  for (const [open, each] of [
+    [1, 5_000],
+    [8, 2_500],
+  ] as const) {
+    const streams = new EventStreams(new Found(), form);
+    const readers = Array.from({ length: open }, reader);
+    for (const one of readers) await streams.open(one.response, OPERATOR, undefined);
+    const begun = performance.now();
+    for (let i = 0; i < 10; i++) streams.add(batch);
+    const come = (performance.now() - begun) / 1_000; // so many seconds' lines came beside
+    for (const { said } of readers) {
+      const lines = said().split("event: event").length - 1;
+      assert.ok(lines >= each && lines <= each * (1 + come), `${lines} lines in ${come} s`);
+      const missed = [...said().matchAll(/"missed":(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+      assert.is(missed + lines, 10_000);
+    }
+    streams.close();
+  }
+  await form.close();
+});
+
+/** One that reads all at once. */
+function reader() {
+  let text = "";
+  const response = new PassThrough({ highWaterMark: 1 << 24 }).on("data", (part: Buffer) => (text += part));
+  Object.assign(response, { writeHead: () => response });
+  return { response: response as unknown as ServerResponse, said: () => text };
+}
 
 test("streams are bounded, all of them and each tenant's, and a wrong condition is told with its place", async () => {
   const path = newPath();

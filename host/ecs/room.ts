@@ -7,6 +7,7 @@
 //   CPU           a container that asks for none gets what the others leave
 //
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
 import { VedetteError } from "../errors.js";
 import type { Container } from "./containers.js";
 import type { Definition } from "./definition.js";
@@ -31,7 +32,10 @@ export interface Room {
   readonly advice: readonly string[];
 }
 
-/** Throws VEDETTE_DEFINITION_LIMIT for more containers than ECS takes. */
+/**
+ * Throws VEDETTE_DEFINITION_LIMIT for more containers than ECS takes, and VEDETTE_SETTING_INVALID for memory
+ * or CPU of the sidecar that ECS would refuse.
+ */
 export function roomFor(definition: Definition, options: InstrumentOptions, all: readonly Container[]): Room {
   if (all.length >= CONTAINERS_MAX) {
     const reason = `it has ${all.length} containers, and ECS takes at most ${CONTAINERS_MAX} with the sidecar`;
@@ -48,12 +52,19 @@ function memoryFor(definition: Definition, { settings }: InstrumentOptions, all:
     ({ node }) => numberAt(definition, node, "memory") ?? numberAt(definition, node, "memoryReservation") ?? 0,
   );
   const left = task === null ? Number.POSITIVE_INFINITY : task - asked.reduce((sum, one) => sum + one, 0);
-  const saying = (what: string) => [`the containers ask for ${task! - left} of the task's ${task} MiB, and ${what}`];
-  const own = Number(settings.container().memory ?? settings.container().memoryReservation ?? 0);
-  if (own > 0) return { memory: null, advice: left < own ? saying(`ECS refuses ${own} more for the sidecar`) : [] };
+  const taken = () => `the containers ask for ${task! - left} of the task's ${task} MiB`;
+  const { memory, memoryReservation } = settings.container();
+  if (memory !== undefined && memoryReservation !== undefined && Number(memory) <= Number(memoryReservation))
+    throw refused("memory", memory, `ECS takes only more than its memoryReservation, which is ${memoryReservation}`);
+  const own = memory ?? memoryReservation;
+  if (own !== undefined) {
+    const name = memory === undefined ? "memoryReservation" : "memory";
+    if (Number(own) > left) throw refused(name, own, `${taken()}, and ECS takes no more than that`);
+    return { memory: null, advice: [] };
+  }
   const needed = KEEPING.some((key) => settings.has(key)) ? MEMORY_KEEPING : MEMORY;
   if (left >= needed) return { memory: needed, advice: [] };
-  const advice = saying(`the sidecar needs ${needed}: give the task more memory`);
+  const advice = [`${taken()}, and the sidecar needs ${needed}: give the task more memory`];
   return { memory: left >= MEMORY_LEAST ? left : null, advice };
 }
 
@@ -62,14 +73,16 @@ function adviceOnCpu(definition: Definition, { settings }: InstrumentOptions, al
   if (task === null) return [];
   const asked = all.map(({ node }) => numberAt(definition, node, "cpu") ?? 0).reduce((sum, one) => sum + one, 0);
   const own = Number(settings.container().cpu ?? 0);
-  if (asked + own > task && own > 0)
-    return [
-      `the containers ask for ${asked} of the task's ${task} CPU units, and ECS refuses ${own} more for the sidecar`,
-    ];
+  const taken = `the containers ask for ${asked} of the task's ${task} CPU units`;
+  if (own > 0 && asked + own > task) throw refused("cpu", own, `${taken}, and ECS takes no more than that`);
   if (own > 0 || asked === 0 || task - asked >= CPU_LEAST) return [];
   return [
-    `the containers ask for ${asked} of the task's ${task} CPU units: where they use them, the sidecar gets behind. Leave it some, with --set container.cpu=64`,
+    `${taken}: where they use them, the sidecar gets behind. Give the task more, or a container less; then --set container.cpu=64`,
   ];
+}
+
+function refused(name: string, value: unknown, reason: string): VedetteError {
+  return new VedetteError("VEDETTE_SETTING_INVALID", { setting: `container.${name}=${value}`, reason });
 }
 
 function adviceOnArm(definition: Definition): string[] {

@@ -219,16 +219,28 @@ test("P7: a sidecar that keeps evidence or a store gets more, and what is set fo
     assert.equal(made(keeping), [null, 176, ""]);
   assert.equal(made("evidence=/kept", "container.memoryReservation=200"), [null, 200, ""]);
   assert.equal(made("container.memory=256"), [256, null, ""]);
-  const tooMuch = "the containers ask for 256 of the task's 512 MiB, and ECS refuses 257 more for the sidecar";
-  assert.equal(made("container.memory=257"), [257, null, tooMuch]);
-  assert.equal(made("container.memoryReservation=257"), [null, 257, tooMuch]);
+  assert.equal(made("container.memory=201", "container.memoryReservation=200"), [201, 200, ""]);
+  for (const [set, why] of [
+    [["container.memory=257"], /container\.memory=257.*: the containers ask for 256 of the task's 512 MiB/],
+    [["container.memoryReservation=257"], /container\.memoryReservation=257.*: the containers ask for 256/],
+    [
+      ["container.memory=200", "container.memoryReservation=200"],
+      /container\.memory=200.*: ECS takes only more than its memoryReservation, which is 200/,
+    ],
+  ] as const) {
+    const error = refusal(() => made(...set));
+    assert.is(error.code, "VEDETTE_SETTING_INVALID");
+    assert.match(error.message, why);
+  }
 });
 
 test("P7: a task whose CPU is given away is told, and can be given some; ARM64 is told", () => {
   const cpu = (options: RunOptions = {}) =>
     run({ cpu: "256", containerDefinitions: [{ ...APP, cpu: 256 }] }, options).advice.join("\n");
   assert.match(cpu(), /ask for 256 of the task's 256 CPU units.*--set container\.cpu=64/);
-  assert.match(cpu({ set: ["container.cpu=64"] }), /ECS refuses 64 more/);
+  const tooMuch = refusal(() => cpu({ set: ["container.cpu=64"] }));
+  assert.is(tooMuch.code, "VEDETTE_SETTING_INVALID");
+  assert.match(tooMuch.message, /container\.cpu=64.*: the containers ask for 256 of the task's 256 CPU units/);
   assert.equal(run({ containerDefinitions: [{ ...APP, cpu: 256 }] }, { set: ["container.cpu=64"] }).advice, []);
   const arm = run({ runtimePlatform: { cpuArchitecture: "ARM64" }, containerDefinitions: [APP] });
   assert.match(arm.advice.join("\n"), /ARM64: give an image made on arm64/);

@@ -17,7 +17,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { counted, freshCounts } from "./runner/coverage.js";
 import { coverageOf, findJobs, type Job, narrow } from "./runner/jobs.js";
-import { failureText, lastLine, passedText, skipLines } from "./runner/report.js";
+import { failureLines, failureText, lastLine, passedText, skipLines } from "./runner/report.js";
 import { type Outcome, runJob } from "./runner/run-job.js";
 
 const words = process.argv.slice(2);
@@ -56,7 +56,7 @@ const outcomes = [
   )),
 ];
 if (isWhole) outcomes.push(...(await runAll([coverageOf("host", "counted")], 1)));
-for (const line of skipLines(outcomes)) console.log(line);
+for (const line of [...skipLines(outcomes), ...(isWhole ? failureLines(outcomes) : [])]) console.log(line);
 console.log(lastLine(outcomes));
 process.exit(outcomes.some((outcome) => outcome.failed > 0) ? 1 : 0);
 

@@ -24,6 +24,30 @@ export function skipLines(outcomes: Outcome[]): string[] {
   return outcomes.flatMap((outcome) => outcome.skips.map((skip) => `${skip} (${outcome.job.path})`));
 }
 
+/**
+ * What failed, once more at the end of a long log, whose middle may be cut where it is shown: the file, the
+ * title, and what was expected and found there.
+ */
+export function failureLines(outcomes: Outcome[]): string[] {
+  return outcomes.flatMap(({ job, failed, output }) => {
+    if (failed === 0) return [];
+    const lines = output.split("\n");
+    const titles = lines.flatMap((line, at) => (/^ *FAIL +"/.test(line) ? [at] : []));
+    const told = titles.map((at) =>
+      [lines[at]!.trim(), ...meant(lines.slice(at + 1, at + 1 + TOLD_LINES))].join("\n    "),
+    );
+    return (told.length > 0 ? told : ["it did not end as it should"]).map((one) => `failed: ${job.path}: ${one}`);
+  });
+}
+
+const TOLD_LINES = 12;
+
+/** Without the empty ones, up to where it stands in the code. */
+function meant(lines: string[]): string[] {
+  const end = lines.findIndex((line) => /^ +at /.test(line));
+  return lines.slice(0, end < 0 ? lines.length : end).flatMap((line) => (line.trim() === "" ? [] : [line.trim()]));
+}
+
 export function lastLine(outcomes: Outcome[]): string {
   const sum = (key: "passed" | "failed" | "skipped"): number =>
     outcomes.reduce((total, outcome) => total + outcome[key], 0);

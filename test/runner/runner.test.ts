@@ -10,7 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../e2e/programs.js";
 import { findJobs, type Job, narrow } from "./jobs.js";
-import { failureText, lastLine, skipLines } from "./report.js";
+import { failureLines, failureText, lastLine, skipLines } from "./report.js";
 import { COUNTERS, runJob } from "./run-job.js";
 
 const made: string[] = [];
@@ -111,6 +111,15 @@ test("a failure shows its output and the command that shows it again", async () 
   const outcome = await runJob(script("echo got 1, expected 2; exit 1"), []);
   assert.match(failureText(outcome), "got 1, expected 2");
   assert.match(failureText(outcome), "again: npm test -- made.test.ts");
+});
+
+test("what failed stands once more at the end: where, and what was expected", async () => {
+  const uvu = `printf '   FAIL  "one is two"\n    Expected:  (is)\n\n        ++2\n        --1\n    at assert (x.mjs:33:8)\n\n  Total:     1\n  Passed:    0\n  Skipped:   0\n'; exit 1`;
+  const outcomes = [await runJob(script(uvu), []), await runJob(script("exit 3"), [])];
+  assert.equal(failureLines(outcomes), [
+    'failed: made.test.ts: FAIL  "one is two"\n    Expected:  (is)\n    ++2\n    --1',
+    "failed: made.test.ts: it did not end as it should",
+  ]);
 });
 
 test("a skip says what is missing, and is counted in the last line", async () => {

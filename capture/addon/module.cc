@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `capture.node` exports: Receiver, checkBatch for those who have bytes and no stream (tests compare it
-// with its twin in TypeScript), writeNow, connectDatagrams and makePipe for outputs, and what a host that has
-// started asks for: dropIdleCode and watchForHang.
+// with its twin in TypeScript), writeNow, connectDatagrams and makePipe for outputs, and what a host that
+// serves asks for: keepArenasFew, dropIdleCode and watchForHang.
 #include <napi.h>
 
 #include "capture/addon/check.h"
@@ -68,6 +68,11 @@ Napi::Value watch(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value keep_few(const Napi::CallbackInfo& info) {
+  keep_arenas_few();
+  return info.Env().Undefined();
+}
+
 Napi::Value answer(const Napi::CallbackInfo& info) {
   answer_watch();
   return info.Env().Undefined();
@@ -81,6 +86,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("makePipe", Napi::Function::New(env, pipe_ends, "makePipe"));
   exports.Set("watchForHang", Napi::Function::New(env, watch, "watchForHang"));
   exports.Set("answerWatch", Napi::Function::New(env, answer, "answerWatch"));
+  exports.Set("keepArenasFew", Napi::Function::New(env, keep_few, "keepArenasFew"));
   exports.Set("dropIdleCode", Napi::Function::New(env, drop_code, "dropIdleCode"));
   return exports;
 }

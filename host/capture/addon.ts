@@ -106,6 +106,8 @@ export interface Addon {
    * again comes back from the page cache.
    */
   dropIdleCode(): number;
+  /** Has malloc share its memory among the threads that begin from now on. */
+  keepArenasFew(): void;
 }
 
 let loaded: Addon | undefined;

@@ -49,6 +49,7 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
   const address = addressOf(flags.listen);
   const stopped = untilStopped();
   neverWait();
+  loadAddon().keepArenasFew();
   const reread = new Reread(flags, again, ({ policy = [], ...rest }, running) =>
     judging({ ...rest, policy }, { running }),
   );

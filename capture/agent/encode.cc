@@ -17,6 +17,7 @@ namespace {
 uint32_t next_mark = 1;  // 0 is "in no batch"
 
 constexpr uint64_t kNoIndex = kNull;
+constexpr size_t kEnvelopeBytes = 256;  // around the four bins, and a little more
 
 uint64_t pack_slot(Span span) {
   uint64_t slot;
@@ -220,6 +221,7 @@ void Encoder::remember(Mark& mark, uint32_t index) {
 
 void Encoder::seal(uint64_t clock_ns, std::span<const uint64_t> lost, std::vector<uint8_t>& into) {
   into.clear();
+  into.reserve(bytes() + kEnvelopeBytes);
   Pack pack(into);
   const auto pack_bin = [&](const auto& bytes) { pack.binary(bytes.data(), static_cast<uint32_t>(bytes.size())); };
   constexpr uint32_t kElements = 13;

@@ -112,6 +112,7 @@ Spool::Wake Spool::take(Frame& into, uint64_t idle_ns) {
       into = std::move(frames_.front());
       frames_.pop_front();
       set_bytes(bytes_ - into.bytes.size());
+      taken_ns_ = monotonic_ns();
       if (holds_) drained_.notify_one();
       else note_taken();
       return Wake::Frame;
@@ -129,7 +130,7 @@ Spool::Wake Spool::take(Frame& into, uint64_t idle_ns) {
       return Wake::Due;
     }
     if (idle_ns != 0 && now >= idle_ns) {
-      spare_.clear();
+      if (now - taken_ns_ >= kKeptNs) spare_.clear();
       return Wake::Idle;
     }
     const uint64_t until = due_ns_ == 0 ? idle_ns : idle_ns == 0 ? due_ns_ : std::min(due_ns_, idle_ns);

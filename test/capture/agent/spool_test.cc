@@ -79,6 +79,21 @@ TEST_CASE("a recycled buffer keeps its room") {
   CHECK(again.data() == where);
 }
 
+TEST_CASE("between two batches a taker that hears nothing keeps the emptied buffer, and for a while only") {
+  Spool spool(100, 0);
+  Frame out;
+  REQUIRE(spool.put(frame(64, 1)));
+  REQUIRE(spool.take(out) == Spool::Wake::Frame);
+  const uint8_t* const where = out.bytes.data();
+  spool.recycle(std::move(out.bytes));
+  CHECK(spool.take(out, monotonic_ns()) == Spool::Wake::Idle);
+  std::vector<uint8_t> again = spool.fresh_buffer();
+  CHECK(again.data() == where);
+  spool.recycle(std::move(again));
+  CHECK(spool.take(out, monotonic_ns() + Spool::kKeptNs) == Spool::Wake::Idle);
+  CHECK(spool.fresh_buffer().capacity() == 0);
+}
+
 TEST_CASE("a batch with guarded events waits for room, under block every batch does") {
   for (const Overload overload : {Overload::Shed, Overload::Block}) {
     Spool spool(100, 0, overload);

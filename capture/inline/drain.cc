@@ -18,8 +18,8 @@ namespace {
 // What the kernel called it: the file behind a new descriptor, where names change, or the new working
 // directory.
 void take_link(Memory& record, std::string& into) {
-  into.resize(VEDETTE_PATH_MAX);
-  into.resize(record.read(VEDETTE_LINK_AT, into.data(), into.size()));
+  char link[VEDETTE_PATH_MAX];
+  into.assign(link, record.read(VEDETTE_LINK_AT, link, sizeof link));
 }
 
 // What the stub asked of a new descriptor. All 0: it was closed by then.

@@ -100,7 +100,7 @@ const Row* unfold(const Row& row, Call& call, Memory& memory) {
     case Fold::Ipc:
       return unfold_ipc(call, memory);
     case Fold::Multiplex: {
-      const SocketCall target = find_socket_call(static_cast<uint32_t>(a[0]));
+      const Multiplexed target = find_multiplexed(static_cast<uint32_t>(a[0]));
       if (target.row != nullptr) unpack(call, memory, a[1], target.arguments);
       return target.row;
     }

@@ -29,11 +29,11 @@ enum class Fold : uint8_t {
 };
 
 // What a socketcall number stands for; without a row: nothing of the capture set.
-struct SocketCall {
+struct Multiplexed {
   const Row* row = nullptr;
   size_t arguments = 0;
 };
-SocketCall find_socket_call(uint32_t nr);
+Multiplexed find_multiplexed(uint32_t nr);
 
 // What an ipc number stands for; nullptr: nothing of the capture set.
 const Row* find_ipc_call(uint32_t nr);

@@ -105,7 +105,7 @@ bool only_ends(Abi abi, uint32_t nr) {
 
 std::span<const Row> rows_of(Abi abi) { return table_of(abi).rows; }
 
-SocketCall find_socket_call(uint32_t nr) {
+Multiplexed find_multiplexed(uint32_t nr) {
   for (size_t i = 0; i < kSocketRows.size(); ++i) {
     if (kSocketRows[i].nr == nr) return {&kSocketRows[i], i386::kSocketNumbers[i].arguments};
   }

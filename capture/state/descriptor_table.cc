@@ -29,7 +29,7 @@ auto lower_bound(List& list, int32_t fd) {
   if (fd >= 0 && !list.empty()) {
     size_t at = std::min(static_cast<size_t>(fd), list.size() - 1);
     for (int gaps = 0; gaps < kGapsMax && at > 0 && list[at].fd > fd; ++gaps) --at;
-    if (list[at].fd == fd) return list.begin() + static_cast<long>(at);
+    if (list[at].fd <= fd) return list.begin() + static_cast<long>(at + (list[at].fd < fd));
   }
   return std::lower_bound(list.begin(), list.end(), fd, [](const auto& entry, int32_t value) { return entry.fd < value; });
 }

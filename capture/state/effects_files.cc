@@ -29,8 +29,9 @@ void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags
   descriptor->type = open_flags & kOpenDirectory ? FdType::Directory : FdType::File;
   descriptor->open_flags = static_cast<int32_t>(open_flags);
   if (s.raw_path.offset != kNull) {
-    descriptor->raw = books.names.share(s.event.text(s.raw_path));
-    descriptor->name = books.names.share(s.path);
+    const std::string_view raw = s.event.text(s.raw_path);
+    descriptor->raw = books.names.share(raw);
+    descriptor->name = s.path == raw ? descriptor->raw : books.names.share(s.path);
     if (s.event.flags & kPathGuessed) descriptor->flags |= kNameGuessed;
   }
   if (s.event.fd >= 0) {

@@ -25,21 +25,28 @@ const StandingPaths::Standing* StandingPaths::find(Truth& truth, uint32_t tid, u
                                                    uint64_t heard_ns) {
   if (table_ == nullptr) return nullptr;
   if (news_ns_ != heard_ns) take_news(heard_ns);
-  key_.assign(path);
-  const auto at = entries_.find(key_);
-  if (at == entries_.end() || enter_ns < at->second.since_ns) return nullptr;
+  Entries::value_type* const at = entry_of(path);
+  if (at == nullptr || enter_ns < at->second.since_ns) return nullptr;
   Entry& entry = at->second;
   if (heard_ns - entry.asked_ns > kGoodForNs) {
     entry.asked_ns = heard_ns;
-    if (!leads_to(truth, tid, process, key_, entry.file.facts, real_)) {
+    if (!leads_to(truth, tid, process, at->first, entry.file.facts, real_)) {
       dropped_ns_ = heard_ns;
       has_changed_ = true;
-      drop(at);
+      drop(entries_.find(at->first));
       return nullptr;
     }
   }
   entry.is_used = true;
   return &entry.file;
+}
+
+// Who opens a path often does so many times in a row.
+StandingPaths::Entries::value_type* StandingPaths::entry_of(std::string_view path) {
+  if (last_ != nullptr && last_->first == path) return last_;
+  key_.assign(path);
+  const auto at = entries_.find(key_);
+  return last_ = at == entries_.end() ? nullptr : &*at;
 }
 
 void StandingPaths::resume(bool all) {
@@ -64,6 +71,7 @@ void StandingPaths::take_news(uint64_t heard_ns) {
 void StandingPaths::drop(Entries::iterator at) {
   if (at->second.is_shown) table_->hide(at->first);
   watch_->leave(at->first);
+  last_ = nullptr;
   entries_.erase(at);
 }
 

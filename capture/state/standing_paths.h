@@ -95,6 +95,7 @@ class StandingPaths {
   };
   using Entries = std::unordered_map<std::string, Entry>;
 
+  Entries::value_type* entry_of(std::string_view path);
   void take_news(uint64_t heard_ns);
   void drop(Entries::iterator at);
   void drop_all();
@@ -104,6 +105,7 @@ class StandingPaths {
   NameWatch* watch_ = nullptr;
   StandingTable* table_ = nullptr;
   Entries entries_;
+  Entries::value_type* last_ = nullptr;  // that was found; entries stay where they are until they are dropped
   uint64_t news_ns_ = 0;     // the reading for which the kernel was asked
   uint64_t dropped_ns_ = 0;  // the last one in which a path was dropped
   uint64_t swept_ns_ = 0;

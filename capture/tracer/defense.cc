@@ -137,6 +137,16 @@ std::string_view take_name(std::string_view& path) {
   return name;
 }
 
+// Few paths do, and this is asked of every file that is opened.
+bool names_a_number(std::string_view path) {
+  bool begins = true;
+  for (const char c : path) {
+    if (begins && c >= '0' && c <= '9') return true;
+    begins = c == '/';
+  }
+  return false;
+}
+
 bool opens(EventId id) {
   return id == EventId::open || id == EventId::openat || id == EventId::openat2 || id == EventId::creat;
 }
@@ -172,6 +182,7 @@ std::optional<FileFacts> own_file(std::string_view name) {
 // business: empty where it is not. Others, such as `stat`, are read by ps and top. A number of ours, below
 // whatever mount of procfs, and then a name.
 std::string_view private_file(std::string_view path, bool writes, Numbers numbers = Numbers::Mounted) {
+  if (!names_a_number(path)) return {};
   const char* const end = path.data() + path.size();
   while (!path.empty()) {
     const std::optional<int> number = whole_number(take_name(path));

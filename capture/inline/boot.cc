@@ -8,6 +8,7 @@
 
 #include "capture/inline/x86_64/registers.h"
 #include "capture/kernel/invariant.h"
+#include "capture/kernel/kept.h"
 #include "capture/kernel/proc.h"
 #include "capture/tracer/own_filters.h"
 
@@ -119,7 +120,11 @@ bool InlineBoot::stage(Task& task) {
 std::shared_ptr<PatchableFile> InlineBoot::interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias) {
   const bool is_last = last_.file != nullptr && last_.path == path;
   if (is_last) bias = last_.file->bias_in(task.memory, entry);
-  if (bias) return last_.file;
+  if (bias) {
+    const ElfImage& image = last_.file->image();
+    asked_of_image = {image.build_id_at - image.entry, image.build_id.size()};
+    return last_.file;
+  }
   std::shared_ptr<PatchableFile> found = code_.files().find(ProcPath(task.tid, "root" + path));
   if (found) bias = found->bias_in(task.memory, entry);
   if (bias && found->vouches_by_build_id() && code_.files().is_at(path.c_str(), *found)) last_ = {path, found};

@@ -9,7 +9,7 @@
 #include <cerrno>
 
 #include "capture/kernel/deadline.h"
-#include "capture/kernel/kept_registers.h"
+#include "capture/kernel/kept.h"
 
 namespace vedette {
 namespace {
@@ -31,7 +31,7 @@ bool only_reads(long what) {
 }
 
 long request(long what, Tid tid, unsigned long address, void* data) {
-  if (!only_reads(what)) kept_registers.reset();
+  if (!only_reads(what)) let_go_of_kept();
   return ::syscall(SYS_ptrace, what, tid.get(), address, data);
 }
 
@@ -60,7 +60,7 @@ Result<void> ptrace_resume(Tid tid, Resume how, int signal) {
 Result<void> ptrace_interrupt(Tid tid) { return check(request(PTRACE_INTERRUPT, tid, 0, nullptr)); }
 
 Result<Waited> ptrace_wait_any(bool block) {
-  kept_registers.reset();
+  let_go_of_kept();
   int status = 0;
   const pid_t tid = ::waitpid(-1, &status, __WALL | (block ? 0 : WNOHANG));
   if (tid < 0) return Errno::last();
@@ -68,7 +68,7 @@ Result<Waited> ptrace_wait_any(bool block) {
 }
 
 Result<WaitStatus> ptrace_wait(Tid tid) {
-  kept_registers.reset();
+  let_go_of_kept();
   siginfo_t info{};
   while (::waitid(P_PID, static_cast<id_t>(tid.get()), &info, WEXITED | WSTOPPED | WNOWAIT | __WALL) < 0) {
     if (errno != EINTR) return Errno::last();

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-#include "capture/kernel/kept_registers.h"
+#include "capture/kernel/kept.h"
 #include "capture/kernel/ptrace.h"
 
 namespace vedette {

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "capture/kernel/kept.h"
 #include "capture/kernel/proc.h"
 #include "capture/kernel/ptrace.h"
 
@@ -20,6 +21,17 @@ namespace {
 
 constexpr uint64_t kPage = 4096;  // the smallest; larger pages only split finer than needed
 constexpr int kPiecesMax = 16;
+
+// One piece for each page; how many.
+int split(uint64_t address, size_t size, iovec* into, int most) {
+  int pieces = 0;
+  for (size_t done = 0; pieces < most && done < size; ++pieces) {
+    const size_t piece = std::min<uint64_t>(kPage - (address + done) % kPage, size - done);
+    into[pieces] = {reinterpret_cast<void*>(address + done), piece};
+    done += piece;
+  }
+  return pieces;
+}
 
 }  // namespace
 
@@ -33,6 +45,7 @@ bool can_read_by_vm() {
 }
 
 size_t RemoteMemory::read(uint64_t address, void* into, size_t size) {
+  if (read_kept(address, into, size)) return size;
   char* const out = static_cast<char*>(into);
   if (served_ && !file_.is_open()) return read_once(address, out, size);
   if (may_wait()) {
@@ -40,6 +53,26 @@ size_t RemoteMemory::read(uint64_t address, void* into, size_t size) {
     if (!vm_refused_) return done;
   }
   return open_file() ? read_file(file_, address, out, size) : peek(address, out, size);
+}
+
+bool RemoteMemory::read_kept(uint64_t address, void* into, size_t size) const {
+  if (!kept_bytes || kept_bytes->tid != tid_ || kept_bytes->address != address || kept_bytes->size != size) return false;
+  std::memcpy(into, kept_bytes->bytes.data(), size);
+  return true;
+}
+
+// First the small place: behind the end of a stack nothing can be read, which ends the call.
+size_t RemoteMemory::read_with(uint64_t kept_address, size_t kept_size, uint64_t address, void* into, size_t size) {
+  const bool is_possible = may_wait() && kept_size != 0 && kept_size <= kKeptBytesMax && size <= kPage * (kPiecesMax - 2);
+  if (!is_possible) return read(address, into, size);
+  KeptBytes kept{.tid = tid_, .address = kept_address, .size = kept_size, .bytes = {}};
+  iovec local[2] = {{kept.bytes.data(), kept_size}, {into, size}};
+  iovec remote[kPiecesMax] = {{reinterpret_cast<void*>(kept_address), kept_size}};
+  const int pieces = 1 + split(address, size, remote + 1, kPiecesMax - 1);
+  const ssize_t got = ::process_vm_readv(tid_.get(), local, 2, remote, static_cast<unsigned long>(pieces), 0);
+  if (got < static_cast<ssize_t>(kept_size)) return read(address, into, size);
+  kept_bytes = kept;
+  return static_cast<size_t>(got) - kept_size;
 }
 
 // Who has such memory may have thousands of threads: none of them costs a descriptor for longer than a read.
@@ -78,14 +111,9 @@ size_t RemoteMemory::read_vm(uint64_t address, char* out, size_t size) {
   size_t done = 0;
   while (done < size) {
     iovec remote[kPiecesMax];
-    int pieces = 0;
+    const int pieces = split(address + done, size - done, remote, kPiecesMax);
     size_t wanted = 0;
-    for (; pieces < kPiecesMax && done + wanted < size; ++pieces) {
-      const uint64_t at = address + done + wanted;
-      const size_t piece = std::min<uint64_t>(kPage - at % kPage, size - done - wanted);
-      remote[pieces] = {reinterpret_cast<void*>(at), piece};
-      wanted += piece;
-    }
+    for (int i = 0; i < pieces; ++i) wanted += remote[i].iov_len;
     iovec local{out + done, wanted};
     const ssize_t got = ::process_vm_readv(tid_.get(), &local, 1, remote, static_cast<unsigned long>(pieces), 0);
     vm_refused_ = got < 0 && (errno == EPERM || errno == EACCES);

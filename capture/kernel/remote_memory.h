@@ -31,6 +31,8 @@ class RemoteMemory {
 
   // Bytes that came before the first that cannot be read.
   size_t read(uint64_t address, void* into, size_t size);
+  // The same; the call brings a small place, too, which this task is asked for later in its stop (kept.h).
+  size_t read_with(uint64_t kept_address, size_t kept_size, uint64_t address, void* into, size_t size);
   // Several places in one call; false when any byte of them cannot be read.
   struct Piece {
     uint64_t address;
@@ -52,6 +54,7 @@ class RemoteMemory {
 
  private:
   size_t read_once(uint64_t address, char* into, size_t size);
+  bool read_kept(uint64_t address, void* into, size_t size) const;
   size_t read_vm(uint64_t address, char* into, size_t size);
   size_t read_file(const Fd& file, uint64_t address, char* into, size_t size);
   size_t peek(uint64_t address, char* into, size_t size);

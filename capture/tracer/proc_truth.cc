@@ -19,6 +19,7 @@
 #include <string>
 
 #include "capture/kernel/fd.h"
+#include "capture/kernel/kept.h"
 #include "capture/kernel/proc.h"
 #include "capture/kernel/proc_folder.h"
 #include "capture/kernel/ptrace.h"
@@ -208,7 +209,8 @@ bool ProcTruth::first_stack(uint32_t pid, uint64_t& sp, std::string& into) {
   if (!registers || !registers->is_native()) return false;
   sp = registers->sp();
   into.resize(kMax);
-  into.resize(RemoteMemory(tid).read(sp, into.data(), kMax));
+  into.resize(RemoteMemory(tid).read_with(registers->ip() + asked_of_image.from_entry, asked_of_image.size, sp, into.data(), kMax));
+  if (!kept_bytes) asked_of_image = {};  // an image of another kind: its own may have no such place
   return true;
 }
 

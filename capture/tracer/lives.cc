@@ -242,7 +242,7 @@ void Lives::on_exiting(Task& task, const Report& report) {
   if (task.birth != nullptr) bear_at_exit(task);
   if (task.phase != Phase::Launching) calls_.on_exiting(task);
   context_.hooks.on_exiting(task);
-  hear_witness(task, report.message);
+  hear_witness(task);
   if (!may_be_succeeded(task) || !has_moved_on(report)) {
     if (!context_.nested->on_exiting(task)) context_.resume(task);
   }
@@ -264,10 +264,12 @@ void Lives::bear_at_exit(Task& parent) {
 }
 
 // A core dump was written in the name of the thread that died of it.
-void Lives::hear_witness(const Task& task, unsigned long status) {
+void Lives::hear_witness(const Task& task) {
   if (context_.witness == nullptr) return;
   const std::optional<IoWitness::Mismatch> mismatch = context_.witness->on_exiting(number(task.tid));
-  if (mismatch && !WCOREDUMP(static_cast<int>(status))) context_.doubt(mismatch);
+  if (!mismatch) return;
+  const Result<unsigned long> status = ptrace_event_message(task.tid);
+  if (!status || !WCOREDUMP(static_cast<int>(*status))) context_.doubt(mismatch);
 }
 
 void Lives::on_ended(const Report& report) {

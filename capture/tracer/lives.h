@@ -35,7 +35,7 @@ class Lives {
   void inherit(const Task& parent, Task& child);
   void take_back_arguments(Task& parent);
   void emit_birth(const Birth& birth, Tid child);
-  void hear_witness(const Task& task, unsigned long status);
+  void hear_witness(const Task& task);
   void settle_fork(Task& parent, Tid child);
   void emit_exit(Tid tid, WaitStatus status);
   void bury(std::unique_ptr<Task> task);

@@ -14,8 +14,9 @@ bool belongs(Tid tid, WaitStatus status, const siginfo_t& info) {
   return info.si_code != (SIGTRAP | PTRACE_EVENT_EXIT << 8) || !ptrace_has_news(tid);
 }
 
-// Of the others the kernel has none to say (ptrace(2), PTRACE_GETEVENTMSG).
-bool has_message(Stop stop) { return stop == Stop::Forked || stop == Stop::Execed || stop == Stop::Exiting; }
+// Of the others the kernel has none to say (ptrace(2), PTRACE_GETEVENTMSG); but for the status of one that
+// ends, which stays as it is (Lives::hear_witness).
+bool has_message(Stop stop) { return stop == Stop::Forked || stop == Stop::Execed; }
 
 // The wait gave task and status together, so they belong together. Of a signal only SIGTRAP is looked into
 // (name_step_trap).
@@ -24,11 +25,9 @@ bool says_all(WaitStatus status, Stop stop) { return !has_message(stop) && !(sto
 // Who is killed in its stop comes to that before its end, and gets no further without us: from then on its
 // message is its exit status. So any other message proves that it is still in the stop that was reported. The
 // number of a task may look like a status; then it proves nothing.
-bool proves_stop(Stop stop, unsigned long message) {
+bool proves_stop(unsigned long message) {
   constexpr unsigned long kSignalMax = 0xff, kStatusMax = 0xffff;  // with the mark of a core dump; of exit()
-  const bool may_be_status = message <= kStatusMax && (message <= kSignalMax || (message & 0xff) == 0);
-  if (stop == Stop::Exiting) return message == 0;  // no task's number, which is what the message of an exec would be
-  return !may_be_status;
+  return message > kStatusMax || (message > kSignalMax && (message & 0xff) != 0);
 }
 
 bool is_call(const SyscallInfo& info, Stop stop) {
@@ -52,7 +51,7 @@ std::optional<Report> gather(Tid tid, WaitStatus status) {
   if (has_message(report.stop)) {
     const Result<unsigned long> message = ptrace_event_message(tid);
     if (message) report.message = *message;
-    if (message && proves_stop(report.stop, *message)) return report;
+    if (message && proves_stop(*message)) return report;
   }
   // Read last: if the task is still in this stop now, it was when the message was read.
   const Result<siginfo_t> info = ptrace_siginfo(tid);

@@ -20,7 +20,7 @@ struct Report {
   Tid tid;
   WaitStatus status;
   Stop stop = Stop::Ended;
-  unsigned long message = 0;  // Forked: the child's number; Execed: the thread's before it; Exiting: its status
+  unsigned long message = 0;  // Forked: the child's number; Execed: the thread's before it
   SyscallInfo call{};         // Called, Returned
   siginfo_t signal{};         // Signalled
   bool has_waited = false;    // others were handled since it was gathered

@@ -32,25 +32,38 @@ export function answerTo(asked: HttpRequest, { agent, signal, headMs }: HttpMann
   return new Promise((resolve, reject) => {
     const start = url.protocol === "https:" ? tlsRequest : plainRequest;
     const request = start(url, { method, headers, signal, ...(agent === undefined ? {} : { agent }) });
-    let late: NodeJS.Timeout | undefined;
+    let isInTime = (): void => undefined;
     request.once("socket", () => {
-      if (headMs !== undefined) late = setTimeout(() => request.destroy(new Error("no answer in time")), headMs);
+      if (headMs !== undefined) isInTime = unlessRead(headMs, () => request.destroy(new Error("no answer in time")));
     });
     request.once("response", (answer) => {
-      clearTimeout(late);
+      isInTime();
       resolve(answer);
     });
     request.on("error", (error) => {
-      clearTimeout(late);
+      isInTime();
       reject(error instanceof AggregateError ? error.errors[0] : error); // one for each address of a name
     });
     // `101 Switching Protocols` is no answer, and ends in this alone. After an answer it says nothing.
     request.once("close", () => {
-      clearTimeout(late);
+      isInTime();
       reject(new Error("the connection ended without an answer"));
     });
     request.end(body ?? undefined);
   });
+}
+
+/**
+ * After so many ms `tooLate` runs, unless what it returns was called before. Where we had no turn for that
+ * long, the timer is due before what came meanwhile is read: that is read first.
+ */
+export function unlessRead(ms: number, tooLate: () => void): () => void {
+  let read: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => (read = setImmediate(tooLate)), ms);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(read);
+  };
 }
 
 /** The answer's body. Throws where it is longer than so many MiB, and closes the connection then. */

@@ -5,7 +5,7 @@ import { Agent } from "node:http";
 import { Agent as TlsAgent } from "node:https";
 import type { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
-import { answerTo, type HttpRequest } from "../http-request.js";
+import { answerTo, type HttpRequest, unlessRead } from "../http-request.js";
 import { reasonOf } from "../reason.js";
 import { AUTHORITY, pemOf } from "./pem.js";
 
@@ -100,7 +100,7 @@ export class HttpClient {
 async function textOf(body: Readable, most: number, mostMs: number): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
-  const late = setTimeout(() => body.destroy(new Error("its answer does not end")), mostMs);
+  const isInTime = unlessRead(mostMs, () => body.destroy(new Error("its answer does not end")));
   try {
     for await (const part of body) {
       size += part.length;
@@ -108,7 +108,7 @@ async function textOf(body: Readable, most: number, mostMs: number): Promise<str
       parts.push(part);
     }
   } finally {
-    clearTimeout(late);
+    isInTime();
   }
   return Buffer.concat(parts).toString();
 }

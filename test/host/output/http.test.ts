@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Alerts over HTTP, to a receiver that accepts what Falcosidekick accepts: it refuses a payload with an
 // unknown priority, without a rule, a time or output fields, and one whose k8s names are no texts.
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
@@ -8,6 +9,7 @@ import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { gunzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -19,6 +21,7 @@ import { HttpCarrier, type HttpSettings } from "../../../host/output/http.js";
 import { HttpClient } from "../../../host/output/http-client.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { switchingServer } from "../../switching-server.js";
+import { until } from "../../until.js";
 import { makeCertificates } from "./certificates.js";
 
 const TIMES = { answerMs: 500, retryMs: 5, retryMsMax: 20, closeMs: 1000 };
@@ -105,6 +108,36 @@ function output(url: string, settings: Partial<HttpSettings> = {}): { http: Back
   });
   return { http, faults };
 }
+
+test("an answer that came in time counts, though we had no turn to read it", async () => {
+  const shared = new Int32Array(new SharedArrayBuffer(16));
+  const [ASKED, MAY_ANSWER, ANSWERED, NEVER] = [0, 1, 2, 3];
+  const server = new Worker(
+    `const { parentPort, workerData: shared } = require("node:worker_threads");
+    const say = (what) => { Atomics.store(shared, what, 1); Atomics.notify(shared, what); };
+    const server = require("node:http").createServer((request, response) => {
+      say(${ASKED});
+      Atomics.wait(shared, ${MAY_ANSWER}, 0);
+      response.end("taken");
+      response.on("close", () => say(${ANSWERED}));
+    });
+    server.listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port));`,
+    { eval: true, workerData: shared },
+  );
+  const [port] = await once(server, "message");
+  server.unref();
+  const client = new HttpClient({ url: `http://127.0.0.1:${port}/`, userAgent: "f" }, TIMES.answerMs);
+  const answer = client.post("{}", "application/json", new AbortController().signal);
+  await until("it is asked", () => Atomics.load(shared, ASKED) === 1, { everyMs: 0 });
+  await new Promise((done) => setImmediate(done)); // timers are next
+  Atomics.store(shared, MAY_ANSWER, 1);
+  Atomics.notify(shared, MAY_ANSWER);
+  Atomics.wait(shared, ANSWERED, 0);
+  Atomics.wait(shared, NEVER, 0, 2 * TIMES.answerMs);
+  assert.equal(await answer, { status: 200, afterMs: undefined, body: "taken" });
+  await client.close();
+  await server.terminate();
+});
 
 test("Falcosidekick's checks accept each alert, in order, with Falco's headers", async () => {
   const there = await receiver(createServer());

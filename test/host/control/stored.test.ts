@@ -45,9 +45,19 @@ test("findings are asked with a condition, page by page, and the answer says how
     const { json } = await ask(socket, `/api/v1/findings?condition=${encodeURIComponent(condition)}${query}`);
     return { ...json, rules: json.items.map((one: { alert: { rule: string } }) => Number(one.alert.rule)) };
   };
+  // All that there are, and how many were looked at: one answer may end before, where the machine is busy.
+  const askedAll = async (socket: string, condition: string, query = ""): Promise<[number[], number]> => {
+    const rules: number[] = [];
+    for (let [page, looked] = [await asked(socket, condition, query), 0]; ; ) {
+      rules.push(...page.rules);
+      looked += page.looked;
+      assert.is(page.complete, page.next === null, "what has a next page was not looked through");
+      if (page.next === null) return [rules, looked];
+      page = await asked(socket, condition, `${query}&before=${page.next}`);
+    }
+  };
   const tens = Array.from({ length: 40 }, (_, i) => 10 * (i + 1));
-  const all = await asked(path, "proc.pid = 7 and evt.type = openat");
-  assert.equal([all.rules, all.next, all.complete, all.looked], [tens, null, true, 400]);
+  assert.equal(await askedAll(path, "proc.pid = 7 and evt.type = openat"), [tens, 400]);
   const paged: number[] = [];
   let [next, looked] = ["", 0];
   do {
@@ -58,11 +68,10 @@ test("findings are asked with a condition, page by page, and the answer says how
     next = page.next ?? "";
   } while (next !== "");
   assert.equal([paged, looked], [tens, 400], "each is looked at once");
-  const own = await asked(`${path}.a`, "proc.pid exists", "&limit=1000");
-  assert.equal([own.looked, own.rules.every((rule: number) => rule % 2 === 0)], [200, true]);
-  assert.equal((await asked(path, "proc.name = p7", "&rule=20")).rules, [20], "with another filter");
-  const none = await asked(path, "proc.name = nobody");
-  assert.equal([none.rules, none.next, none.looked], [[], null, 400]);
+  const [own, ofOwn] = await askedAll(`${path}.a`, "proc.pid exists", "&limit=1000");
+  assert.equal([ofOwn, own.every((rule) => rule % 2 === 0)], [200, true]);
+  assert.equal((await askedAll(path, "proc.name = p7", "&rule=20"))[0], [20], "with another filter");
+  assert.equal(await askedAll(path, "proc.name = nobody"), [[], 400]);
   assert.is((await ask(path, "/api/v1/findings?limit=1")).json.looked, null);
   for (const [condition, said] of [
     ["proc.name =", /VEDETTE_FALCO_CONDITION/],

@@ -23,8 +23,8 @@ import { awsReceiver, REGION } from "./aws-receiver.js";
 import { makeCertificates } from "./certificates.js";
 import { otlpReceiver } from "./otlp-receiver.js";
 
-/** How long a carrier waits for an answer, ms: long for a request on loopback, short for a test. */
-const ANSWER_MS = 1_000;
+/** How long a carrier waits for the answer of a receiver that is slow, ms: short for a test. */
+export const SHORT_MS = 1_000;
 /** Between two bytes of a slow receiver, ms. */
 const BYTE_MS = 50;
 /** Of loopback, and of no other test: nobody takes the port while a receiver is away. */
@@ -144,7 +144,7 @@ const portOf = (url: string): number => Number(new URL(url).port);
 const uid = (line: string): string => (JSON.parse(line) as { metadata: { uid: string } }).metadata.uid;
 const ocsf = (alert: Alert): string => ocsfAlert(alert, "1.5.0", "0");
 
-async function otlp(): Promise<There> {
+async function otlp(answerMs?: number): Promise<There> {
   const there = await otlpReceiver();
   const slow = await Slow.before(there.port);
   const settings = { url: `http://${slow.place}/v1/logs`, userAgent: "vedette", capacity: 0 };
@@ -152,7 +152,7 @@ async function otlp(): Promise<There> {
   const limits = { batchCount: 500 };
   return {
     slow,
-    carrier: new OtlpCarrier(settings, "0", ANSWER_MS),
+    carrier: new OtlpCarrier(settings, "0", answerMs),
     text: otlpAlert,
     limits,
     names,
@@ -160,22 +160,27 @@ async function otlp(): Promise<There> {
   };
 }
 
-async function aws(kind: "firehose" | "s3"): Promise<There> {
+async function aws(kind: "firehose" | "s3", answerMs?: number): Promise<There> {
   const there = await awsReceiver();
   const slow = await Slow.before(portOf(there.url));
   Object.assign(process.env, there.environment);
   const place = { region: REGION, endpoint: `http://${slow.place}`, capacity: 0 };
   const carrier =
     kind === "s3"
-      ? new S3Carrier({ ...place, bucket: "lake", prefix: "", lingerMs: 10 }, ANSWER_MS)
-      : new FirehoseCarrier({ ...place, stream: "alerts" }, ANSWER_MS);
-  const names = (): string[] => there.puts.flatMap(({ lines }) => lines.map(uid));
+      ? new S3Carrier({ ...place, bucket: "lake", prefix: "", lingerMs: 10 }, answerMs)
+      : new FirehoseCarrier({ ...place, stream: "alerts" }, answerMs);
+  const got: string[] = [];
+  let seen = 0;
+  const names = (): string[] => {
+    for (; seen < there.puts.length; seen++) got.push(...there.puts[seen]!.lines.map(uid)); // each is read once
+    return got;
+  };
   const limits = kind === "s3" ? { batchCount: 10_000, lingerMs: 10 } : { batchCount: 500 };
   return { slow, carrier, text: ocsf, limits, names, close: there.close };
 }
 
 /** Falco's receiver: an alert in a request. */
-async function http(): Promise<There> {
+async function http(answerMs?: number): Promise<There> {
   const { createServer: createHttp } = await import("node:http");
   const got: string[] = [];
   const server = createHttp(async (request, response) => {
@@ -187,7 +192,7 @@ async function http(): Promise<There> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const slow = await Slow.before((server.address() as AddressInfo).port);
-  const carrier = new HttpCarrier({ url: `http://${slow.place}/`, userAgent: "f", capacity: 0 }, ANSWER_MS);
+  const carrier = new HttpCarrier({ url: `http://${slow.place}/`, userAgent: "f", capacity: 0 }, answerMs);
   const close = async (): Promise<void> => {
     server.close();
     server.closeAllConnections();
@@ -229,11 +234,11 @@ async function syslog(transport: "tcp" | "tls"): Promise<There> {
   return { slow, carrier, text, limits: { batchCount: 100 }, names: () => got, close };
 }
 
-/** By what they are called, one each. */
-export const KINDS: Record<string, () => Promise<There>> = {
+/** By what they are called, one each. `answerMs`: how long its carrier waits for an answer. */
+export const KINDS: Record<string, (answerMs?: number) => Promise<There>> = {
   otlp,
-  firehose: () => aws("firehose"),
-  s3: () => aws("s3"),
+  firehose: (answerMs) => aws("firehose", answerMs),
+  s3: (answerMs) => aws("s3", answerMs),
   http,
   "syslog over TCP": () => syslog("tcp"),
   "syslog over TLS": () => syslog("tls"),

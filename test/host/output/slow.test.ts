@@ -11,7 +11,7 @@ import { Backlog } from "../../../host/output/backlog.js";
 import type { Carrier } from "../../../host/output/output.js";
 import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { until } from "../../until.js";
-import { KINDS, type Manner } from "./receivers.js";
+import { KINDS, type Manner, SHORT_MS } from "./receivers.js";
 import { CONNECT, FINDING } from "./shared.js";
 
 const MANNERS: readonly Manner[] = [
@@ -35,7 +35,7 @@ for (const [kind, open] of Object.entries(KINDS)) {
   // Syslog has no answers.
   for (const manner of kind.startsWith("syslog") ? MANNERS.slice(0, 1) : MANNERS) {
     test(`${kind}: a receiver that ${manner} delays no other output, and loses nothing that was taken`, async () => {
-      const there = await open();
+      const there = await open(SHORT_MS);
       const faults: string[] = [];
       const queue = new Backlog({
         ...{ name: "slow", kind, carrier: there.carrier, text: there.text },
@@ -58,10 +58,8 @@ for (const [kind, open] of Object.entries(KINDS)) {
       }
       assert.ok(isFull(), `${came} findings had room`);
       await until("the other output has all", () => quick.stats().sent === came);
-      if (manner !== "answers slowly") {
-        await until("it is told", () => faults.length > 0);
-        assert.is.not(queue.health(), null);
-      }
+      // Where we had no turn for long, it may have been stuck, and well again, before the receiver was slow.
+      if (manner !== "answers slowly") await until("it is told", () => faults.length > 0 && queue.health() !== null);
       const { dropped } = queue.stats();
       assert.equal({ ...dropped, full: 0 }, { full: 0, refused: 0, closed: 0, damaged: 0 });
       assert.is(dropped.full, came - accepted.length, "each drop is counted, while it happens");

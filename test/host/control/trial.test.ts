@@ -22,11 +22,15 @@ function trials(msMax?: number) {
     return new Promise((done) => ends.set(policy, () => done(RESULT)));
   };
   const all = new PolicyTrials(tryPolicy, new Recent(), msMax);
-  const of = (viewer: Viewer, policy: string): Promise<string> =>
-    all.try(viewer, "", policy).then(
-      () => "done",
-      (error: unknown) => (error instanceof Problem ? String(error.status) : "broken"),
+  /** How it ends; the sensor's timers keep no process alive, so this waits by one that does. */
+  const of = async (viewer: Viewer, policy: string): Promise<string> => {
+    let ended: string | undefined;
+    void all.try(viewer, "", policy).then(
+      () => (ended = "done"),
+      (error: unknown) => (ended = error instanceof Problem ? String(error.status) : "broken"),
     );
+    return until(`${policy} has ended`, () => ended);
+  };
   return { of, running, end: (policy: string) => ends.get(policy)!() };
 }
 

@@ -28,6 +28,7 @@ import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { unlockFolder } from "../../../host/own-folder.js";
 import { until } from "../../until.js";
 import { otlpReceiver } from "./otlp-receiver.js";
+import { NEVER_STUCK } from "./shared.js";
 
 const MIB = 1 << 20;
 const root = mkdtempSync(join(tmpdir(), "vedette-queue-"));
@@ -207,7 +208,10 @@ function queueAt(
       },
       close: () => undefined,
     },
-    limits: { ...RECEIVER_LIMITS, count, batchCount: 5, retryMs: 5, retryMsMax: 20, closeMs: 200, retriesAtEnd: false },
+    limits: {
+      ...{ ...RECEIVER_LIMITS, ...NEVER_STUCK, count, batchCount: 5 },
+      ...{ retryMs: 5, retryMsMax: 20, closeMs: 200, retriesAtEnd: false },
+    },
     text: ({ rule }) => rule,
     disk: () => disk(folder),
     onFault: (error) => void faults.push(error.code),

@@ -23,6 +23,7 @@ import { RECEIVER_LIMITS } from "../../../host/output/registry.js";
 import { switchingServer } from "../../switching-server.js";
 import { until } from "../../until.js";
 import { makeCertificates } from "./certificates.js";
+import { NEVER_STUCK } from "./shared.js";
 
 const TIMES = { answerMs: 500, retryMs: 5, retryMsMax: 20, closeMs: 1000 };
 const alert = (
@@ -102,7 +103,7 @@ function output(url: string, settings: Partial<HttpSettings> = {}): { http: Back
     name: url,
     kind: "http",
     carrier: new HttpCarrier(whole, answerMs),
-    limits: { ...RECEIVER_LIMITS, ...times, count: whole.capacity },
+    limits: { ...RECEIVER_LIMITS, ...NEVER_STUCK, ...times, count: whole.capacity },
     text: alertJson,
     onFault: (error) => faults.push(error),
   });

@@ -12,7 +12,7 @@ import { type NamedOutput, outputsOf } from "../../../host/output/registry.js";
 import { run, VEDETTE } from "../../e2e/programs.js";
 import { until } from "../../until.js";
 import { complaint, encodingComplaint, otlpReceiver, recordsOf } from "./otlp-receiver.js";
-import { ALERT, CONNECT, FINDING, NEWS } from "./shared.js";
+import { ALERT, CONNECT, FINDING, NEWS, unlessStuck } from "./shared.js";
 
 /** What a batch of these lines would be. */
 function requestOf(lines: readonly string[]) {
@@ -27,10 +27,7 @@ async function queueTo(url: string, more: Partial<Extract<NamedOutput, { kind: "
   const faults: string[] = [];
   const settings = { url: `${url}/v1/logs`, userAgent: "vedette", capacity: 10_000, hasIncidents: true, ...more };
   const named: NamedOutput[] = [{ name: "siem", kind: "otlp", settings }];
-  const [queue] = await outputsOf(
-    { targets: [], named },
-    { onFault: (error) => void faults.push(`${error.message} [${error.code}]`) },
-  );
+  const [queue] = await outputsOf({ targets: [], named }, { onFault: unlessStuck((said) => faults.push(said)) });
   if (queue === undefined) throw new Error("no output was made");
   const send = (from: number, to: number): void => {
     for (let i = from; i < to; i++) queue.write({ ...CONNECT, finding: { ...FINDING, tid: i } });

@@ -20,6 +20,7 @@ import { localSyslogText } from "../../../host/output/syslog-text.js";
 import { parseSyslogUrl, type SyslogSettings, withAuthority } from "../../../host/output/syslog-url.js";
 import { until } from "../../until.js";
 import { makeCertificates } from "./certificates.js";
+import { NEVER_STUCK } from "./shared.js";
 
 const TIMES = { retryMs: 5, retryMsMax: 20, closeMs: 2_000, batchCount: 100 };
 const MESSAGES = ["<12>1 a", "<12>1 b\u00e9", "<12>1 c"];
@@ -30,13 +31,13 @@ function settingsOf(url: string, ca?: string): SyslogSettings {
   return withAuthority(parsed, ca);
 }
 
-function output(url: string, ca?: string): { syslog: Backlog; faults: VedetteError[] } {
+function output(url: string, ca?: string, stuckMs = NEVER_STUCK.stuckMs): { syslog: Backlog; faults: VedetteError[] } {
   const faults: VedetteError[] = [];
   const syslog = new Backlog({
     name: url,
     kind: "syslog",
     carrier: new SyslogCarrier(settingsOf(url, ca)),
-    limits: { ...RECEIVER_LIMITS, ...TIMES, count: 20_000 },
+    limits: { ...RECEIVER_LIMITS, ...TIMES, stuckMs, count: 20_000 },
     text: String,
     onFault: (error) => faults.push(error),
   });
@@ -260,7 +261,7 @@ test("a server that is gone is told once, and gets what waited when it is back",
 test("a server that reads nothing is stuck, keeps nobody waiting, and gets all of it from whoever reads", async () => {
   const there = await Receiver.on(createServer());
   there.isDeaf = true;
-  const { syslog, faults } = output(there.url);
+  const { syslog, faults } = output(there.url, undefined, RECEIVER_LIMITS.stuckMs);
   const long = "x".repeat(8_000);
   for (let i = 0; i < 1_500; i++) syslog.push(`${i} ${long}`);
   await until("it is stuck", () => faults.some(({ code }) => code === "VEDETTE_OUTPUT_STUCK"));

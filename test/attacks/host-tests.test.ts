@@ -120,9 +120,12 @@ test("H40: a tenant that tests without end keeps neither the operator nor anothe
       [operator, ""],
       [`${operator}.other`, "other"],
     ] as const) {
+      // 503: this machine has so much to do; then 429, as long as that one's test goes on.
+      let wasLate = false;
       const isTested = async (): Promise<boolean> => {
         const { status } = await tries(socket, "policies", { tenant, policy: POLICY });
-        assert.ok([200, 503].includes(status), `${status}`); // 503: this machine has so much to do
+        assert.ok(wasLate ? [200, 429, 503].includes(status) : [200, 503].includes(status), `${status}`);
+        wasLate ||= status === 503;
         return status === 200;
       };
       await until("it is tested", isTested, { ms: 120_000 });

@@ -218,10 +218,17 @@ folder("pages of incidents end where much was parsed for them, and go on from th
   for (const id of ["a", "b", "c"])
     store.keep(incident(id, { doc: JSON.stringify({ id, state: "open", rows, processes: [] }) }));
   await written(store);
-  const first = await store.incidents(null, { limit: 9, before: null });
-  const second = await store.incidents(null, { limit: 9, before: first.next });
+  const pages: string[][] = [];
+  for (let next: string | null | undefined; next !== null; ) {
+    const page = await store.incidents(null, { limit: 9, before: next ?? null });
+    pages.push(idsOf(page.items));
+    // Its time may be up before, on a busy machine.
+    if (page.isComplete && page.next !== null) assert.is(page.items.length, 2, JSON.stringify(pages));
+    next = page.next;
+  }
   await store.close();
-  assert.equal([idsOf(first.items), idsOf(second.items), second.next], [["c", "b"], ["a"], null]);
+  assert.equal(pages.flat(), ["c", "b", "a"]);
+  assert.ok(pages.length > 1 && pages.every(({ length }) => length <= 2), JSON.stringify(pages));
 });
 
 folder("rows that are damaged are left out and counted, and the others are shown", async () => {

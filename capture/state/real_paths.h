@@ -29,7 +29,7 @@
 namespace vedette {
 
 // Whether the call can make a path mean another file than before.
-inline bool changes_names(EventId id) {
+constexpr bool changes_names(EventId id) {
   switch (id) {
     case EventId::rename:
     case EventId::renameat:
@@ -51,12 +51,12 @@ inline bool changes_names(EventId id) {
 }
 
 // Whether it can do so without moving or removing a name.
-inline bool changes_mounts(EventId id) {
+constexpr bool changes_mounts(EventId id) {
   return id == EventId::mount || id == EventId::umount2 || id == EventId::pivot_root || id == EventId::move_mount;
 }
 
 // Whether what stands at /proc may be another thing afterwards, for some.
-inline bool changes_roots(EventId id) {
+constexpr bool changes_roots(EventId id) {
   return changes_mounts(id) || id == EventId::chroot || id == EventId::setns || id == EventId::unshare;
 }
 

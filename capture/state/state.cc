@@ -6,8 +6,10 @@
 #include <linux/sched.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
+#include "capture/decode/calls.h"
 #include "capture/decode/roles.h"
 #include "capture/state/books.h"
 #include "capture/state/effects.h"
@@ -28,6 +30,24 @@ void cut_ancestry(Process& process) {
   }
   if (ancestor->ended) ancestor->parent.reset();
 }
+
+// What a call can have to do with names, asked once a record: most have nothing.
+enum Touches : uint8_t { kTakesPath = 1, kChangesNames = 2, kChangesRoots = 4 };
+
+constexpr auto kTouches = [] {
+  std::array<uint8_t, kEventIdMax + 1> touches{};
+  for (const CallShape& call : calls::kCalls) {
+    uint8_t& of_call = touches[static_cast<size_t>(call.id)];
+    for (const Step& step : call.steps) {
+      if (step.role == Role::Path || step.role == Role::RelativePath) of_call |= kTakesPath;
+    }
+    if (changes_names(call.id)) of_call |= kChangesNames;
+    if (changes_roots(call.id)) of_call |= kChangesRoots;
+  }
+  return touches;
+}();
+
+uint8_t touches_of(EventId id) { return kTouches[static_cast<size_t>(id)]; }
 
 // A process of the same image, as fork makes it.
 Ref<Process> fork_of(const Ref<Process>& parent, uint32_t pid, uint64_t clone_flags, uint64_t now_ns) {
@@ -136,6 +156,8 @@ void State::before_call(Sighting& s, bool is_over) {
   books.is_sure = !is_over || event.call.result != -EBADF;
   if (event.fd >= 0) s.descriptor = books.resolve(thread, event.fd);
   if (const Effect* effect = effect_of(event.id)) effect->enter(books, thread, s);
+  const uint8_t touches = touches_of(event.id);
+  if (touches == 0) return void(books.is_sure = true);
   // Of two folders the kernel may not have looked at the second, nor at one in front of a path that it
   // refused.
   books.is_sure = !is_over || event.call.result >= 0;
@@ -144,8 +166,8 @@ void State::before_call(Sighting& s, bool is_over) {
     if (step.role == Role::RelativePath) books.join(thread, s, step.slot, static_cast<int32_t>(event.integer(step.extra)));
   }
   books.is_sure = true;
-  if (changes_roots(event.id)) books.real_paths.end_moving();
-  if (changes_names(event.id) && !is_over) books.real_paths.begin_change(event.call.tid, event.id, event.call.enter_ns);
+  if (touches & kChangesRoots) books.real_paths.end_moving();
+  if ((touches & kChangesNames) && !is_over) books.real_paths.begin_change(event.call.tid, event.id, event.call.enter_ns);
 }
 
 void State::after_call(Sighting& s) {
@@ -158,7 +180,9 @@ void State::after_call(Sighting& s) {
   if (thread == nullptr) thread = books.find(s.process->pid);
   const Effect* effect = effect_of(event.id);
   if (effect != nullptr && thread != nullptr) effect->exit(books, *thread, s);
-  if (changes_names(event.id)) {
+  const uint8_t touches = touches_of(event.id);
+  if (touches == 0) return;
+  if (touches & kChangesNames) {
     if (s.stands_still) books.real_paths.end_change(event.call.tid, event.call.exit_ns);
     else books.real_paths.note_change(event.call.exit_ns);
   }

@@ -73,6 +73,8 @@ export function emitAssemblyScript(model: Model): Record<string, string> {
 export const MINOR: i32 = ${model.minor};
 export const PROCESS_SIZE: usize = ${model.process.length * 8};
 export const DESCRIPTOR_SIZE: usize = ${model.descriptor.length * 8};
+/** Where a process's \`clone_seen\` stands: the getter does not tell one that is absent from false. */
+export const CLONE_SEEN_AT: usize = ${slotOf(model.process, "clone_seen") * 8};
 `,
     "as/classes.json": `${JSON.stringify(classes(model), null, 1)}\n`,
   };
@@ -254,6 +256,12 @@ function resultOf(field: Field): string {
 function docOf(field: Field): string {
   const type = field.table === null ? field.type : `${field.type} ${field.table}`;
   return field.doc === "" ? type : `${type}: ${field.doc}`;
+}
+
+function slotOf(fields: readonly Field[], name: string): number {
+  const field = fields.find((one) => one.name === name);
+  if (field === undefined) throw new Error(`generate-as.ts: no table has ${name}`);
+  return field.slot;
 }
 
 function at(field: Field): number {

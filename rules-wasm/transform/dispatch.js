@@ -11,9 +11,10 @@ export const ENTRY_FILE = "vedette-entry.ts";
  * @param {import("./types.js").FoundRule[]} rules
  * @param {import("./types.js").Contract} contract
  * @param {import("./types.js").FoundMeasures} measures
- * @param {boolean} isTraced judges one record of a frame, and says its way to an answer
+ * @param {{isTraced: boolean, asksForFacts: boolean}} how isTraced: judges one record of a frame, and says
+ *   its way to an answer; asksForFacts: the host tells it of the container
  */
-export function dispatchSource(rules, contract, { instruments, meters }, isTraced = false) {
+export function dispatchSource(rules, contract, { instruments, meters }, { isTraced, asksForFacts }) {
   const classes = [...new Set([...rules, ...meters].map(({ className }) => className))].filter((name) => name !== "Event");
   return `import { FRAME, FRAME_SIZE, openFrame, recordsBegin, recordsLimit, recordAfter, recordType } from "vedette/wire/frame";
 import { as, index, moveTo } from "vedette/wire/cursor";
@@ -29,6 +30,7 @@ ${rules.map((rule, i) => `import { ${rule.functionName} as rule${i} } from "./${
 ${meters.map((meter, i) => `import { ${meter.functionName} as meter${i} } from "./${meter.module}";`).join("\n")}
 ${rules.length + meters.length === 0 ? 'import "./index";' : ""}
 ${instruments.length === 0 ? "" : metricsSource(instruments)}
+${asksForFacts ? FACTS_SOURCE : ""}
 
 export { index as vedette_record };
 export { regionAddress as vedette_state, regionSchema as vedette_state_schema, regionSize as vedette_state_size, regionDirty as vedette_state_dirty };
@@ -62,6 +64,9 @@ ${cases(rules, meters, contract, isTraced)}
 }
 `;
 }
+
+const FACTS_SOURCE = `import { FACTS } from "vedette/falco/container";
+export const vedette_facts: i32 = <i32>FACTS;`;
 
 /** The region's place and size are constants, so that the host knows them before anything runs. */
 function metricsSource(instruments) {

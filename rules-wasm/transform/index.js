@@ -9,7 +9,7 @@
 import { dispatchSource, ENTRY_FILE } from "./dispatch.js";
 import { checkLabels, checkParameters, startLint } from "./lint.js";
 import { findInstruments, findMeters, regionSize } from "./meters.js";
-import { findRules } from "./rules.js";
+import { findRules, importsFrom } from "./rules.js";
 import { addSection, metadataOf } from "./section.js";
 import { traceTerms } from "./trace.js";
 
@@ -45,7 +45,9 @@ export function makeTransform(contract, head, tracing = null) {
       if (parser.diagnostics.some((diagnostic) => diagnostic.category === 3)) return;
       startLint(parser);
       if (tracing !== null) transform.terms = traceTerms(parser, tracing === "careful");
-      parser.parseFile(dispatchSource(rules, contract, measures, tracing !== null), ENTRY_FILE, true);
+      const asksForFacts = importsFrom(parser, "vedette/falco");
+      const how = { isTraced: tracing !== null, asksForFacts };
+      parser.parseFile(dispatchSource(rules, contract, measures, how), ENTRY_FILE, true);
     },
 
     // The regions are of the initial memory, beside all else that is.

@@ -157,6 +157,13 @@ export function subscription(parser, statement, named, contract, imported, { tit
   return { className, names: [...contract.classes[className]] };
 }
 
+/** Whether one of the author's files imports from there. */
+export function importsFrom(parser, path) {
+  return userSources(parser).some(({ statements }) =>
+    statements.some((one) => one.kind === NodeKind.Import && one.path.value === path),
+  );
+}
+
 /** Local name → name in the SDK, for `import { Execve as Exec }`. */
 export function importedNames(source) {
   const names = new Map();

@@ -36,7 +36,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   "vedette serve": [{ says: "Ask the sidecar of this task how it is", line: "vedette serve --check" }],
   "vedette policy": [{ says: "See whether a policy is right", line: "vedette policy check mine" }],
-  "vedette policy new": [{ says: "Begin a policy", line: "vedette policy new fresh" }],
+  "vedette policy new": [
+    { says: "Begin a policy", line: "vedette policy new fresh" },
+    { says: "Make one of a rule of Falco's", line: "vedette policy new --from rules.yaml --rule Shell shell" },
+  ],
   "vedette policy check": [{ says: "See whether a policy is right", line: "vedette policy check mine" }],
   "vedette policy build": [{ says: "Make one file of a policy", line: "vedette policy build -o mine.wasm mine" }],
   "vedette policy test": [

@@ -2,7 +2,8 @@
 // What `vedette policy` can be told. Each command's code is loaded when it is asked for.
 import type { Command } from "commander";
 import { VedetteError } from "../errors.js";
-import { type FalcoFlags, falcoOptions } from "./falco-flags.js";
+import { collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
+import type { NewFlags } from "./policy-new.js";
 import type { TestFlags } from "./policy-test.js";
 
 /** Adds the commands to the program. `done` takes the exit status. */
@@ -11,9 +12,12 @@ export function definePolicy(program: Command, done: (status: number) => void): 
   const verb = (name: string, description: string): Command =>
     policy.command(name).description(description).argument("<dir>", "the policy's folder");
 
-  verb("new", "make the folder of a new policy").action(async (folder: string) =>
-    done((await import("./policy-new.js")).newPolicy(folder)),
-  );
+  verb("new", "make the folder of a new policy")
+    .option("--from <file>", "Falco's rule files: make it of a rule in them; may be given again, in order", collect, [])
+    .option("--rule <name>", "with --from: which rule, where there are several")
+    .action(async (folder: string, flags: NewFlags) =>
+      done(await (await import("./policy-new.js")).newPolicy(folder, flags)),
+    );
   defineCheck(policy, done);
   verb("build", "compile to a module that runs without its sources")
     .option("-o, --output <file>", "write the module there (default: policy.wasm in the folder)")

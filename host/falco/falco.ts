@@ -2,6 +2,7 @@
 // What other rooms may use of Falco's rules: rule files as a policy, one condition as a filter, and the table
 // of fields. The compiler and the readers behind it stay in this room.
 export { PRIORITIES } from "../finding/priority.js";
+export { type Example, type ToldRule, tellRule } from "./author/author.js";
 export { CONFIG_PLACE, type ConfigFile, readConfigFile } from "./config-file.js";
 export { FIELDS, type FieldInfo } from "./fields.js";
 export { type CompiledFilter, Filter } from "./filter.js";

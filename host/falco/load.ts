@@ -61,6 +61,14 @@ export interface Loaded {
   readonly rules: LoadedRule[]; // of the last file that could be loaded, in order
   readonly contents: Map<string, string>;
   readonly ok: boolean;
+  readonly words: RuleWords;
+}
+
+/** What the author of the rules called things, for who tells the rules in another language. */
+export interface RuleWords {
+  readonly macros: ReadonlyMap<Expr, string>; // by the trees that stand in conditions
+  readonly lists: ReadonlyMap<string, readonly string[]>;
+  readonly places: ReadonlyMap<string, { readonly path: string; readonly line: number }>; // of rules' conditions
 }
 
 const EVENT_CODES_MAX = 100;
@@ -73,6 +81,7 @@ export function loadRules(files: readonly RuleFile[], options: LoadOptions = {})
   const contents = new Map<string, string>();
   const found = new Found(options.statics ?? NO_STATICS);
   let rules: LoadedRule[] = [];
+  let words: RuleWords = { macros: new Map(), lists: new Map(), places: new Map() };
   for (const file of files) {
     const result = new LoadResult(file.name);
     results.push(result);
@@ -80,11 +89,15 @@ export function loadRules(files: readonly RuleFile[], options: LoadOptions = {})
       result.error("LOAD_ERR_FILE_READ", file.complaint ?? "cannot be read", Context.file(file.name));
     } else {
       contents.set(file.name, file.content);
-      if (readRules(file.content, result, collector)) rules = new Compilation(collector, result, options, found).run();
+      if (readRules(file.content, result, collector)) {
+        const compilation = new Compilation(collector, result, options, found);
+        rules = compilation.run();
+        words = compilation.words;
+      }
     }
     if (!result.successful && !options.isCheck) break;
   }
-  return { results, rules, contents, ok: results.every((r) => r.successful) };
+  return { results, rules, contents, ok: results.every((r) => r.successful), words };
 }
 
 /** What is found out about conditions. Each file compiles those of the files before it again. */
@@ -136,6 +149,17 @@ class Compilation {
       this.#result.error(error.code, error.message, error.context);
       return [];
     }
+  }
+
+  get words(): RuleWords {
+    const places = [...this.#collector.rules.values()].map(({ name, conditionContext: { source, steps } }) => {
+      return [name, { path: source, line: (steps.at(-1)?.at.line ?? 0) + 1 }] as const;
+    });
+    return {
+      macros: new Map([...this.#macros.values()].map(({ name, expr }) => [expr, name])),
+      lists: new Map([...this.#lists.values()].map(({ name, items }) => [name, items])),
+      places: new Map(places),
+    };
   }
 
   #compileMacros(): void {

@@ -42,6 +42,15 @@ export async function falcoPolicy(
   return made;
 }
 
+/** All rules of the files, as they stand there. Throws what cannot be loaded, all of it. */
+export function loadedRules(falcoRules: readonly string[]): Loaded {
+  const files = readRuleFiles(falcoRules);
+  refuseNone(files, falcoRules);
+  const loaded = withinStack(() => loadRules(files));
+  refuseErrors(loaded);
+  return loaded;
+}
+
 /** The rules that would run, with nothing compiled. Throws what cannot be loaded, all of it. */
 export function enabledRules(flags: FalcoFlags, options: FalcoOptions): LoadedRule[] {
   const loaded = loadFiles(readRuleFiles(flags.falcoRules), flags, options, false);
@@ -67,14 +76,16 @@ function loadFiles(
   options: FalcoOptions,
   isCheck: boolean,
 ): Loaded {
-  if (files.length === 0)
-    throw new VedetteError("VEDETTE_FALCO_RULES", {
-      path: falcoRules.join(" "),
-      reason: "there is no file of rules in it",
-    });
+  refuseNone(files, falcoRules);
   const { statics } = options;
   const how = { isFalcoExact: falcoExact ?? false, extras: extrasOf(options), statics, isCheck };
   return withinStack(() => loadRules(files, how));
+}
+
+function refuseNone(files: readonly RuleFile[], falcoRules: readonly string[]): void {
+  if (files.length > 0) return;
+  const reason = "there is no file of rules in it";
+  throw new VedetteError("VEDETTE_FALCO_RULES", { path: falcoRules.join(" "), reason });
 }
 
 async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions): Promise<FalcoPolicy> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The folder of a new policy: what `vedette policy new DIR` writes. It compiles, passes its tests, and is
-// short enough to be read before it is changed. tsconfig.json is for editors only: it shows them
+// short enough to be read before it is changed. What is made of a rule of Falco's has other files in their
+// places. tsconfig.json is for editors only: it shows them
 // AssemblyScript's types and the SDK's.
 import { existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,17 +10,19 @@ import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { GENERATED, SDK } from "./sdk.js";
 
+/** What stands in a policy's folder, by the names of the files. */
+export type PolicyFiles = Readonly<Record<"policy.yaml" | "index.ts" | "tests.yaml", string>>;
+
+/** The files of a policy to begin with. */
+export function firstPolicy(folder: string): PolicyFiles {
+  return { "policy.yaml": policyYaml(policyName(folder)), "index.ts": INDEX, "tests.yaml": TESTS };
+}
+
 /** Makes the folder. Throws when something stands there already. Gives the names of the files. */
-export function makePolicyFolder(folder: string): string[] {
-  const name = policyName(folder);
+export function makePolicyFolder(folder: string, contents = firstPolicy(folder)): string[] {
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new VedetteError("VEDETTE_POLICY_EXISTS", { path: folder });
-  const files: Readonly<Record<string, string>> = {
-    "policy.yaml": policyYaml(name),
-    "index.ts": INDEX,
-    "tests.yaml": TESTS,
-    "tsconfig.json": "",
-  };
+  const files: Readonly<Record<string, string>> = { ...contents, "tsconfig.json": "" };
   try {
     mkdirSync(folder, { recursive: true });
     for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text || editorConfig(folder));
@@ -30,7 +33,7 @@ export function makePolicyFolder(folder: string): string[] {
 }
 
 /** The folder's name, made fit for policy.yaml. */
-function policyName(folder: string): string {
+export function policyName(folder: string): string {
   const name = basename(resolve(folder))
     .toLowerCase()
     .replace(/[^a-z0-9._-]+/g, "-")
@@ -120,6 +123,7 @@ function editorConfig(folder: string): string {
       paths: {
         vedette: [place(join(SDK, "index.ts"))],
         "vedette/protocols": [place(join(SDK, "protocols.ts"))],
+        "vedette/falco": [place(join(SDK, "falco.ts"))],
       },
     },
     include: ["*.ts"],

@@ -167,6 +167,27 @@ export const ROWS: Row[] = [
     argv: vedette("run", "--policy", "nothing", "--", "true"),
   },
   {
+    title: "a rule that no policy can say is named with its file, line and term, and no folder is made",
+    code: "VEDETTE_POLICY_FROM",
+    says: /rules\.yaml:3: .*"Shouting".*toupper\(proc\.name\) = SH/,
+    files: {
+      "rules.yaml":
+        "- rule: Shouting\n  desc: d\n  condition: evt.type = execve and toupper(proc.name) = SH\n  output: o\n  priority: INFO\n",
+    },
+    argv: vedette("policy", "new", "--from", "rules.yaml", "made"),
+  },
+  {
+    title: "of which rule a policy is to be made is asked where the file has several",
+    code: "VEDETTE_POLICY_FROM_RULE",
+    says: /"One", "Two"/,
+    files: {
+      "rules.yaml": ["One", "Two"]
+        .map((name) => `- {rule: ${name}, desc: d, condition: evt.type = execve, output: o, priority: INFO}\n`)
+        .join(""),
+    },
+    argv: vedette("policy", "new", "--from", "rules.yaml", "made"),
+  },
+  {
     title: "a policy.yaml that is no YAML",
     code: "VEDETTE_POLICY_YAML",
     says: /policy\.yaml:3:1: /, // the flow sequence ends where the file does

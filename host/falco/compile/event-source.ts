@@ -37,16 +37,19 @@ interface Asked {
 }
 
 const SECOND = 1_000_000_000n;
-const READS = new Set(
+/** Types of events that read a descriptor. */
+export const READS = new Set(
   "read pread readv preadv preadv2 recvfrom recvmsg recvmmsg getdents64 process_vm_readv".split(" "),
 );
-const WRITES = new Set(
+/** Types of events that write one. */
+export const WRITES = new Set(
   "write pwrite writev pwritev pwritev2 sendto sendmsg sendmmsg sendfile copy_file_range splice tee vmsplice process_vm_writev".split(
     " ",
   ),
 );
 const OPENS = new Set(["open", "openat", "openat2", "open_by_handle_at"]);
-const PAYLOADS = new Set(["data", "value", "img"]);
+/** Names of parameters that hold what was read or written. */
+export const PAYLOADS = new Set(["data", "value", "img"]);
 const OPEN_FLAGS = { accessMode: 3, writeOnly: 1, create: 0x40, temporary: 0x410000 };
 const EXECUTE_BITS = 0o111;
 

@@ -43,6 +43,42 @@ test("a new folder passes check and test, untouched", () => {
   assert.match(tested.stdout, /3 passed, 0 failed/);
 });
 
+test("a folder made of a rule of Falco's passes check and test, untouched, and judges as the rule does", () => {
+  const rules = join(scratch, "rules.yaml");
+  writeFileSync(
+    rules,
+    `- list: shells
+  items: [sh, bash, zsh]
+- macro: spawned
+  condition: (evt.type in (execve, execveat) and evt.failed=false)
+- rule: Shell of a server
+  desc: A shell was run by a server
+  condition: spawned and proc.name in (shells) and proc.pname = nginx and not proc.cmdline contains "health check"
+  output: A shell | command=%proc.cmdline
+  priority: NOTICE
+  tags: [T1059]
+- rule: Shell of a server
+  exceptions: [{name: users, fields: [user.name, proc.args], comps: [=, startswith], values: [[deploy, -x]]}]
+  override: {exceptions: append}
+`,
+  );
+  const of = join(scratch, "of-a-rule");
+  const made = policy("new", "--from", rules, "--rule", "Shell of a server", of);
+  assert.is(`${made.status}${made.stderr}`, "0");
+  const source = readFileSync(join(of, "index.ts"), "utf8");
+  assert.match(source, /const SHELLS = new StringSet\(\["sh", "bash", "zsh"\]\);/);
+  assert.match(source, /SHELLS\.has\(e\.proc\.name\) &&\n/);
+  assert.match(source, /\(e: AnyExec\): bool/);
+  assert.match(source, /!\(e\.proc\.user == "deploy" && joinedArgs\(e\.proc\)\.startsWith\("-x"\)\)/);
+  const checked = policy("check", of);
+  assert.is(`${checked.status}${checked.stderr}`, "0");
+  const tested = policy("test", of);
+  assert.is(`${tested.status}${tested.stderr}`, "0", tested.stdout);
+  assert.match(tested.stdout, /2 passed, 0 failed/);
+  const built = policy("build", of);
+  assert.is(`${built.status}${built.stderr}`, "0");
+});
+
 test("a folder that holds something is not written over", () => {
   const again = policy("new", folder);
   assert.is(again.status, 2);

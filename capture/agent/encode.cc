@@ -143,6 +143,7 @@ void Encoder::write_process(const Process& process, const Process::Parts& parts)
   set(F::clone_seen_, process.clone_seen);
   set(F::exe_flags_, process.exe_flags);
   set(F::exe_of_image_, process.exe_of_image);
+  set(F::integrity_reason_, static_cast<uint64_t>(process.stops_for));
   set(F::exe_ino_, process.exe_ino);
   set(F::exe_dev_, process.exe_dev);
   set(F::exe_ctime_, process.exe_ctime_ns);

@@ -39,7 +39,10 @@ bool is_in_the_way(const ElfImage& image) { return !image.position_independent &
 }  // namespace
 
 void InlineBoot::on_exec(Task& task) {
-  if (!stage(task)) keep_off_gates(task);
+  const IntegrityReason reason = stage(task);
+  if (reason == IntegrityReason::NONE) return;
+  keep_off_gates(task);
+  context_->note_stops(task, reason);
 }
 
 // Where our page is not, the gates are addresses like any other, from which the filter lets hot calls pass.
@@ -68,30 +71,35 @@ void InlineBoot::forget_old_image(Task& task) {
 }
 
 // Under --integrity adaptive neither who came in nor what the image does not hold records its own calls.
-bool InlineBoot::is_believed(const Task& task, const ElfImage& program) {
-  if (integrity_ != Integrity::Adaptive) return true;
+IntegrityReason InlineBoot::doubt_of(const Task& task, const ElfImage& program) {
+  if (integrity_ != Integrity::Adaptive) return IntegrityReason::NONE;
   State& state = context_->state;
   const uint32_t tid = static_cast<uint32_t>(task.tid.get());
   const bool is_of_image = state.executes_image_file(tid) && (program.interpreter.empty() || state.sees_image_file(tid, program.interpreter));
-  if (is_of_image && !task.stranger) return true;
+  if (is_of_image && !task.stranger) return IntegrityReason::NONE;
+  const IntegrityReason reason = task.stranger ? IntegrityReason::CAME_FROM_OUTSIDE : IntegrityReason::NOT_OF_IMAGE;
+  context_->note_stops(task, reason);
   context_->notice(task.tid, Notice::TIER_DEGRADED, "", task.stranger ? "it came in from outside" : "its program is not of the image");
-  return false;
+  return reason;
 }
 
-// False: the image gets no page.
-bool InlineBoot::stage(Task& task) {
+// Why the image gets no page.
+IntegrityReason InlineBoot::stage(Task& task) {
   forget_old_image(task);
   InlineTask& mine = inline_part(task);
   // The runtime that brought a stranger in gave it the container's filter before our eyes; that is none of
   // its own.
   if (task.stranger) mine.closed = task.trap() == Trap::Every || has_own_filters(task) || !shares_ipc(task.tid);
-  if (mine.closed || task.is_close() || task.debugged != nullptr) return false;
+  if (task.tightened) return IntegrityReason::TIGHTENED;
+  if (task.debugs || task.debugged != nullptr) return IntegrityReason::DEBUGGED;
+  if (mine.closed) return IntegrityReason::UNFIT;
   const FileFacts facts = context_->state.executable(static_cast<uint32_t>(task.tid.get()));
   const FileKey key{facts.dev, facts.ino, facts.ctime_ns, facts.mtime_ns};
   const std::shared_ptr<PatchableFile> program = facts.ino == 0 ? nullptr : code_.files().find(key, ProcPath(task.tid, "exe"));
-  if (!program || is_in_the_way(program->image()) || !is_believed(task, program->image())) return false;
+  if (!program || is_in_the_way(program->image())) return IntegrityReason::UNFIT;
+  if (const IntegrityReason doubt = doubt_of(task, program->image()); doubt != IntegrityReason::NONE) return doubt;
   Result<Registers> registers = ptrace_registers(task.tid);
-  if (!registers) return false;
+  if (!registers) return IntegrityReason::UNFIT;
   const std::string& interpreter = program->image().interpreter;
   std::optional<uint64_t> starts_at;
   std::shared_ptr<PatchableFile> first = program;
@@ -100,7 +108,7 @@ bool InlineBoot::stage(Task& task) {
   } else {
     first = interpreter_of(task, interpreter, registers->ip(), starts_at);
   }
-  if (!starts_at || is_in_the_way(first->image())) return false;
+  if (!starts_at || is_in_the_way(first->image())) return IntegrityReason::UNFIT;
   const uint64_t bias = *starts_at;
 
   auto image = std::make_unique<InlineImage>(rings_);
@@ -109,7 +117,7 @@ bool InlineBoot::stage(Task& task) {
   image->program = {program->image().lowest - program->image().entry, program->image().highest - program->image().entry};
   task.space->data = std::move(image);
   mine.entry = registers->ip();
-  return begin(task, *registers);
+  return begin(task, *registers) ? IntegrityReason::NONE : IntegrityReason::UNFIT;
 }
 
 // The dynamic linker that the kernel has begun. What decides is its build-id in memory, so the one that was

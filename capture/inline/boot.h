@@ -44,8 +44,8 @@ class InlineBoot {
   std::string_view finish(Task& task, int64_t refused);
 
  private:
-  bool stage(Task& task);
-  bool is_believed(const Task& task, const ElfImage& program);
+  IntegrityReason stage(Task& task);
+  IntegrityReason doubt_of(const Task& task, const ElfImage& program);
   void forget_old_image(Task& task);
   void keep_off_gates(Task& task);
   std::shared_ptr<PatchableFile> interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias);

@@ -99,7 +99,7 @@ void InlineCodeWatch::look_at(Task& task, uint64_t now_ns) {
   if (!found || found->start != suspect || !tell(task, image, *found)) return;
   // Its threads run: each is traced from its next call on.
   context_->tasks.each([&](Task& each) {
-    if (each.space == task.space) doubt(inline_part(each));
+    if (each.space == task.space) context_->hooks.on_doubted(each.tid);
   });
 }
 

@@ -79,6 +79,7 @@ void InlineRoom::yield_place(Task& task) {
   inline_part(task).closed = true;
   task.space->sealing_told = true;  // what is told here is all that it need hear
   task.distrust();
+  context_->note_stops(task, IntegrityReason::UNFIT);
   context_->notice(task.tid, Notice::TIER_DEGRADED, "", "the program maps memory where the agent's page lies: each of its calls stops");
 }
 

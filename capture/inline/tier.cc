@@ -17,6 +17,8 @@
 namespace vedette {
 namespace {
 
+constexpr std::string_view kUnconfirmed = "what it records cannot be confirmed";
+
 bool is_vfork(uint64_t flags) { return (flags & (CLONE_VM | CLONE_VFORK | CLONE_THREAD)) == (CLONE_VM | CLONE_VFORK); }
 
 bool is_exec(uint32_t nr) { return nr == SYS_execve || nr == SYS_execveat; }
@@ -69,6 +71,7 @@ void InlineTier::on_tick() {
 void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
   const InlineTask& theirs = inline_part(parent);
   inline_part(child).closed = theirs.closed || (flags & CLONE_NEWIPC) != 0;
+  if (inline_part(child).closed && (flags & CLONE_VM) == 0) context_->note_stops(child, IntegrityReason::UNFIT);
   if (is_vfork(flags) && theirs.slot != nullptr) rings_.lend(parent, child);
   if ((flags & (CLONE_FS | CLONE_THREAD)) == 0) return;
   for (Task* const one : {&parent, &child}) share_folder(inline_part(*one));
@@ -127,25 +130,36 @@ void InlineTier::settle_trust(Task& task, const SyscallInfo& at) {
   // Not while it stands in our code, which would go on without a ring.
   if (mine.doubted && !AgentPage::contains(at.instruction_pointer)) {
     mine.doubted = false;
-    give_up_image(task, "what it records cannot be confirmed");
+    give_up_image(task, IntegrityReason::CAUGHT, kUnconfirmed);
   }
   if (task.is_close() || task.debugged != nullptr) on_debugged(task);
   if (const std::optional<Intrusion> how = intrusion_of(task)) expose(task, *how);
   if (integrity_ == Integrity::Adaptive && maps_foreign_code(task, at)) close_foreign(task);
 }
 
-// Of whoever has the memory of `task` each call stops from now on, also those that are made at the gates: the
-// code first, and then each thread, once it stands in its own code (nested.cc).
+// The code first, and then each thread, once it stands in its own code (nested.cc).
 void InlineTier::close_foreign(Task& task) {
+  stop_believing(task, IntegrityReason::MAPS_FOREIGN_CODE, "it maps code that is not of the image");
   on_debugged(task);
+  context_->close(task);
+}
+
+// Of whoever has the memory of `task` each call stops from now on, also those that are made at the gates:
+// they stay where they are, and the filter lets pass what comes from there.
+void InlineTier::stop_believing(Task& task, IntegrityReason reason, std::string_view why) {
+  context_->note_stops(task, reason);
   context_->tasks.each([&](Task& one) {
     if (one.space != task.space) return;
-    one.runs_foreign = true;
-    context_->state.confirm_directory(static_cast<uint32_t>(one.tid.get()));
-    if (one.tid != task.tid) (void)ptrace_interrupt(one.tid);
+    one.unbelieved = true;
+    (void)ptrace_interrupt(one.tid);
   });
-  context_->close(task);
-  context_->notice(task.tid, Notice::TIER_DEGRADED, "", "it maps code that is not of the image");
+  context_->notice(task.tid, Notice::TIER_DEGRADED, "", why);
+}
+
+void InlineTier::on_caught(Task& task) {
+  const InlineImage* const image = image_of(*task.space);
+  if (integrity_ != Integrity::Adaptive || image == nullptr || !image->active) return doubt(inline_part(task));
+  if (!task.unbelieved) stop_believing(task, IntegrityReason::CAUGHT, kUnconfirmed);
 }
 
 bool InlineTier::maps_foreign_code(const Task& task, const SyscallInfo& at) const {
@@ -163,16 +177,16 @@ void InlineTier::before_exec(Task& task) {
 void InlineTier::tell_wrong_gate(Task& task, const SyscallInfo& at) {
   if (image_of(*task.space) == nullptr || !AgentPage::contains(at.instruction_pointer)) return;
   context_->notice(task.tid, Notice::TAMPER, "", "a call that must be traced came through a gate", number_of(at));
-  doubt(inline_part(task));
+  on_caught(task);
 }
 
 // What the call will mean for us.
 void InlineTier::follow(Task& task, const SyscallInfo& at) {
   if (at.seccomp.nr == SYS_arch_prctl) {
-    give_up_image(task, "it uses GS itself");
+    give_up_image(task, IntegrityReason::UNFIT, "it uses GS itself");
   } else if (installs_filter(at)) {
     close_for_filter(*context_, task, at);
-    if (tests_ip(task, at.seccomp.args[2])) give_up_image(task, "its seccomp filter tests the instruction pointer");
+    if (tests_ip(task, at.seccomp.args[2])) give_up_image(task, IntegrityReason::UNFIT, "its seccomp filter tests the instruction pointer");
   } else if (leaves_ipc_namespace(at)) {
     inline_part(task).closed = true;
   } else if (code_.is_hot(number_of(at))) {
@@ -181,7 +195,7 @@ void InlineTier::follow(Task& task, const SyscallInfo& at) {
 }
 
 bool InlineTier::end_boot(Task& task, int64_t refused) {
-  if (const std::string_view why = boot_.finish(task, refused); !why.empty()) give_up_image(task, why);
+  if (const std::string_view why = boot_.finish(task, refused); !why.empty()) give_up_image(task, IntegrityReason::UNFIT, why);
   return true;
 }
 
@@ -223,11 +237,12 @@ bool InlineTier::on_signal(Task& task, int signal) {
       if (!is_fault || mine.boot == InlineTask::Boot::None) return true;
       return !end_boot(task, -EFAULT);
     case InlineRescue::Place::Stuck:  // its handler sees an address of ours; the instruction goes on when that has returned
-      give_up_image(task, "an instruction that was moved waits for memory that the program serves itself");
+      give_up_image(task, IntegrityReason::UNFIT, "an instruction that was moved waits for memory that the program serves itself");
       return !is_fault;
     case InlineRescue::Place::Peeking: return !is_fault;
     case InlineRescue::Place::Before:
-      if (is_fault) give_up_image(task, reads_clock ? "it may not read the time stamp counter" : "its GS base is not ours");
+      if (is_fault && reads_clock) give_up_image(task, IntegrityReason::UNFIT, "it may not read the time stamp counter");
+      else if (is_fault) give_up_image(task, IntegrityReason::CAUGHT, "its GS base is not ours");
       return !is_fault;
     case InlineRescue::Place::Behind:
       if (is_sigsys) {
@@ -255,6 +270,7 @@ void InlineTier::on_debugged(Task& task) {
   if (image == nullptr || !image->active || inline_part(task).boot != InlineTask::Boot::None) return;
   code_.patcher().revert(task, *image);
   image->active = false;
+  if (!task.unbelieved) context_->note_stops(task, task.tightened ? IntegrityReason::TIGHTENED : IntegrityReason::DEBUGGED);
 }
 
 bool InlineTier::on_shown(Task& task) {
@@ -269,6 +285,7 @@ bool InlineTier::on_shown(Task& task) {
   on_debugged(task);
   rings_.drop(task);
   rings_.take_off(task);
+  if (task.unbelieved) context_->state.confirm_directory(static_cast<uint32_t>(task.tid.get()));
   return true;
 }
 
@@ -283,16 +300,19 @@ void InlineTier::on_exiting(Task& task) {
 }
 
 void InlineTier::look_at_last_code(Task& task) {
-  if (code_watch_.look_at_last(task)) give_up_image(task, "it made code of a segment by a gate");
+  if (code_watch_.look_at_last(task)) give_up_image(task, IntegrityReason::CAUGHT, "it made code of a segment by a gate");
 }
 
 void InlineTier::on_reading_executes(Task& task) {
-  if (InlineImage* const image = image_of(*task.space); image != nullptr && image->active) withdraw(task, *image);
+  if (InlineImage* const image = image_of(*task.space); image != nullptr && image->active) {
+    withdraw(task, *image);
+    context_->note_stops(task, IntegrityReason::UNFIT);
+  }
 }
 
 void InlineTier::on_doubted(Tid tid) {
   Task* const task = context_->tasks.find(tid);
-  if (task != nullptr && task->data != nullptr) doubt(inline_part(*task));
+  if (task != nullptr && task->data != nullptr) on_caught(*task);
 }
 
 void InlineTier::on_end(Task& task) {
@@ -314,16 +334,18 @@ void InlineTier::on_end(Task& task) {
 void InlineTier::expose(Task& task, const Intrusion& how) {
   if (InlineImage* image = image_of(*task.space); image == nullptr || !image->active) return;
   if (!how.told.empty()) context_->notice(task.tid, Notice::TAMPER, "", how.told);
-  give_up_image(task, how.why);
+  give_up_image(task, IntegrityReason::CAUGHT, how.why);
 }
 
-void InlineTier::give_up_image(Task& task, std::string_view why) {
+void InlineTier::give_up_image(Task& task, IntegrityReason reason, std::string_view why) {
   InlineImage* image = image_of(*task.space);
   if (image == nullptr || !image->active) return;
   withdraw(task, *image);
   context_->tasks.each([&](Task& one) {
     if (one.space == task.space) context_->state.confirm_directory(static_cast<uint32_t>(one.tid.get()));
   });
+  if (reason == IntegrityReason::CAUGHT && integrity_ == Integrity::Adaptive) return stop_believing(task, reason, why);
+  context_->note_stops(task, reason);
   context_->notice(task.tid, Notice::TIER_DEGRADED, "", why);
 }
 

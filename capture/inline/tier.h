@@ -74,6 +74,8 @@ class InlineTier final : public Hooks {
   void settle_trust(Task& task, const SyscallInfo& at);
   bool maps_foreign_code(const Task& task, const SyscallInfo& at) const;
   void close_foreign(Task& task);
+  void stop_believing(Task& task, IntegrityReason reason, std::string_view why);
+  void on_caught(Task& task);
   void before_exec(Task& task);
   void tell_wrong_gate(Task& task, const SyscallInfo& at);
   void follow(Task& task, const SyscallInfo& at);
@@ -83,7 +85,7 @@ class InlineTier final : public Hooks {
   bool refuse(Task& task, uint32_t nr);
   void expose(Task& task, const Intrusion& how);
   void look_at_last_code(Task& task);
-  void give_up_image(Task& task, std::string_view why);
+  void give_up_image(Task& task, IntegrityReason reason, std::string_view why);
   void withdraw(Task& task, InlineImage& image);
 
   Segment page_;

@@ -48,6 +48,7 @@ Thread& State::Books::adopt(uint32_t tid, uint64_t now_ns) {
     Process& process = *thread.process;
     process.pid = status.tgid;
     process.ppid = status.ppid;
+    process.stops_for = stops_all_for;
     process.start_ns = now_ns;
     process.files = thread.files;
     process.place = thread.place;

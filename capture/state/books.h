@@ -46,6 +46,7 @@ struct State::Books {
   Thread* last = nullptr;    // the same thread calls again and again
   uint32_t reaper = 0;       // who gets the orphans: the parent of the first process
   std::string scratch;
+  IntegrityReason stops_all_for = IntegrityReason::NONE;
   bool is_sure = true;  // the call at hand has proved its descriptors: else a number may mean another one by now
 
   Thread* find(uint32_t tid);

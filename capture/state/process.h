@@ -11,6 +11,7 @@
 #include "capture/state/folders.h"
 #include "capture/state/ref.h"
 #include "capture/state/text.h"
+#include "events.h"
 
 namespace vedette {
 
@@ -84,6 +85,7 @@ struct Process : Counted {
   uint64_t exe_dev = 0, exe_ino = 0, exe_ctime_ns = 0, exe_mtime_ns = 0;
   uint8_t exe_flags = 0;
   bool exe_of_image = false;  // nothing has changed the file since we began, and its path leads to it from our own root
+  IntegrityReason stops_for = IntegrityReason::NONE;  // why each of its calls stops, so that no word of its own is believed
   Privilege privilege = Privilege::Unknown;  // of its container
 
   // Where the encoder put it, and what that entry was made of besides the fields above.

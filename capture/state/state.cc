@@ -88,6 +88,7 @@ bool State::on_found(uint32_t tid, uint64_t now_ns) {
   if (process.entry != 0) return false;
   const uint32_t of_parent = process.parent ? process.parent->entry : 0;
   process.entry = of_parent != 0 ? of_parent : process.pid;
+  stops_for(tid, IntegrityReason::CAME_FROM_OUTSIDE);
   process.changed();
   return of_parent == 0;
 }
@@ -132,6 +133,7 @@ void State::on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns) {
   thread.files = thread.files->copy();
   thread.files->close_on_exec();
   process.threads = 1;
+  process.stops_for = books.stops_all_for;
   process.files = thread.files;
   process.place = thread.place;
   books.confirm_standard(thread);
@@ -143,6 +145,15 @@ void State::on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns) {
 void State::confirm_directory(uint32_t tid) {
   if (const Thread* thread = books_->find(tid)) books_->confirm_directory(*thread);
 }
+
+void State::stops_for(uint32_t tid, IntegrityReason reason) {
+  const Thread* const thread = books_->find(tid);
+  if (thread == nullptr || books_->stops_all_for != IntegrityReason::NONE || thread->process->stops_for == reason) return;
+  thread->process->stops_for = reason;
+  thread->process->changed();
+}
+
+void State::stop_all() { books_->stops_all_for = IntegrityReason::NO_INLINE_TIER; }
 
 void State::on_thread_exit(uint32_t tid) { books_->forget(tid); }
 

@@ -47,6 +47,11 @@ class State {
   // What it has told of its working directory is not to be believed: the kernel says where it is.
   void confirm_directory(uint32_t tid);
 
+  // From now on each call of the process stops, and those of its children, until it executes a program.
+  void stops_for(uint32_t tid, IntegrityReason reason);
+  // The same of all, for good: this agent has nothing else. Before any is known.
+  void stop_all();
+
   // At entry, after decode_enter: names the process and the descriptor while they still are what the call
   // means. `is_over`: the call was made before, and is heard of now.
   void before_call(Sighting& sighting, bool is_over = false);

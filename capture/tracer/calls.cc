@@ -199,7 +199,7 @@ void Calls::conclude(Task& task, const SyscallInfo& info) {
   if (task.wait != nullptr) context_.nested->on_wait_returned(task, info.exit.rval);
   // It was asked to stop, but any other stop takes that back (the kernel's ptrace_stop). Asked again here, it
   // stops before it has run an instruction.
-  if (task.tightened && task.trap() == Trap::Filter) (void)ptrace_interrupt(task.tid);
+  if ((task.tightened || task.unbelieved) && task.trap() == Trap::Filter) (void)ptrace_interrupt(task.tid);
   (void)context_.births.close(task);  // it has told of its child before, or has failed
   std::unique_ptr<PendingCall> call = std::move(task.call);
   const bool is_over = !is_restart(info.exit.rval);

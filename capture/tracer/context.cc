@@ -10,6 +10,12 @@ uint32_t number(Tid tid) { return static_cast<uint32_t>(tid.get()); }
 
 }  // namespace
 
+void Context::note_stops(const Task& task, IntegrityReason reason) {
+  tasks.each([&](const Task& one) {
+    if (one.space == task.space) state.stops_for(number(one.tid), reason);
+  });
+}
+
 void Context::tell() {
   record(own_);
   own_.reset();

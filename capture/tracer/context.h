@@ -69,6 +69,9 @@ struct Context {
   }
   Tid moved_on;  // the task whose report is being handled, if it has left that stop
 
+  // What is recorded of whoever has the memory of `task` is the kernel's word from now on.
+  void note_stops(const Task& task, IntegrityReason reason);
+
   // The one way an event takes out of the tracer.
   void record(const Sighting& sighting);
   // Says so when the witness does not agree with what was recorded.

@@ -77,7 +77,7 @@ void Lives::bear(Task& parent, const Birth& birth, Tid child_tid, std::optional<
 void Lives::inherit(const Task& parent, Task& child) {
   child.reading_executes = parent.reading_executes;
   child.filters = parent.filters;
-  child.runs_foreign = parent.runs_foreign;
+  child.unbelieved = parent.unbelieved;
   if (parent.is_distrusted()) child.distrust();
   if (!parent.stranger) return;
   context_.tasks.mark_stranger(child);
@@ -133,7 +133,7 @@ void Lives::on_first_stop(Task& child, const Report& report) {
     context_.found_program(child.tid);
   }
   has_looked |= context_.hooks.on_start(child);
-  if (child.tightened || child.runs_foreign) context_.close(child);
+  if (child.tightened || child.unbelieved) context_.close(child);
   // Killed meanwhile, it may still have a copy of its maker's registers: it starts at its end (on_exiting).
   // Of a vfork child nothing was asked since the report was gathered, and so there was no such while.
   if (has_looked && has_moved_on(report)) return;

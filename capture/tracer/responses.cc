@@ -217,6 +217,7 @@ void Responses::tighten(Pending pending, const std::vector<Tid>& members) {
   each_of(members, [&](Task& task) {
     if (std::exchange(task.tightened, true) && task.trap() == Trap::Every && !task.owes_stop) return;
     context_.hooks.on_debugged(task);
+    context_.state.stops_for(static_cast<uint32_t>(task.tid.get()), IntegrityReason::TIGHTENED);
     (void)ptrace_interrupt(task.tid);
     pending.restless.push_back(task.tid);
   });

@@ -34,14 +34,14 @@ enum class Trap : uint8_t { Filter, Every };
 //   None --cannot_enlist--> CannotEnlist --begin_image, enlisted--> None
 //   None --stop_at_each_call--> Debugs                              for as long as its process traces others
 //   None --stop_at_each_call--> Tightened                           for good, its children and programs too (responses.h)
-//   None --stop_at_each_call--> Foreign --begin_image--> None       its copies too (inline/tier.cc)
+//   None --stop_at_each_call--> Unbelieved --begin_image--> None    its copies too (inline/tier.cc)
 //   any --distrust--> Distrusted --begin_image--> None, or Debugs
 enum class CloseWatch : uint8_t {
   None,
   CannotEnlist,  // a stranger's, that cannot take our filter (outsiders/enlist.h)
   Debugs,        // its process traces others of ours (nested.h)
   Tightened,     // a response asked for it (responses.h)
-  Foreign,       // it runs code of a file that is not of the image (inline/tier.cc)
+  Unbelieved,    // it runs code of a file that is not of the image, or was caught (inline/tier.cc)
   Distrusted,    // its code may lie where our gates are, or may become code unseen
 };
 
@@ -98,7 +98,7 @@ struct Task {
   bool is_due = false;           // asked to stop while it stood in code of ours: to be asked again
   bool debugs = false;           // its process traces others of ours: each of its calls stops (nested.h)
   bool tightened = false;        // each of its calls stops, and of whatever it makes and executes (responses.h)
-  bool runs_foreign = false;     // code of a file that is not of the image: each of its calls stops (inline/tier.cc)
+  bool unbelieved = false;       // its program runs code that is not of the image, or was caught: each of its calls stops (inline/tier.cc)
   bool owes_stop = false;        // it was asked to stop, and may be in a call that began before (responses.h)
   uint64_t doomed_by = 0;        // the response that kills it and whatever it makes (responses.h); 0: none
   uint64_t frozen_until_ns = 0;  // monotonic; 0: it is not frozen
@@ -135,11 +135,11 @@ struct Task {
   }
   // It executes a program.
   void begin_image() {
-    runs_foreign = false;
+    unbelieved = false;
     close_watch_ = asked_watch();
   }
   // Whether its code is to be the program's own, and each of its calls is to stop.
-  bool is_close() const { return debugs || tightened || runs_foreign; }
+  bool is_close() const { return debugs || tightened || unbelieved; }
   // Of the same image as `other`, or of a copy of it.
   void watch_as(const Task& other) {
     has_filter = other.has_filter;
@@ -164,7 +164,7 @@ struct Task {
 
  private:
   CloseWatch asked_watch() const {
-    return debugs ? CloseWatch::Debugs : tightened ? CloseWatch::Tightened : runs_foreign ? CloseWatch::Foreign : CloseWatch::None;
+    return debugs ? CloseWatch::Debugs : tightened ? CloseWatch::Tightened : unbelieved ? CloseWatch::Unbelieved : CloseWatch::None;
   }
 
   CloseWatch close_watch_ = CloseWatch::None;

@@ -50,14 +50,17 @@ enum class Lost : uint8_t { ${model.lost.map((row) => row.name).join(", ")} };
 inline constexpr int kLostCounters = ${model.lost.length};
 
 // Values of the notice event's \`kind\`.
-enum class Notice : uint8_t { ${noticeRows(model)} };
+enum class Notice : uint8_t { ${rowsOf(model, "notice")} };
+
+// Why each call of a process stops.
+enum class IntegrityReason : uint8_t { ${rowsOf(model, "integrity_reason")} };
 
 }  // namespace vedette
 `;
 }
 
-function noticeRows(model: Model): string {
-  const table = model.tables.find((row) => row.name === "notice");
+function rowsOf(model: Model, name: string): string {
+  const table = model.tables.find((row) => row.name === name);
   return (table?.rows ?? []).map((row) => `${row.name} = ${row.value}`).join(", ");
 }
 

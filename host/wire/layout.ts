@@ -16,6 +16,8 @@ export const NULL = 0xffffffff;
 export const ABSENT_HIGH = -0x80000000;
 /** How a call was recorded, in the order of the record's two tier bits. */
 export const TIERS = ["trace", "inline", "notify", "witness"] as const;
+/** What `vedette.integrity` says of an event that its process may have recorded itself, and of the others. */
+export const INTEGRITY = ["inline", "stops"] as const;
 /**
  * Bits of a record's u16 flags (RecordFlags in capture/wire/batch.h). `truncated`: a text was cut at its
  * limit. `fault`: an argument pointed to memory that could not be read. `inFlight`: the call never returned.

@@ -8,14 +8,19 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { compile, hasCommand, ROOT, scratch } from "../e2e/programs.js";
+import { openRecorded } from "../../host/intake/intake.js";
+import { fieldValue } from "../../host/wire/fields.js";
+import { compile, hasCommand, ROOT, run, scratch, VEDETTE } from "../e2e/programs.js";
 import { type Event, notices, ofType, trace } from "../e2e/traces.js";
-import { answersOf, buildAttack } from "./attack.js";
+import { answersOf, attack, buildAttack, control } from "./attack.js";
 
 const ADAPTIVE = { flags: ["--integrity", "adaptive"] };
 const NOT_OF_IMAGE = "its program is not of the image";
 const MAPS_CODE = "it maps code that is not of the image";
 const ROUNDS = 5;
+const STORY = ["proc.name", "fd.name", "vedette.integrity", "vedette.integrity.reason"].map(
+  (name) => fieldValue(name)!,
+);
 
 /** Opens by this program of what is no library and none of the linker's files: by which tier, in order. */
 const opens = (events: readonly Event[], program: string): string[] =>
@@ -103,6 +108,53 @@ test("I14: a program of the image with the attacker's dynamic linker stops at ea
   const events = await traced(`exec unshare -m sh -c '${script.replaceAll("'", "'\\''")}'`);
   assert.equal(opens(events, "cat"), ["trace"]);
   assert.ok(told(events).includes(NOT_OF_IMAGE), told(events).join());
+});
+
+for (const args of [[], ["thread"]]) {
+  const who = args.length === 0 ? "that jumped to a gate once" : "whose other thread jumped to a gate once";
+  test(`I14: a program ${who} stops at each call from then on, at the gates too`, async () => {
+    const { run, events } = await attack("caught", [...args, "/etc/hostname"], ADAPTIVE);
+    assert.equal(answersOf(run), { connected: "0", opened: "10" }, run.stderr);
+    assert.equal(opens(events, "caught"), Array(10).fill("trace"));
+    assert.equal(told(events), ["what it records cannot be confirmed"]);
+  });
+}
+
+test("I14: control: the same program without the jump records its opens", async () => {
+  const { run, events } = await control("caught", ["calm", "/etc/hostname"], ADAPTIVE);
+  assert.equal(answersOf(run), { opened: "10" });
+  assert.equal(opens(events, "caught"), Array(10).fill("inline"));
+  assert.equal(told(events), []);
+});
+
+test("I14: each event says whether it is the kernel's word, and why", async () => {
+  const folder = scratch();
+  const read = "-c 'read a < /etc/hostname'";
+  const script = [
+    `cp /bin/bash mine; ./mine ${read}`,
+    `cp ${plain()} mine.so; LD_PRELOAD=./mine.so bash ${read}`,
+    `${buildAttack("caught")} /etc/hostname`,
+    "cat /etc/hostname /etc/hostname",
+  ].join("; ");
+  const file = join(folder, "a.vdt");
+  const ended = await run([...VEDETTE, "record", "-o", file, ...ADAPTIVE.flags, "--", "sh", "-c", script], {
+    cwd: folder,
+  });
+  assert.is(ended.status, 0, ended.stderr);
+  const said: Record<string, string[]> = {};
+  for await (const entry of openRecorded(file).entries) {
+    if (entry.kind !== "batch") continue;
+    for (const at of entry.batch.offsets) {
+      const [program, path, word, why] = STORY.map((get) => String(get(entry.batch, at)));
+      if (path === "/etc/hostname") said[program!] = [...new Set([...(said[program!] ?? []), `${word} ${why}`])];
+    }
+  }
+  assert.equal(said, {
+    mine: ["stops NOT_OF_IMAGE"],
+    bash: ["stops MAPS_FOREIGN_CODE"],
+    caught: ["stops CAUGHT"],
+    cat: ["inline null"],
+  });
 });
 
 if (hasCommand("python3"))

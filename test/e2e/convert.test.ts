@@ -36,7 +36,7 @@ const NEVER = new Set(
   `evt.latency evt.latency.ns evt.latency.human evt.latency.quantized vedette.tier vedette.truncated vedette.session
    vedette.fault vedette.refused fd.realpath fd.dev fd.dev.major fd.dev.minor fd.ino user.ruid group.rgid proc.pid.ts
    proc.ppid.ts proc.duration proc.ppid.duration proc.nthreads proc.nchilds proc.exe_ino.ctime_duration_proc_start
-   vedette.exe_of_image evt.args evt.info evt.num evt.arg.argv evt.rawarg.argv evt.deltatime evt.deltatime.ns
+   vedette.exe_of_image vedette.integrity vedette.integrity.reason evt.args evt.info evt.num evt.arg.argv evt.rawarg.argv evt.deltatime evt.deltatime.ns
    evt.deltatime.s container.privileged proc.root fd.nameraw`.split(/\s+/),
 );
 

@@ -4,7 +4,7 @@
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { SIZES, SYSTEM_LOG } from "../../wire/fields/evt.js";
 import { ABSOLUTE, PATHS, UNKNOWN_DIRECTORY } from "../../wire/fields/fs.js";
-import { isSpan, PROCESS_AT } from "../../wire/layout.js";
+import { INTEGRITY, isSpan, PROCESS_AT, RecordFlag, TIERS } from "../../wire/layout.js";
 import { type FieldUse, STATIC_NAME } from "../fields.js";
 import { containerIdOrNothing } from "./container-source.js";
 import { descriptorSource, OWN_DESCRIPTOR } from "./descriptor-source.js";
@@ -161,6 +161,26 @@ const ROWS: Record<string, (asked: Asked) => Source> = {
   "fs.path.sourceraw": ({ program, event }) => pathSource(program, event, "source", true),
   "fs.path.target": ({ program, event }) => pathSource(program, event, "target", false),
   "fs.path.targetraw": ({ program, event }) => pathSource(program, event, "target", true),
+  "vedette.integrity": ({ program }) =>
+    namesSource(program, {
+      key: "event integrity",
+      scope: "event",
+      table: "integrity",
+      rows: [false, true].map((stops) => ({ name: INTEGRITY[Number(stops)]!, value: BigInt(stops), mask: -1n })),
+      form: "value",
+      value: (f) => {
+        const stops: Tree = ["i64.extend_i32_u", ["i64.ne", stopsFor(f), i64(0)]];
+        return select(i64(ABSENT), stops, ["i64.eq", stopsFor(f), i64(ABSENT)]);
+      },
+    }),
+  "vedette.integrity.reason": ({ program }) =>
+    namesSource(program, {
+      key: "event integrity.reason",
+      scope: "event",
+      table: "integrity_reason",
+      form: "value",
+      value: (f) => select(i64(ABSENT), stopsFor(f), ["i64.eqz", stopsFor(f)]),
+    }),
   "thread.tid": () => int("tid", tid),
   "thread.ismain": () => bool("ismain", (f) => ["i64.eq", tid(), ofProcess(f, "pid")]),
   // The first thread has its process's number; of others it is known where the process has the same number in
@@ -180,6 +200,9 @@ const ROWS: Record<string, (asked: Asked) => Source> = {
 
 const isThere: Tree = ["i32.ge_s", get(L), 0];
 const ofProcess = (f: FuncContext, field: string): Tree => load64(f.process("self").entry, PROCESS_AT[field]!);
+const isInline: Tree = ["i32.eq", and(["i32.load16_u", 2, get("$rec")], RecordFlag.tierMask), TIERS.indexOf("inline")];
+// An inline event is its process's own word, whatever has been found out about it since.
+const stopsFor = (f: FuncContext): Tree => select(i64(0), ofProcess(f, "integrity_reason"), isInline);
 
 // -1 for a descriptor that an open did not get; nothing where an event has none.
 function descriptorNumber(event: EventType): IntSource {

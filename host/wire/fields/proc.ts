@@ -4,8 +4,8 @@
 // of all ancestors, the parent first.
 import type { Batch } from "../batch.js";
 import { nameOf, typeNameOf } from "../descriptor.js";
-import { PROCESS_AT } from "../layout.js";
-import { namesOf } from "../names.js";
+import { INTEGRITY, PROCESS_AT } from "../layout.js";
+import { nameOfValue, namesOf } from "../names.js";
 import {
   ancestorOf,
   ancestorsOf,
@@ -17,7 +17,8 @@ import {
   processText,
   streamOf,
 } from "../process.js";
-import { processAt, tidOf, timeOf } from "../record.js";
+import { processAt, tidOf, tierOf, timeOf } from "../record.js";
+import type { Int } from "../slot.js";
 import type { Value } from "../value.js";
 import type { FieldGetter, FieldRow, FieldRows } from "./row.js";
 
@@ -75,6 +76,24 @@ const capabilities = (field: string): OfProcess => {
     const value = processInt(batch, process, offset);
     return value === null ? null : value === 0 ? "" : namesOf("capabilities", value).replaceAll("|", " ");
   };
+};
+
+const REASON = PROCESS_AT.integrity_reason as number;
+
+/**
+ * Why each call of the event's process stops; 0: not all do. An inline event is its process's own word,
+ * whatever has been found out about it since.
+ */
+const stopsFor: FieldGetter = (batch, at) =>
+  tierOf(batch, at) === "inline" ? 0 : processInt(batch, processAt(batch, at), REASON);
+
+const integrity: FieldGetter = (batch, at) => {
+  const reason = stopsFor(batch, at);
+  return reason === null ? null : INTEGRITY[reason === 0 ? 0 : 1];
+};
+const integrityReason: FieldGetter = (batch, at) => {
+  const reason = stopsFor(batch, at) as Int | null;
+  return reason === null || reason === 0 ? null : nameOfValue("integrity_reason", reason);
 };
 
 const own = (of: OfProcess): FieldRow => ({ get: (batch, at) => of(batch, processAt(batch, at)) });
@@ -190,12 +209,16 @@ const argumentCount =
     return args === null ? null : of(args);
   };
 
-/** How proc.*, thread.* and vedette.session are read. Null where the event has no process. */
+/**
+ * How proc.*, thread.* and what vedette.* says of a process are read. Null where the event has no process.
+ */
 export const PROC_FIELDS: FieldRows = {
   "proc.pid": own(int("pid")),
   "proc.ppid": own(int("ppid")),
   "vedette.session": own(int("session")),
   "vedette.exe_of_image": own(yes("exe_of_image")),
+  "vedette.integrity": { get: integrity },
+  "vedette.integrity.reason": { get: integrityReason },
   "proc.vpid": own(int("vpid")),
   "proc.pvpid": parents(int("vpid")),
   "proc.sid": own(int("sid")),

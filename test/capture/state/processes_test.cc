@@ -346,6 +346,33 @@ TEST_CASE("an executable is the image's when it is older than the agent and its 
   CHECK_FALSE(is_of_image());
 }
 
+TEST_CASE("why a process's calls stop holds for its children and until it executes a program, and of a session from its find on") {
+  World w;
+  w.fork(100, 101);
+  w.state.stops_for(101, IntegrityReason::CAUGHT);
+  w.fork(101, 102);
+  w.fork(100, 103);
+  CHECK(w.process(101)->stops_for == IntegrityReason::CAUGHT);
+  CHECK(w.process(102)->stops_for == IntegrityReason::CAUGHT);
+  CHECK(w.process(103)->stops_for == IntegrityReason::NONE);
+  w.state.on_exec(102, 102, ++w.now);
+  CHECK(w.process(102)->stops_for == IntegrityReason::NONE);
+  w.state.on_found(200, ++w.now);
+  CHECK(w.process(200)->stops_for == IntegrityReason::CAME_FROM_OUTSIDE);
+  w.state.on_exec(200, 200, ++w.now);
+  CHECK(w.process(200)->stops_for == IntegrityReason::NONE);
+}
+
+TEST_CASE("an agent that has the trace tier alone says so of each process, whatever else is found") {
+  World w;
+  w.state.stop_all();
+  w.state.on_launch(300, ++w.now);
+  w.state.stops_for(300, IntegrityReason::TIGHTENED);
+  CHECK(w.process(300)->stops_for == IntegrityReason::NO_INLINE_TIER);
+  w.state.on_exec(300, 300, ++w.now);
+  CHECK(w.process(300)->stops_for == IntegrityReason::NO_INLINE_TIER);
+}
+
 TEST_CASE("with snaplen 0 the environment is not even read") {
   World w;
   w.kernel.texts["100/environ"] = std::string("TOKEN=secret\0", 13);

@@ -75,6 +75,7 @@ export function randomBatch(r: Random, records: number, wanted: Wanted = {}): Ui
         container_id: r.chance(0.5) ? "3ad7b26ded6d" : undefined,
         container_full_id: r.chance(0.5) ? `3ad7b26ded6d${"0".repeat(52)}` : undefined,
         exe_of_image: maybe(r.of([0, 1])),
+        integrity_reason: maybe(r.of([0, 0, 1, 4, 99])),
         container_privileged: maybe(r.of([0, 1])),
         session: maybe(r.of([0, 0, 100])),
       }),

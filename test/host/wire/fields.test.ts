@@ -51,6 +51,7 @@ function family(): BatchBuilder {
     start_time: 1_700_000_000_000_000_000n,
     clone_seen: true,
     exe_flags: 2,
+    integrity_reason: 4,
     cap_effective: 0x200000,
   });
   batch.record("execve", {
@@ -67,6 +68,8 @@ function family(): BatchBuilder {
     result: 4,
     params: { dirfd: -100, name: "x", flags: 0x241, mode: 0o755 },
   });
+  batch.record("close", { process: shell, fd: 4, flags: 1 });
+  batch.record("close", { process: web, fd: 5 });
   return batch;
 }
 
@@ -136,6 +139,8 @@ const EXPECTED: Readonly<Record<string, readonly [record: number, value: unknown
   "evt.is_open_create": [2, true],
   "evt.type.is.read": [1, 1],
   "vedette.tier": [1, "trace"],
+  "vedette.integrity": [1, "stops"],
+  "vedette.integrity.reason": [1, "CAUGHT"],
 };
 
 for (const [field, [record, value]] of Object.entries(EXPECTED)) {

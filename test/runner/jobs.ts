@@ -26,6 +26,7 @@ const LIMIT_MS = 180_000;
 /** What builds or reads everything. */
 const OF_CI_LIMIT_MS = 1_200_000;
 const FIXTURES = "test/fixtures";
+const TOLD_HOOKS = join(import.meta.dirname, "told-hooks.mjs");
 // The C++ tests, and the tracer on a fake kernel.
 const CPP_TESTS = [
   { command: "build/capture-test", path: "test/capture", holds: (source: string) => source.endsWith("_test.cc") },
@@ -59,7 +60,7 @@ function testFile(root: string, path: string): Job[] {
   const limit = /Time limit: (\d+) s\./.exec(head)?.[1];
   const job: Job = {
     path,
-    command: [process.execPath, "--import", "tsx", path],
+    command: [process.execPath, "--import", "tsx", "--import", TOLD_HOOKS, path],
     limitMs: limit === undefined ? LIMIT_MS : Number(limit) * 1000,
     alone: head.includes("Runs alone."),
     kind: "uvu",

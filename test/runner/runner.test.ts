@@ -100,6 +100,24 @@ test("a process that dies before it counts is a failure", async () => {
   assert.match(outcome.output, "ended with status 3");
 });
 
+test("a suite whose hook throws is a failure that says why, before its tests and behind them", async () => {
+  const uvu = join(import.meta.dirname, "../../node_modules/uvu/dist/index.mjs");
+  for (const [hook, passed] of [
+    ["before", 0],
+    ["before.each", 0],
+    ["after", 1],
+  ] as const) {
+    const text = `import { suite } from "${uvu}"; const one = suite("one"); one("a", () => undefined);
+      one.${hook}(() => { throw new Error("no room"); }); one.run();`;
+    const root = tree({ "test/a.test.ts": text, "package.json": `{"type":"module"}` });
+    const [job] = findJobs(root, { withCheck: false });
+    const command = job!.command.with(-1, join(root, "test/a.test.ts"));
+    const outcome = await runJob({ ...job!, command }, []);
+    assert.equal([outcome.passed, outcome.failed], [passed, 1], outcome.output);
+    assert.match(outcome.output, /FAIL.*\n +no room/, outcome.output);
+  }
+});
+
 test("a timeout is a failure and ends what the test started", async () => {
   const outcome = await runJob(script("sleep 60 & echo $!; wait", 300), []);
   assert.is(outcome.failed, 1);

@@ -26,12 +26,12 @@ constexpr uint64_t kPresent = uint64_t{1} << 63, kSwapped = uint64_t{1} << 62, k
 // How many pages come at once where one of them is read: the kernel brings those around it (16), and none of
 // another mapping.
 constexpr size_t kPiecePages = 4;
-// Where less is mapped, there is little to save.
+// Where less is mapped, there is little to save; nor where it is no code: of 57 MiB of constants 5 are read.
 constexpr size_t kSplitBytes = 256 << 10;
 
 struct Range {
   uintptr_t start = 0, end = 0;
-  bool is_split = false;
+  bool is_code = false, is_split = false;
 };
 
 const size_t kPage = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -48,8 +48,9 @@ std::vector<Range> read_only_files() {
     const char* const form = "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %llu";
     if (sscanf(line.c_str(), form, &range.start, &range.end, rights, &inode) != 4) continue;
     if (inode == 0 || rights[1] != '-' || rights[3] != 'p') continue;
+    range.is_code = rights[2] == 'x';
     if (!ranges.empty() && ranges.back().end == range.start && rights == rights_before)
-      ranges.back() = {ranges.back().start, range.end, true};
+      ranges.back() = {ranges.back().start, range.end, range.is_code, true};
     else
       ranges.push_back(range);
     rights_before = rights;
@@ -63,7 +64,7 @@ void* at(uintptr_t address) { return reinterpret_cast<void*>(address); }
 // other effect: no core dump has pages of files.
 void split(const Range& range) {
   const size_t piece = kPiecePages * kPage;
-  if (range.is_split || range.end - range.start < kSplitBytes) return;
+  if (!range.is_code || range.is_split || range.end - range.start < kSplitBytes) return;
   for (uintptr_t from = range.start; from < range.end; from += 2 * piece)
     madvise(at(from), std::min(piece, range.end - from), MADV_DONTDUMP);
 }

@@ -14,6 +14,7 @@ export interface Manifest {
   readonly license: string;
   readonly description: string;
   readonly files: readonly string[];
+  readonly dependencies: Readonly<Record<string, string>>;
   readonly scripts?: unknown;
   readonly devDependencies?: unknown;
 }

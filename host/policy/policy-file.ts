@@ -2,7 +2,7 @@
 // policy.yaml: what a policy is called, which parameters it has, and what whoever runs it wants changed in
 // its rules.
 //
-//   name: sensitive-file-read            version: 1.0.0           description: ...
+//   name: sensitive-file-read            version: 1.0.0           sdk: "0.1"           description: ...
 //   parameters:
 //     allow: {type: strings, default: [sshd], description: programs that may read them}
 //   rules:
@@ -11,12 +11,14 @@ import * as z from "zod";
 import { COMPARISONS } from "../engine/exceptions.js";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES } from "../finding/priority.js";
+import { VERSION } from "../version.js";
 import type { ParameterKind, ParameterValue } from "../wasm/metadata.js";
 import { kindOf } from "../wasm/settings.js";
 import { fieldValue } from "../wire/fields.js";
 import { type Bundle, placeOf } from "./bundle.js";
 import type { YamlPath } from "./issue.js";
 import { PreventSection, preventRowsOf } from "./prevent.js";
+import { offersSdk, SDK_VERSION } from "./sdk.js";
 import { parseYaml, YAML_BYTES_MAX, type YamlFile } from "./yaml.js";
 
 const Name = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$/, "small letters, digits, dots and dashes");
@@ -47,6 +49,8 @@ export const PolicyFile = z.strictObject({
   name: Name,
   version: z.string().default("0.0.0"),
   description: z.string().default(""),
+  // The oldest version of Vedette's that has all that the sources import.
+  sdk: z.string().regex(SDK_VERSION, 'a version in quotes: "0.1"').optional(),
   parameters: z
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, "a name of letters, digits, _ and -"), Parameter)
     .default({}),
@@ -82,6 +86,9 @@ export function readPolicyFile(bundle: Bundle): YamlFile<PolicyFile> {
       checkException(exception, ["rules", rule, "exceptions", i], file);
   }
   preventRowsOf(file.value.prevent, file);
+  const { sdk } = file.value;
+  if (sdk !== undefined && !offersSdk(sdk))
+    throw file.wrong(["sdk"], `this policy wants the SDK ${sdk}, and this Vedette has ${VERSION}`);
   return file;
 }
 

@@ -6,11 +6,23 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { builtFile, ROOT } from "../paths.js";
+import { VERSION } from "../version.js";
 
 /** Folder of the SDK. */
 export const SDK = join(ROOT, "rules-wasm");
 /** Folder of the SDK's classes that come from events.yaml. */
 export const GENERATED = builtFile("generated/as");
+
+/** How policies write a version: `0.1`, `1.2.3`. */
+export const SDK_VERSION = /^\d{1,5}\.\d{1,5}(\.\d{1,5})?$/;
+
+/** Whether `has` can compile what was written for `wanted`: it is of the same major version, and no older. */
+export function offersSdk(wanted: string, has: string = VERSION): boolean {
+  const [asked, ours] = [wanted, has].map((version) => version.split(".").map((part) => Number.parseInt(part, 10)));
+  const [major = 0, minor = 0, patch = 0] = asked!;
+  const [ourMajor = 0, ourMinor = 0, ourPatch = 0] = ours!;
+  return major === ourMajor && (minor < ourMinor || (minor === ourMinor && patch <= ourPatch));
+}
 
 let digest: string | undefined;
 

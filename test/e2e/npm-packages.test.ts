@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The packages for npm: what is in them, and that a machine without a compiler can run what npm installs of
-// them. Nothing is fetched: the modules that the package depends on are copied from node_modules.
+// The packages for npm: what is in them, that a machine without a compiler can run what npm installs of them,
+// and that an author's editor can read the SDK's. Nothing is fetched: the modules that the packages depend on
+// are copied from node_modules.
 // Time limit: 600 s.
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
@@ -29,9 +30,8 @@ const manifestOf = (folder: string): Manifest =>
 const platform = `linux-${process.arch}`;
 const { version } = manifestOf(ROOT);
 const packed = scratch();
-const [HOST, NATIVE] = [`vedette-${version}.tgz`, `vedette-${platform}-${version}.tgz`].map((name) =>
-  join(packed, name),
-) as [string, string];
+const ALL = ["", `-${platform}`, "-sdk"].map((name) => join(packed, `vedette${name}-${version}.tgz`));
+const [HOST, NATIVE, SDK] = ALL as [string, string, string];
 
 test.before(() => void execFileSync(process.execPath, [builtFile("js/host/image/npm.js"), packed], { stdio: "pipe" }));
 
@@ -67,12 +67,17 @@ test("the packages hold what is needed, and nothing else", () => {
       `${path} has no source`,
     );
   assert.equal(listed(NATIVE).sort(), ["LICENSE", "capture.node", "package.json", "vedette-capture", "vedette-jail"]);
+  for (const path of listed(SDK))
+    assert.match(path, /^(package\.json|tsconfig\.json|LICENSE|(?!transform|no-rules|runtime)[\w/-]+\.ts)$/);
   assert.ok(statSync(HOST).size + statSync(NATIVE).size < PACKED_BYTES_MAX);
 });
 
 test("installing them runs no script, and the host asks for the processor's package", () => {
-  const [host, native] = [join(packed, "host"), join(packed, platform)].map(manifestOf) as [Manifest, Manifest];
-  for (const one of [host, native]) assert.is(one.scripts, undefined);
+  const [host, ...others] = ["host", platform, "sdk"].map((name) => manifestOf(join(packed, name))) as [
+    Manifest,
+    ...Manifest[],
+  ];
+  for (const one of [host, ...others]) assert.is(one.scripts, undefined);
   assert.is(host.devDependencies, undefined);
   assert.equal(host.optionalDependencies, { [`@vedette/${platform}`]: version });
 });
@@ -80,8 +85,35 @@ test("installing them runs no script, and the host asks for the processor's pack
 test("the same files are packed to the same bytes", () => {
   const again = scratch();
   execFileSync(process.execPath, [builtFile("js/host/image/npm.js"), again], { stdio: "pipe" });
-  for (const path of [HOST, NATIVE])
+  for (const path of ALL.flatMap((one) => [one, one.replace(/tgz$/, "spdx.json")]))
     assert.ok(readFileSync(path).equals(readFileSync(path.replace(packed, again))), path);
+});
+
+/** What AssemblyScript takes and TypeScript does not, as docs/write-a-policy.md says. */
+const ASSEMBLYSCRIPTS = /error TS(1206|2367|2739):/;
+
+test("an author's editor reads the SDK's package: the pack's rules have its types, and a wrong name is marked", () => {
+  const folder = scratch();
+  const sdk = join(folder, "node_modules/@vedette/sdk");
+  mkdirSync(sdk, { recursive: true });
+  execFileSync("tar", ["-xzf", SDK, "--strip-components=1", "-C", sdk]);
+  symlinkSync(join(ROOT, "node_modules/assemblyscript"), join(folder, "node_modules/assemblyscript"));
+  for (const name of ["policies", "meters"]) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+  const config = { extends: "@vedette/sdk/tsconfig.json", include: ["policies/**/*.ts", "meters/**/*.ts"] };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+  const wrong = (): string[] => {
+    const tsc = [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder, "--pretty", "false"];
+    const { stdout } = spawnSync(process.execPath, tsc, { cwd: folder, encoding: "utf8", timeout: LIMIT_MS });
+    const [policies, sdks] = [/^(policies|meters)\//, /node_modules\/@vedette\/sdk\/.*TS2307/];
+    const isOurs = (line: string): boolean => policies.test(line) && !ASSEMBLYSCRIPTS.test(line);
+    return stdout.split("\n").filter((line) => isOurs(line) || sdks.test(line));
+  };
+  assert.equal(wrong(), []);
+  const rule = 'import { AnyExec } from "vedette";\nexport const f = (e: AnyExec): bool => e.proc.nme == "x";\n';
+  writeFileSync(join(folder, "policies/wrong.ts"), rule);
+  const [only, ...more] = wrong();
+  assert.match(only, /^policies\/wrong\.ts\(2,.*Property 'nme' does not exist/);
+  assert.equal(more, []);
 });
 
 test("installed where there is no compiler, vedette runs a program and raises an alert", () => {

@@ -12,7 +12,9 @@ import { openBundle } from "../../../host/policy/bundle.js";
 import { PolicyCompiler } from "../../../host/policy/compile.js";
 import { findPolicies } from "../../../host/policy/discover.js";
 import { loadPolicies, loadPolicy } from "../../../host/policy/load.js";
+import { offersSdk } from "../../../host/policy/sdk.js";
 import { plainJson } from "../../../host/policy/yaml.js";
+import { VERSION } from "../../../host/version.js";
 import { withHead, withoutHead } from "../../../host/wasm/head.js";
 import { assemble, HAND_WRITTEN, METADATA } from "../wasm/shared.js";
 import { laterFaultOf, writeFiles } from "./shared.js";
@@ -103,6 +105,25 @@ test("a parameter may be set over its default", async () => {
   assert.equal(policy.parameters, { most: 1 });
 });
 
+test("a policy that names the SDK that it wants is taken by that version, and by later ones of the same major", async () => {
+  for (const sdk of [VERSION, VERSION.replace(/\.\d+$/, ""), "0.0.1"]) {
+    const file = `name: mine\nsdk: "${sdk}"\n`;
+    assert.is((await loadPolicy(openBundle(folder({ "policy.wasm": MODULE, "policy.yaml": file })))).name, "mine");
+  }
+  for (const [wanted, has] of [
+    ["1.2", "1.2.0"],
+    ["1.2.3", "1.10.0"],
+  ] as const)
+    assert.ok(offersSdk(wanted, has), `${wanted} ${has}`);
+  for (const [wanted, has] of [
+    ["1.2.1", "1.2.0"],
+    ["1.10", "1.9.9"],
+    ["1.0", "2.0.0"],
+    ["2.0", "1.9.9"],
+  ] as const)
+    assert.not.ok(offersSdk(wanted, has), `${wanted} ${has}`);
+});
+
 const WRONG: readonly (readonly [
   title: string,
   files: Readonly<Record<string, string | Uint8Array>>,
@@ -120,6 +141,18 @@ const WRONG: readonly (readonly [
     { "policy.yaml": "name: mine\nversion: '1'\nrulez: {}\n" },
     "VEDETTE_POLICY_YAML",
     /policy\.yaml:3:1: "rulez" is not known here/,
+  ],
+  [
+    "an SDK that is newer than this one",
+    { "policy.yaml": 'name: mine\nsdk: "99.1"\n', "policy.wasm": MODULE },
+    "VEDETTE_POLICY_YAML",
+    /policy\.yaml:2:1: this policy wants the SDK 99\.1, and this Vedette has \d/,
+  ],
+  [
+    "an SDK's version as a number, of which YAML keeps no last 0",
+    { "policy.yaml": "name: mine\nsdk: 0.10\n", "policy.wasm": MODULE },
+    "VEDETTE_POLICY_YAML",
+    /policy\.yaml:2:1: sdk must be a text, not a number/,
   ],
   [
     "a list where a map should be",

@@ -35,8 +35,11 @@ export interface PublicKey {
   readonly key: KeyObject;
 }
 
+/** Form 1 was 0.1's: it had no serial. */
+const FORM = 2;
+const OtherForm = z.looseObject({ version: z.number().int() });
 const Signature = z.strictObject({
-  version: z.literal(2),
+  version: z.literal(FORM),
   key: z.string(),
   serial: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
   policy: z.strictObject({ name: z.string(), version: z.string() }),
@@ -88,7 +91,7 @@ export function signPolicy(folder: string, keyPath: string): Signing {
   const bundle = reading(folder, () => takeSnapshot(realpathSync(folder)));
   const signed: Signed = { serial: nextSerial(bundle), policy: policyOf(bundle), files: digests(bundle) };
   const signature = sign(null, signedText(signed), key).toString("base64");
-  writeFileSync(join(folder, SIGNATURE_FILE), `${JSON.stringify({ version: 2, key: id, ...signed, signature })}\n`);
+  writeFileSync(join(folder, SIGNATURE_FILE), `${JSON.stringify({ version: FORM, key: id, ...signed, signature })}\n`);
   return { id, isNewKey, serial: signed.serial };
 }
 
@@ -112,7 +115,7 @@ export function checkSignature(bundle: Bundle, keys: readonly PublicKey[]): { na
   if (!bundle.has(SIGNATURE_FILE)) throw new VedetteError("VEDETTE_SIGNATURE_MISSING", { path });
   const wrong = (reason: string): VedetteError => new VedetteError("VEDETTE_SIGNATURE_WRONG", { path, reason });
   const parsed = Signature.safeParse(parseJson(bundle));
-  if (!parsed.success) throw wrong(`${SIGNATURE_FILE} is not as expected; sign it again`);
+  if (!parsed.success) throw wrong(`${SIGNATURE_FILE} ${unexpected(parseJson(bundle))}; sign it again`);
   const { key: id, serial, policy, files, signature } = parsed.data;
   const key = keys.find((one) => one.id === id);
   if (key === undefined) throw wrong(`it is of the key ${JSON.stringify(id.slice(0, 40))}, which is not the tenant's`);
@@ -127,6 +130,13 @@ export function checkSignature(bundle: Bundle, keys: readonly PublicKey[]): { na
   const { name, version } = policyOf(bundle);
   if (name !== policy.name || version !== policy.version) throw wrong(`it is of ${policy.name} ${policy.version}`);
   return { name, serial };
+}
+
+/** Another version of Vedette may have signed it. */
+function unexpected(content: unknown): string {
+  const other = OtherForm.safeParse(content);
+  if (!other.success || other.data.version === FORM) return "is not as expected";
+  return `has form ${other.data.version}, and this version of Vedette reads form ${FORM} alone`;
 }
 
 function digests(bundle: Bundle): Record<string, string> {

@@ -181,7 +181,7 @@ function* blocks(path: string, size: number, take: (at: number, size: number) =>
     if (at + HEAD + length > size) throw corrupt("it ends in the middle of a block");
     const packed = take(at + HEAD, length);
     if (crc32(packed) !== crc) throw corrupt("a block's checksum is wrong");
-    yield* entriesOf(unpack(packed, raw, corrupt), corrupt);
+    yield* entriesOf(unpack(packed, raw, corrupt), path, corrupt);
     at += HEAD + length;
   }
 }
@@ -207,17 +207,29 @@ function unpack(packed: Buffer, size: number, corrupt: (reason: string) => Vedet
   throw corrupt("a block does not unpack to its size");
 }
 
-function* entriesOf(raw: Buffer, corrupt: (reason: string) => VedetteError): Generator<RecordedEntry> {
+function* entriesOf(raw: Buffer, path: string, corrupt: (reason: string) => VedetteError): Generator<RecordedEntry> {
   for (let at = 0; at < raw.length; ) {
     if (at + ENTRY > raw.length) throw corrupt("an entry is cut off");
     const [kind, stream, size] = [0, 4, 8].map((field) => raw.readUInt32LE(at + field)) as [number, number, number];
     if (size > raw.length - at - ENTRY) throw corrupt("an entry is cut off");
     const bytes = raw.subarray(at + ENTRY, at + ENTRY + size);
     at += ENTRY + size;
-    if (kind === KIND_BATCH) yield { kind: "batch", stream, batch: openBatch(bytes) };
+    if (kind === KIND_BATCH) yield { kind: "batch", stream, batch: batchIn(bytes, path) };
     else if (kind === KIND_HOST) yield { kind: "host", stream, hostname: bytes.toString() };
     else if (kind === KIND_CONTAINER)
       yield { kind: "container", stream, facts: JSON.parse(bytes.toString()) as ContainerFacts };
+  }
+}
+
+/** A batch of another version's events is whole, and can be judged by a host of that version alone. */
+function batchIn(bytes: Uint8Array, path: string): Batch {
+  try {
+    return openBatch(bytes);
+  } catch (error) {
+    if (!(error instanceof VedetteError && error.code === "VEDETTE_SCHEMA_MISMATCH")) throw error;
+    const reason =
+      "another version of Vedette recorded it, whose events have another schema; replay it with that version";
+    throw new VedetteError("VEDETTE_RECORDING_UNREADABLE", { path, reason }, { cause: error });
   }
 }
 

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // policies.d: what comes, changes and goes, who may, and what is refused without touching what runs.
 // Time limit: 480 s.
-import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createHash, createPrivateKey, sign } from "node:crypto";
+import {
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -9,7 +20,7 @@ import * as assert from "uvu/assert";
 import type { LoadedPolicy } from "../../../host/engine/policy.js";
 import { type ErrorCode, VedetteError } from "../../../host/errors.js";
 import { Serials } from "../../../host/policy/serials.js";
-import { signPolicy } from "../../../host/policy/signature.js";
+import { readPublicKey, signPolicy } from "../../../host/policy/signature.js";
 import { readTenants } from "../../../host/policy/tenants.js";
 import { PolicyWatch, type WatchNews } from "../../../host/policy/watch.js";
 import { assemble, changed, HAND_WRITTEN, METADATA } from "../wasm/shared.js";
@@ -357,6 +368,41 @@ test("a signed policy is taken, and nothing of it may be another's", async () =>
   assert.match(bench.news[0]?.error?.message as string, /which is not the tenant's/);
   bench.put("b", "unsigned");
   assert.equal(await bench.scan(), ["VEDETTE_SIGNATURE_MISSING"]);
+  await bench.watch.close();
+});
+
+/** As 0.1 signed: no serial, and nothing of what policy.yaml says. */
+function signAs01(folder: string, keyPath: string): void {
+  const names = readdirSync(folder).filter((name) => name !== "policy.sig");
+  const digests = names.sort().map((name): [string, string] => {
+    return [
+      name,
+      createHash("sha256")
+        .update(readFileSync(join(folder, name)))
+        .digest("hex"),
+    ];
+  });
+  const text = `vedette policy 1\n${digests.map(([name, digest]) => `${name}\0${digest}\n`).join("")}`;
+  const signature = sign(null, Buffer.from(text), createPrivateKey(readFileSync(keyPath))).toString("base64");
+  const { id: key } = readPublicKey(readFileSync(`${keyPath}.pub`));
+  const signed = { version: 1, key, files: Object.fromEntries(digests), signature };
+  writeFileSync(join(folder, "policy.sig"), JSON.stringify(signed));
+}
+
+test("a policy that 0.1 signed is refused, the form is named, and signed again it is taken", async () => {
+  const key = join(scratch, "key-0.1.pem");
+  const bench = new Bench();
+  const path = bench.put("a", "one");
+  signPolicy(path, key);
+  cpSync(`${key}.pub`, join(scratch, "a-0.1.pub"));
+  signAs01(path, key);
+  await bench.open("tenants:\n  a: {keys: [a-0.1.pub]}\n", true);
+  assert.match(
+    bench.news[0]?.error?.message as string,
+    /policy\.sig has form 1, and this version of Vedette reads form 2 alone; sign it again/,
+  );
+  signPolicy(path, key);
+  assert.equal(await bench.scan(), [null]);
   await bench.watch.close();
 });
 

@@ -7,8 +7,10 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { SCHEMA } from "../../../build/generated/events.js";
 import { VedetteError } from "../../../host/errors.js";
 import { isRecording, RecordingWriter, readRecording } from "../../../host/recording/recording.js";
+import { SCHEMA_0_1 } from "../../e2e/first-version.js";
 import { batchOf } from "../engine/shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-recording-"));
@@ -43,6 +45,24 @@ function read(path: string): { firsts: number[]; others: unknown[]; error: Vedet
     return { firsts, others, error };
   }
 }
+
+test("of a recording of 0.1, it is said that another version recorded it", () => {
+  const path = join(scratch, "older");
+  const older = new RecordingWriter(path);
+  const batch = Buffer.from(batchOf([1], 1).bytes);
+  const [ours, theirs] = [SCHEMA, BigInt(`0x${SCHEMA_0_1.split(":")[1]}`)].map((schema) => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(BigInt.asUintN(64, schema!));
+    return bytes;
+  }) as [Buffer, Buffer];
+  theirs.copy(batch, batch.indexOf(ours));
+  older.batch(3, batch, 1);
+  older.close();
+  const { firsts, error } = read(path);
+  assert.equal(firsts, []);
+  assert.is(error?.code, "VEDETTE_RECORDING_UNREADABLE");
+  assert.match(error?.message, /older cannot be read: another version of Vedette recorded it, .* replay it with that/);
+});
 
 function damaged(change: Uint8Array): ReturnType<typeof read> {
   const path = join(scratch, "damaged");

@@ -61,7 +61,10 @@ test("of a recording of 0.1, it is said that another version recorded it", () =>
   const { firsts, error } = read(path);
   assert.equal(firsts, []);
   assert.is(error?.code, "VEDETTE_RECORDING_UNREADABLE");
-  assert.match(error?.message, /older cannot be read: another version of Vedette recorded it, .* replay it with that/);
+  assert.match(
+    error?.message ?? "",
+    /older cannot be read: another version of Vedette recorded it, .* replay it with that/,
+  );
 });
 
 function damaged(change: Uint8Array): ReturnType<typeof read> {

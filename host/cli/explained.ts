@@ -7,7 +7,8 @@ import { enabledRules, type FalcoFlags, type FalcoOptions, RuleTerms } from "../
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler, SOURCE_FILE } from "../policy/compile.js";
 import { foldersOf } from "../policy/load.js";
-import { PolicyWays } from "../policy/ways.js";
+import type { Decisive, Subject, ToldTerm, ToldVerdict } from "../policy/nearest.js";
+import { waysOf } from "../policy/trace.js";
 import type { Batch } from "../wire/batch.js";
 import { fieldValue } from "../wire/fields.js";
 
@@ -19,41 +20,6 @@ export interface ExplainFlags extends FalcoFlags {
   readonly rule: readonly string[];
   readonly filter?: string;
   readonly json?: boolean;
-}
-
-/** A term, its answer, and what it looked at. */
-export interface ToldTerm {
-  readonly term: string;
-  readonly is: boolean;
-  readonly values: Readonly<Record<string, string | null>>;
-  /** File and line, of code. */
-  readonly at?: string;
-}
-
-/** What is said of one rule and one event. */
-export interface ToldVerdict {
-  readonly isMatch: boolean;
-  /** How many terms would have to be answered otherwise. */
-  readonly distance: number;
-  readonly decisive: () => Decisive;
-}
-
-/** Terms that, answered the other way, change a verdict. */
-export interface Decisive {
-  /** Of events with the same terms. */
-  readonly kind: string;
-  readonly told: () => ToldTerm[];
-}
-
-/** One rule, and what it says of events. */
-export interface Subject {
-  readonly rule: string;
-  /** Names of the types that it is asked about. */
-  readonly types: ReadonlySet<string>;
-  /** Judges a batch; verdicts are then of its records. */
-  look(batch: Batch): void;
-  /** Null: nothing is known of that one. */
-  verdict(batch: Batch, at: number): ToldVerdict | null;
 }
 
 /** An error of the command line. */
@@ -107,32 +73,14 @@ export async function policySubjects(flags: ExplainFlags): Promise<Subject[]> {
     for (const folder of foldersOf(flags.policy)) {
       const bundle = openBundle(folder);
       if (!bundle.has(SOURCE_FILE)) throw usage(`${folder} has no ${SOURCE_FILE}; its rules cannot be explained.`);
-      const ways = await PolicyWays.of(bundle, compiler);
+      const ways = await waysOf(bundle, compiler);
       for (const [i, rule] of ways.policy.rules.entries())
-        if (rule.enabled && isAsked(flags, rule.name)) subjects.push(wayOf(ways, i));
+        if (rule.enabled && isAsked(flags, rule.name)) subjects.push(ways.subject(i));
     }
     return subjects;
   } finally {
     compiler.close();
   }
-}
-
-function wayOf(ways: PolicyWays, index: number): Subject {
-  const rule = ways.policy.rules[index]!;
-  return {
-    rule: rule.name,
-    types: new Set(rule.events),
-    look: (batch) => ways.look(batch),
-    verdict: (_, at) => {
-      const verdict = ways.verdict(index, at);
-      if (verdict === null) return null;
-      const { isMatch, decisive, isEnd } = verdict;
-      const kind = JSON.stringify(decisive.map(({ text, is, at: place }) => [text, is, place]));
-      const told = (): ToldTerm[] => decisive.map(({ text, ...rest }) => ({ term: text, ...rest }));
-      const distance = isEnd ? Number.MAX_VALUE : decisive.length;
-      return { isMatch, distance, decisive: () => ({ kind, told }) };
-    },
-  };
 }
 
 const isAsked = ({ rule }: ExplainFlags, name: string): boolean => rule.length === 0 || rule.includes(name);

@@ -9,45 +9,17 @@ import { parse } from "yaml";
 import { Filter, optionsIn } from "../falco/falco.js";
 import { openRecorded, type RecordedFile } from "../intake/intake.js";
 import { counted } from "../output/counted.js";
-import { EventText } from "../output/event-text.js";
 import { Progress } from "../output/progress.js";
+import { type Explained, Search, type ToldTerm } from "../policy/nearest.js";
 import { ShortEventError, ShortEvents } from "../policy/short-event.js";
 import { reasonOf } from "../reason.js";
 import { type Batch, openBatch } from "../wire/batch.js";
-import { fieldValue } from "../wire/fields.js";
 import { eventOf } from "../wire/record.js";
-import {
-  type Decisive,
-  type ExplainFlags,
-  falcoSubjects,
-  policySubjects,
-  type Subject,
-  type ToldTerm,
-  usage,
-} from "./explained.js";
+import { type ExplainFlags, falcoSubjects, policySubjects, usage } from "./explained.js";
 import { print, printJson } from "./print.js";
 
-/** Kinds of nearest events of a rule that are shown, and that are told apart at all. */
+/** Kinds of nearest events of a rule that are shown. */
 const SHOWN_MAX = 3;
-const KINDS_MAX = 100;
-
-interface Explained {
-  readonly rule: string;
-  readonly fired: number;
-  /** Events of the rule's types. */
-  readonly events: number;
-  /** What it fired for, or what came nearest, the rarest first. */
-  readonly nearest: readonly Nearest[];
-}
-
-/** Events with the same terms. */
-interface Nearest {
-  count: number;
-  /** The first of them, and its number. */
-  readonly line: string;
-  readonly number: string;
-  readonly terms: readonly ToldTerm[];
-}
 
 /** Gives status 0. Throws VEDETTE_USAGE where an event or a rule's name is wrong. */
 export async function explainEvents(what: string, flags: ExplainFlags): Promise<number> {
@@ -105,50 +77,6 @@ function eventsIn(written: Record<string, unknown>): Batch {
 
 async function* batchesOf({ entries }: RecordedFile): AsyncGenerator<Batch> {
   for await (const entry of entries) if (entry.kind === "batch") yield entry.batch;
-}
-
-/** Looks for the event of one rule that is to be told. */
-class Search {
-  readonly #subject: Subject;
-  readonly #text = new EventText();
-  #fired = 0;
-  #events = 0;
-  #distance = Number.POSITIVE_INFINITY;
-  readonly #nearest = new Map<string, Nearest>();
-
-  constructor(subject: Subject) {
-    this.#subject = subject;
-  }
-
-  look(batch: Batch, chosen: ReadonlySet<number>): void {
-    this.#subject.look(batch);
-    for (const at of batch.offsets) {
-      if (!chosen.has(at) || !this.#subject.types.has(eventOf(batch, at).name)) continue;
-      this.#events++;
-      const verdict = this.#subject.verdict(batch, at);
-      if (verdict === null) continue;
-      if (verdict.isMatch) this.#fired++;
-      const distance = verdict.isMatch ? 0 : verdict.distance;
-      if (distance > this.#distance) continue;
-      if (distance < this.#distance) this.#nearest.clear();
-      this.#distance = distance;
-      this.#add(batch, at, verdict.decisive());
-    }
-  }
-
-  result(): Explained {
-    const nearest = [...this.#nearest.values()].sort((a, b) => a.count - b.count);
-    return { rule: this.#subject.rule, fired: this.#fired, events: this.#events, nearest };
-  }
-
-  #add(batch: Batch, at: number, { kind, told }: Decisive): void {
-    const known = this.#nearest.get(kind);
-    if (known !== undefined) known.count++;
-    else if (this.#nearest.size < KINDS_MAX) {
-      const number = String(fieldValue("evt.num")?.(batch, at) ?? "");
-      this.#nearest.set(kind, { count: 1, line: this.#text.line(batch, at), number, terms: told() });
-    }
-  }
 }
 
 function linesOf({ rule, fired, events, nearest }: Explained): string[] {

@@ -4,8 +4,9 @@
 // says its way (rules-wasm/transform/trace.js), and it judges the event again with a term answered
 // otherwise, from the same state. One term is looked for first, then two that are needed together, and so
 // on.
+import type { TracedTerm } from "../../rules-wasm/transform/types.js";
 import { compileExceptions } from "../engine/exceptions.js";
-import type { LoadedPolicy } from "../engine/policy.js";
+import type { ExaminedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { examine } from "../wasm/admission.js";
@@ -14,10 +15,16 @@ import type { Batch } from "../wire/batch.js";
 import { fieldValue } from "../wire/fields.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
 import { valueText } from "../wire/value.js";
-import type { Bundle } from "./bundle.js";
-import type { PolicyCompiler, Traced } from "./compile.js";
-import { loadPolicy } from "./load.js";
-import { parametersOf, readPolicyFile } from "./policy-file.js";
+import type { Subject } from "./nearest.js";
+
+/** What is known here of a policy that was loaded. */
+export type JudgedPolicy = Pick<ExaminedPolicy, "name" | "place" | "parameters" | "rules">;
+/** A module that says its way to an answer, and what stands in its sources (trace.ts). */
+export interface TracedPolicy {
+  readonly policy: JudgedPolicy;
+  readonly wasm: Uint8Array;
+  readonly terms: readonly (TracedTerm & { readonly line: number })[];
+}
 
 /** A term of the author's code, its answer, and what it looked at; null: it is not there. */
 export interface WayTerm {
@@ -52,12 +59,11 @@ interface Found {
 }
 
 /** The rules of one policy, each with its way to what it says of an event. Use it from one thread. */
-export class PolicyWays {
+export class PolicyWays<P extends JudgedPolicy = JudgedPolicy> {
   /** Whose rules are switched on. */
-  readonly policy: LoadedPolicy;
-  readonly #traced: Traced;
+  readonly policy: P;
   readonly #instance: TracedInstance;
-  readonly #terms: ReadonlyMap<number, Traced["terms"][number]>;
+  readonly #terms: ReadonlyMap<number, TracedPolicy["terms"][number]>;
   readonly #begun: Saved;
   readonly #types: ReadonlySet<number>;
   /** By rule and way. */
@@ -66,25 +72,20 @@ export class PolicyWays {
   #batch: Batch | null = null;
   #verdicts = new Map<number, Map<number, WayVerdict | null>>();
 
-  /** Throws what loading and compiling throw. */
-  static async of(bundle: Bundle, compiler: PolicyCompiler): Promise<PolicyWays> {
-    const policy = await loadPolicy(bundle, { compiler });
-    const file = readPolicyFile(bundle).value;
-    const head = { name: file.name, version: file.version, parameters: parametersOf(file) };
-    const traced = await compiler.trace(bundle, head);
-    const examined = examine(traced.wasm, policy.place, TRACED_LIMITS);
+  /** Throws VEDETTE_MODULE_* and VEDETTE_POLICY_INIT. */
+  static async start<P extends JudgedPolicy>(policy: P, { wasm, terms }: TracedPolicy): Promise<PolicyWays<P>> {
+    const examined = examine(wasm, policy.place, TRACED_LIMITS);
     try {
-      return new PolicyWays(policy, traced, await TracedInstance.start(examined, policy.parameters));
+      return new PolicyWays(policy, terms, await TracedInstance.start(examined, policy.parameters));
     } catch (error) {
       if (error instanceof VedetteError) throw error;
       throw new VedetteError("VEDETTE_POLICY_INIT", { policy: policy.name, reason: reasonOf(error) }, { cause: error });
     }
   }
 
-  private constructor(policy: LoadedPolicy, traced: Traced, instance: TracedInstance) {
+  private constructor(policy: P, terms: TracedPolicy["terms"], instance: TracedInstance) {
     this.policy = policy;
-    this.#traced = traced;
-    this.#terms = new Map(traced.terms.map((term) => [term.id, term]));
+    this.#terms = new Map(terms.map((term) => [term.id, term]));
     this.#instance = instance;
     this.#begun = instance.save();
     const names = policy.rules.flatMap(({ events }) => events);
@@ -112,6 +113,25 @@ export class PolicyWays {
   /** What a rule said of a record of that batch; null: it was not asked, or its way is one too many. */
   verdict(rule: number, record: number): WayVerdict | null {
     return this.#verdicts.get(record)?.get(rule) ?? null;
+  }
+
+  /** One rule, as nearest.ts asks about it. */
+  subject(index: number): Subject {
+    const { name, events } = this.policy.rules[index]!;
+    return {
+      rule: name,
+      types: new Set(events),
+      look: (batch) => this.look(batch),
+      verdict: (_, at) => {
+        const verdict = this.verdict(index, at);
+        if (verdict === null) return null;
+        const { isMatch, decisive, isEnd } = verdict;
+        const kind = JSON.stringify(decisive.map(({ text, is, at: place }) => [text, is, place]));
+        const told = () => decisive.map(({ text, ...rest }) => ({ term: text, ...rest }));
+        const distance = isEnd ? Number.MAX_VALUE : decisive.length;
+        return { isMatch, distance, decisive: () => ({ kind, told }) };
+      },
+    };
   }
 
   #judge(batch: Batch, index: number, offset: number): Map<number, WayVerdict | null> {
@@ -217,13 +237,13 @@ export class PolicyWays {
       const step = way.slice(0, end).findLast((one) => one.id === seen.id);
       if (step !== undefined && seen.text !== term.text) values[seen.text] = asText(step.is);
     }
-    return { text: term.text, is, values, at: `${term.file}:${this.#traced.lineOf(term)}` };
+    return { text: term.text, is, values, at: `${term.file}:${term.line}` };
   }
 
   #trapped({ reason, steps }: { readonly reason: string; readonly steps: readonly Step[] }): WayTerm {
     const last = steps.findLast(({ is }) => typeof is === "boolean");
     const term = last === undefined ? undefined : this.#term(last.id);
-    const at = term === undefined ? "index.ts" : `${term.file}:${this.#traced.lineOf(term)}`;
+    const at = term === undefined ? "index.ts" : `${term.file}:${term.line}`;
     return { text: `trapped after this line: ${reason}`, is: true, values: {}, at };
   }
 

@@ -19,7 +19,8 @@ import { findPolicies } from "../../../host/policy/discover.js";
 import { loadPolicy } from "../../../host/policy/load.js";
 import { ShortEvents } from "../../../host/policy/short-event.js";
 import { readTests } from "../../../host/policy/test-file.js";
-import { PolicyWays, type WayTerm } from "../../../host/policy/ways.js";
+import { waysOf } from "../../../host/policy/trace.js";
+import type { PolicyWays, WayTerm } from "../../../host/policy/ways.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
 
 const PAIRS = 200;
@@ -76,8 +77,8 @@ async function changed(folder: string, terms: readonly WayTerm[]): Promise<Loade
 test("agrees with the engine, and names terms that change the verdict", async () => {
   const folders = findPolicies(PACK);
   const known = folders.flatMap((folder) => readTests(openBundle(folder)).tests.flatMap(({ events }) => events));
-  const all: { folder: string; ways: PolicyWays }[] = [];
-  for (const folder of folders) all.push({ folder, ways: await PolicyWays.of(openBundle(folder), compiler) });
+  const all: { folder: string; ways: PolicyWays<LoadedPolicy> }[] = [];
+  for (const folder of folders) all.push({ folder, ways: await waysOf(openBundle(folder), compiler) });
   const sets = new Map<string, () => Promise<void>>();
   let [pairs, fired, decided] = [0, 0, 0];
   while (pairs < PAIRS) {

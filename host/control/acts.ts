@@ -4,10 +4,12 @@
 import * as z from "zod";
 import type { OutputAsked } from "../output/try-one.js";
 import type { Decision } from "../store/store.js";
+import { CONDITION_MAX } from "./condition.js";
 import { Problem } from "./problem.js";
 import { type Answer, found, INCIDENT_ID, type Shown } from "./routes.js";
 import type { Sessions } from "./sessions.js";
-import { IncidentsDecided, OutputTried, PolicyTried } from "./shapes.js";
+import { IncidentsDecided, OutputTried, PolicyExplained, PolicyTried } from "./shapes.js";
+import type { ExplainAsked } from "./trial.js";
 import { ownerOf, sees, type Viewer } from "./viewer.js";
 
 /** Who acts, and with what. */
@@ -19,7 +21,7 @@ export interface Acting {
   readonly viewer: Viewer | null;
   /** Of `Authorization`. */
   readonly token: string | null;
-  readonly shown: Pick<Shown, "store" | "tryOutput" | "tryPolicy">;
+  readonly shown: Pick<Shown, "store" | "tryOutput" | "tryPolicy" | "explainPolicy">;
   /** What `{braces}` in the path stand for. */
   readonly parts: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
@@ -55,6 +57,7 @@ const NOTE_BYTES_MAX = 2 << 10;
 /** Control characters but for the end of a line and the tabulator, and marks of direction. */
 const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const NAME_MAX = 4_096;
+const NO_POLICY = "There is no such policy, or nothing of it runs.";
 /** Longest that a test of an output is waited for. */
 const OUTPUT_MS = 4_000;
 const SEVERAL = "Several outputs have this name. Say the kind of one that is the only one of its kind with this name.";
@@ -183,8 +186,28 @@ export const ACTS: readonly Act[] = [
     of: async ({ shown, viewer, body: { tenant, policy } }) => {
       const isSeen = sees(viewer!, tenant as string);
       const tried = isSeen ? await shown.tryPolicy(viewer!, tenant as string, policy as string) : null;
-      if (tried === null) throw new Problem(404, "There is no such policy, or nothing of it runs.");
+      if (tried === null) throw new Problem(404, NO_POLICY);
       return found(JSON.stringify(tried));
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/policies/explain",
+    summary: "Which terms of a policy's rules kept them from firing for what just happened, or made them fire.",
+    door: "any",
+    for: "actors",
+    isSlow: true,
+    body: z.strictObject({
+      tenant: z.string().max(NAME_MAX).default("").describe("empty: the operator's own"),
+      policy: z.string().min(1).max(NAME_MAX),
+      condition: z.string().max(CONDITION_MAX).default("").describe("Falco's, of the events asked about; empty: all"),
+    }),
+    answer: PolicyExplained,
+    of: async ({ shown, viewer, body }) => {
+      const asked = body as unknown as ExplainAsked;
+      const explained = sees(viewer!, asked.tenant) ? await shown.explainPolicy(viewer!, asked) : null;
+      if (explained === null) throw new Problem(404, NO_POLICY);
+      return found(JSON.stringify(explained));
     },
   },
 ];

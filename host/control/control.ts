@@ -68,6 +68,8 @@ export interface ControlSources extends Pick<Shown, "health" | "metrics" | "poli
   readonly policy?: Asked["policy"];
   /** Left out: there is no policy that could be tested. */
   readonly tryPolicy?: Asked["tryPolicy"];
+  /** Left out: there is no policy that could be explained. */
+  readonly explainPolicy?: Asked["explainPolicy"];
   /** What policies measure; left out: nothing is measured. */
   readonly measures?: () => Measures;
   /** Those that are open. */
@@ -143,7 +145,8 @@ export class Control {
     this.#incidents = sources.incidents;
     this.#requests = new Requests(sources.measures ?? (() => ({ present: [], scopes: [] })));
     this.#looks = setInterval(() => this.#requests.look(), (STEP_S * 1_000) / 2).unref();
-    const trials = new PolicyTrials(sources.tryPolicy ?? (() => null), this.#recent);
+    const { tryPolicy = () => null, explainPolicy = () => null } = sources;
+    const trials = new PolicyTrials({ tryPolicy, explainPolicy, recent: this.#recent, conditions: this.#conditions });
     this.#shown = {
       ...sources,
       store,
@@ -153,6 +156,7 @@ export class Control {
       tryOutput: sources.tryOutput ?? (() => "none"),
       policy: sources.policy ?? (() => null),
       tryPolicy: (viewer, tenant, policy) => trials.try(viewer, tenant, policy),
+      explainPolicy: (viewer, asked) => trials.explain(viewer, asked),
       evidence: new EvidenceFiles(sources.evidence ?? (() => null)),
       connections: new ConnectionPages(this.#connections, this.#found, this.#conditions),
       syncIncidents: () => this.#syncIncidents(),

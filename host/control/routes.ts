@@ -26,6 +26,7 @@ import {
   Monitor,
   OutputRow,
   Overview,
+  type PolicyExplained,
   PolicyPage,
   PolicyRow,
   type PolicyTried,
@@ -34,6 +35,7 @@ import {
   SensorRow,
   TenantRow,
 } from "./shapes.js";
+import type { ExplainAsked } from "./trial.js";
 import { ownerOf, sees, type Viewer } from "./viewer.js";
 
 /** What the API shows. */
@@ -59,6 +61,8 @@ export interface Shown {
   tryOutput(asked: OutputAsked, ms: number): ReturnType<typeof tryOne>;
   /** What a policy says to what just happened; null: there is none of that name. Throws a Problem. */
   tryPolicy(viewer: Viewer, tenant: string, policy: string): Promise<PolicyTried | null>;
+  /** Why its rules said so of what just happened; null: there is none of that name. Throws a Problem. */
+  explainPolicy(viewer: Viewer, asked: ExplainAsked): Promise<PolicyExplained | null>;
   /** `store`: nothing runs here. */
   readonly from: "sensor" | "store";
 }

@@ -192,6 +192,31 @@ export const PolicyTried = z.strictObject({
     .array(z.strictObject({ time, rule: z.string(), priority: z.string(), output: z.string() }))
     .describe("its first alerts"),
 });
+const Term = z.strictObject({
+  term: z.string(),
+  is: z.boolean().describe("its answer"),
+  values: z.array(z.strictObject({ name: z.string(), value: z.string().nullable().describe("null: it is not there") })),
+  at: z.string().describe("file and line"),
+});
+/** Why the rules of a policy fired for what just happened, or did not. */
+export const PolicyExplained = z.strictObject({
+  events: z.int().describe("that it was shown: the newest, at most 4 MiB of them"),
+  chosen: z.int().describe("of them, those that are asked about"),
+  from: time.nullable(),
+  to: time.nullable(),
+  rules: z.array(
+    z.strictObject({
+      rule: z.string(),
+      fired: z.int(),
+      events: z.int().describe("of those that are asked about, of a type that the rule sees"),
+      nearest: z
+        .array(z.strictObject({ count: z.int(), event: z.string(), terms: z.array(Term) }))
+        .describe(
+          "events for which it fired, or else those that came nearest, by terms; answered otherwise, all of an event's terms together change what the rule said",
+        ),
+    }),
+  ),
+});
 /** A container that an agent watches, and what came of it. */
 export const SensorRow = z.strictObject({
   name: z.string(),
@@ -347,6 +372,8 @@ export type OutputTried = z.infer<typeof OutputTried>;
 export type IncidentsDecided = z.infer<typeof IncidentsDecided>;
 /** What the schema of this name describes. */
 export type PolicyTried = z.infer<typeof PolicyTried>;
+/** What the schema of this name describes. */
+export type PolicyExplained = z.infer<typeof PolicyExplained>;
 /** What the schema of this name describes. */
 export type SensorRow = z.infer<typeof SensorRow>;
 /** What the schema of this name describes. */

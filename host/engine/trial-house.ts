@@ -15,7 +15,7 @@ import type { TrialCase, TrialResult } from "./trial.js";
 import { type FromTrial, SaidOfTrial, type ToTrial } from "./trial-messages.js";
 
 /** A module of 512 KiB as Falco's rules make it needs 150 of it; Node itself some 100. */
-const MEMORY_MIB = 512;
+export const MEMORY_MIB = 512;
 /** A module of 4 MiB on a quarter of a processor. */
 const COMPILE_MS_MAX = 60_000;
 /** On top of a case's own time, which begins when its thread does. */
@@ -149,7 +149,7 @@ export class TrialHouse {
 }
 
 /** Of its last words: V8 says that it has no memory, and where. */
-function causeOf(said: string, end: string): string {
+export function causeOf(said: string, end: string): string {
   if (/out of memory|bad_alloc|[Aa]llocation failed|Cannot allocate/.test(said))
     return `it needed more than ${MEMORY_MIB} MiB`;
   return /^\w*Error.*/m.exec(said)?.[0].slice(0, 500) ?? `it ended (${end})`;

@@ -39,8 +39,8 @@ export interface Subject {
   readonly rule: string;
   /** Names of the types that it is asked about. */
   readonly types: ReadonlySet<string>;
-  /** Judges a batch; verdicts are then of its records. */
-  look(batch: Batch): void;
+  /** Judges a batch; verdicts are then of those of its records that are chosen. */
+  look(batch: Batch, chosen: ReadonlySet<number>): void;
   /** Null: nothing is known of that one. */
   verdict(batch: Batch, at: number): ToldVerdict | null;
 }
@@ -79,7 +79,7 @@ export class Search {
 
   /** Judges all of a batch; of those that are `chosen` something is told. */
   look(batch: Batch, chosen: ReadonlySet<number>): void {
-    this.#subject.look(batch);
+    this.#subject.look(batch, chosen);
     for (const at of batch.offsets) {
       if (!chosen.has(at) || !this.#subject.types.has(eventOf(batch, at).name)) continue;
       this.#events++;

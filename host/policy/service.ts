@@ -16,12 +16,19 @@ import { counted } from "../output/counted.js";
 import type { DropReason, OutputStats } from "../output/output.js";
 import { linesOutput } from "../output/registry.js";
 import type { ContainerFacts } from "../wire/container.js";
+import { openBundle } from "./bundle.js";
 import { detailOf, type PolicyDetail, textsAt } from "./detail.js";
+import type { Explained } from "./nearest.js";
 import type { ResponseRow } from "./respond.js";
 import { Serials } from "./serials.js";
+import { takeSnapshot } from "./snapshot.js";
 import { type PolicyStatus, policyStatus } from "./status.js";
 import { readTenants, type Tenant } from "./tenants.js";
+import { tracedAsLoaded } from "./trace.js";
 import { PolicyWatch, type WatchNews } from "./watch.js";
+import type { TracedPolicy } from "./ways.js";
+import { WaysHouse } from "./ways-house.js";
+import type { AskedBatch } from "./ways-messages.js";
 
 /** Of all that just happened. */
 const TRIAL_MS = 4_000;
@@ -63,6 +70,11 @@ export interface ServiceHandlers {
 /** Batches as a scope lets them be seen; null: all of them. */
 export type BatchesOf = (scope: Scope | null) => readonly TrialBatch[];
 
+/** What the rules of a policy said of each event; a text: why they cannot be explained. */
+export type PolicyExplained = readonly Explained[] | string;
+/** As BatchesOf, and which of their records are asked about. */
+export type AskedBatchesOf = (scope: Scope | null) => readonly AskedBatch[];
+
 /** What the control API asks of us. */
 export interface Asked {
   policies(): readonly PolicyStatus[];
@@ -71,6 +83,8 @@ export interface Asked {
   policy(tenant: string, policy: string): PolicyDetail | null;
   /** See PolicyService.tryPolicy. */
   tryPolicy(tenant: string, policy: string, batchesOf: BatchesOf): Promise<TrialResult> | null;
+  /** See PolicyService.explainPolicy. */
+  explainPolicy(tenant: string, policy: string, batchesOf: AskedBatchesOf): Promise<PolicyExplained> | null;
   readonly ring: SharedArrayBuffer;
   containerOf(stream: number): ContainerFacts | null;
 }
@@ -100,8 +114,10 @@ export class PolicyService {
   #answering: Answering | null = null;
   #handlers: ServiceHandlers | null = null;
   #work: Promise<void> = Promise.resolve();
-  /** Where policies are tested just now. */
-  readonly #trials = new Set<TrialHouse>();
+  /** Where policies are tested or explained just now. */
+  readonly #trials = new Set<{ close(): void }>();
+  /** Those that were explained: to compile one again takes seconds. */
+  readonly #traced = new WeakMap<LoadedPolicy, TracedPolicy>();
   #isStopped = false;
 
   /** Reads tenants.yaml and opens the tenants' alert files: what is wrong there ends the start. */
@@ -171,6 +187,7 @@ export class PolicyService {
       tenants: () => this.#tenants?.values() ?? [],
       policy: (tenant, policy) => this.#policy(tenant, policy),
       tryPolicy: (tenant, policy, batchesOf) => this.tryPolicy(tenant, policy, batchesOf),
+      explainPolicy: (tenant, policy, batchesOf) => this.explainPolicy(tenant, policy, batchesOf),
       containerOf: (stream) => engine.containers.get(stream) ?? null,
     });
     const at = this.#answering.consoleAt;
@@ -259,6 +276,46 @@ export class PolicyService {
   tryPolicy(tenant: string, name: string, batchesOf: BatchesOf): Promise<TrialResult> | null {
     const found = this.#seated(tenant, name);
     return found === null ? null : this.#tryIn(new TrialHouse(), found, batchesOf);
+  }
+
+  /**
+   * What each rule of a policy that is loaded says of these batches, from a new state; null: there is
+   * none. It is explained from its source, if that is still what runs. Throws VEDETTE_POLICY_TRIAL, and
+   * what reading and compiling throw.
+   */
+  explainPolicy(tenant: string, name: string, batchesOf: AskedBatchesOf): Promise<PolicyExplained> | null {
+    const found = this.#seated(tenant, name);
+    return found === null ? null : this.#explain(found, batchesOf);
+  }
+
+  async #explain(policy: LoadedPolicy, batchesOf: AskedBatchesOf): Promise<PolicyExplained> {
+    const batches = batchesOf(policy.tenancy?.scope ?? null); // now: while it compiles, they would go
+    const traced = this.#traced.get(policy) ?? (await this.#trace(policy));
+    if (traced === null)
+      return "Its rules are explained from its source. There is none here, or it was changed since the policy was loaded.";
+    this.#traced.set(policy, traced);
+    if (this.#isStopped)
+      throw new VedetteError("VEDETTE_POLICY_TRIAL", { path: policy.place, reason: "the host ends" });
+    const house = new WaysHouse();
+    this.#trials.add(house);
+    try {
+      return await house.explain(traced, batches, TRIAL_MS);
+    } finally {
+      house.close();
+      this.#trials.delete(house);
+    }
+  }
+
+  async #trace(policy: LoadedPolicy): Promise<TracedPolicy | null> {
+    const entry = this.#watch?.entries().find(({ loaded }) => loaded === policy);
+    try {
+      // A folder that another user may change is read as it is when it is loaded.
+      const bundle = entry === undefined ? openBundle(policy.place) : takeSnapshot(entry.path);
+      return await tracedAsLoaded(policy, bundle);
+    } catch (error) {
+      if (error instanceof VedetteError) throw error;
+      return null; // its files are gone, or no plain files any more
+    }
   }
 
   #policy(tenant: string, name: string): PolicyDetail | null {

@@ -14,7 +14,10 @@ export async function waysOf(bundle: Bundle, compiler: PolicyCompiler) {
   return PolicyWays.start(policy, await traced(policy, bundle, compiler));
 }
 
-/** Null: the bundle has no source, or it is not what this policy was compiled from. Throws what compiling throws. */
+/**
+ * Null: the bundle has no source, or it is not what this policy was compiled from. Throws what compiling
+ * throws.
+ */
 export async function tracedAsLoaded(policy: ExaminedPolicy, bundle: Bundle): Promise<TracedPolicy | null> {
   if (!bundle.has(SOURCE_FILE)) return null;
   const compiler = new PolicyCompiler();

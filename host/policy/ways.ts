@@ -92,14 +92,19 @@ export class PolicyWays<P extends JudgedPolicy = JudgedPolicy> {
     this.#types = new Set(names.map((name) => EVENT_OF_NAME.get(name)?.id ?? -1));
   }
 
-  /** Judges a batch: each once, and in their order, because of what rules remember. */
-  look(batch: Batch): void {
+  /**
+   * Judges a batch: each once, and in their order, because of what rules remember. Verdicts are of those that
+   * are `chosen` (all, where that is left out): what is told of a way has the values of the first event that
+   * took it.
+   */
+  look(batch: Batch, chosen?: ReadonlySet<number>): void {
     if (this.#batch === batch) return;
     this.#batch = batch;
     this.#verdicts = new Map();
     for (const [index, offset] of batch.offsets.entries()) {
       if (!this.#types.has(batch.recordView.getUint16(offset, true))) continue;
-      this.#verdicts.set(offset, this.#judge(batch, index, offset));
+      if (chosen?.has(offset) ?? true) this.#verdicts.set(offset, this.#judge(batch, index, offset));
+      else this.#pass(batch, index, offset);
     }
   }
 
@@ -121,7 +126,7 @@ export class PolicyWays<P extends JudgedPolicy = JudgedPolicy> {
     return {
       rule: name,
       types: new Set(events),
-      look: (batch) => this.look(batch),
+      look: (batch, chosen) => this.look(batch, chosen),
       verdict: (_, at) => {
         const verdict = this.verdict(index, at);
         if (verdict === null) return null;
@@ -132,6 +137,11 @@ export class PolicyWays<P extends JudgedPolicy = JudgedPolicy> {
         return { isMatch, distance, decisive: () => ({ kind, told }) };
       },
     };
+  }
+
+  #pass(batch: Batch, index: number, offset: number): void {
+    const before = this.#instance.save();
+    if (this.#instance.look(batch, { index, offset }).trap !== null) this.#instance.restore(before);
   }
 
   #judge(batch: Batch, index: number, offset: number): Map<number, WayVerdict | null> {

@@ -10,6 +10,7 @@ import { gzipSync } from "node:zlib";
 import type { Browser, Locator, Page } from "playwright-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { until } from "../until.js";
 import { audit, CHROMIUM, newPage as newPageIn, openBrowser, type PageOptions, show } from "./browser.js";
 import { environment, ROOT, scratch, VEDETTE } from "./programs.js";
 
@@ -172,6 +173,49 @@ test("events come under a condition, and a wrong condition is told", async () =>
   await page.getByLabel("Condition").fill("evt.typo = 1");
   await page.getByRole("button", { name: "Filter" }).click();
   await page.getByRole("alert").getByText("evt.typo").waitFor();
+  await page.close();
+});
+
+/** As a person does: where the machine was too busy to answer in time, it is asked again. */
+async function explained(why: Locator, text: RegExp): Promise<void> {
+  const button = why.getByRole("button");
+  const isTold = async (): Promise<boolean> => {
+    if ((await why.getByText(text).count()) > 0) return true;
+    if (await button.isEnabled()) await button.click();
+    return false;
+  };
+  await until("it is explained", isTold, { ms: 180_000 });
+}
+
+test("an event of the stream is explained by a policy: the terms that decided, with what they looked at", async () => {
+  const page = await entered();
+  const condition = "evt.type = openat and fd.name = /etc/hostname";
+  await show(page, `events?filter=${encodeURIComponent(condition)}`);
+  await page.getByRole("cell", { name: "/etc/hostname" }).first().waitFor();
+  await page.getByRole("link", { name: "Explain" }).first().click();
+  await page.getByText("Choose the policy that is to explain the event").waitFor();
+  await page.getByRole("link", { name: "sensitive-file-read" }).click();
+  const why = page.getByRole("region", { name: "Why", exact: true });
+  assert.match(
+    await why.getByLabel("Events").inputValue(),
+    /^evt\.num = \d+ and thread\.tid = \d+ and evt\.type = openat$/,
+  );
+  await why.getByRole("status").getByText(/./).first().waitFor({ timeout: 120_000 });
+  await why.getByLabel("Events").fill(condition); // on a busy machine that event is too old by now
+  await explained(why, /It did not fire for any of/);
+  await why
+    .getByText(/events?; these came nearest:/)
+    .first()
+    .waitFor();
+  await why.getByRole("cell", { name: / is / }).first().waitFor();
+  await why
+    .getByRole("cell", { name: /^index\.ts:\d+$/ })
+    .first()
+    .waitFor();
+  await why.getByLabel("Events").fill("fd.name = /etc/shadow");
+  await explained(why, /It fired for \d+ of \d+ event/);
+  await why.getByText("Otherwise it would not have fired.").first().waitFor();
+  await audit(page, "an explanation");
   await page.close();
 });
 

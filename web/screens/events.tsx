@@ -2,7 +2,7 @@
 // Events as they come, under a condition of Falco's. What the page or the host left out is said.
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { problemOf } from "../api.js";
+import { problemOf, queryOf } from "../api.js";
 import { Named, NotOfStore, Table, Time } from "../parts.js";
 import { query } from "../place.js";
 import { from } from "../session.js";
@@ -119,7 +119,7 @@ function Live() {
           was in them.
         </p>
       )}
-      <Table name="Events" head={["Time", ...COLUMNS]}>
+      <Table name="Events" head={["Time", ...COLUMNS, "Policies"]}>
         {rows.value.map((event) => (
           <tr key={`${event["evt.time"]} ${event["thread.tid"]} ${event["evt.num"]}`}>
             <td>
@@ -130,9 +130,17 @@ function Live() {
                 <Named of={String(event[name] ?? "")} />
               </td>
             ))}
+            <td>
+              <a href={`#/policies${queryOf({ condition: conditionOf(event) })}`}>Explain</a>
+            </td>
           </tr>
         ))}
       </Table>
     </>
   );
+}
+
+/** That this event alone matches, as long as it is one of the newest. */
+function conditionOf(event: Event): string {
+  return `evt.num = ${event["evt.num"]} and thread.tid = ${event["thread.tid"]} and evt.type = ${event["evt.type"]}`;
 }

@@ -3,6 +3,7 @@
 import type { PolicyRow, PolicyTried } from "../../host/control/shapes.js";
 import { queryOf, useAct, useAsked } from "../api.js";
 import { Answer, Named, Severity, Table, Time } from "../parts.js";
+import { query } from "../place.js";
 import { mayTest } from "../session.js";
 import { count, some, visible } from "../words.js";
 
@@ -25,9 +26,15 @@ export const nameOf = ({ tenant, policy }: Pick<PolicyRow, "tenant" | "policy">)
 export function Policies() {
   const { busy, said, act } = useAct<PolicyTried>("/api/v1/policies/test");
   const asked = useAsked<readonly PolicyRow[]>("/api/v1/policies");
+  const condition = query.value.get("condition") ?? "";
   return (
     <>
       <h1>Policies</h1>
+      {condition !== "" && (
+        <p>
+          Choose the policy that is to explain the event <code>{visible(condition)}</code>.
+        </p>
+      )}
       <div role="status">{said.value !== null && <Tried {...said.value} />}</div>
       <Answer asked={asked.value} isNone={(rows) => rows.length === 0} none="No policy is loaded.">
         {(rows) => (
@@ -35,7 +42,7 @@ export function Policies() {
             {rows.map((one) => (
               <tr key={`${one.tenant}/${one.policy}`}>
                 <td>
-                  <a href={`#/policies${queryOf({ tenant: one.tenant, policy: one.policy })}`}>
+                  <a href={`#/policies${queryOf({ tenant: one.tenant, policy: one.policy, condition })}`}>
                     {visible(nameOf(one))}
                   </a>
                 </td>

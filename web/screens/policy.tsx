@@ -6,6 +6,7 @@ import { queryOf, useAct, useAsked } from "../api.js";
 import { Answer, Facts, Named, Severity, Table } from "../parts.js";
 import { mayTest } from "../session.js";
 import { count, some, visible } from "../words.js";
+import { Explain } from "./explained.js";
 import { nameOf, Tried } from "./policies.js";
 
 type Detail = NonNullable<PolicyPage["detail"]>;
@@ -31,6 +32,9 @@ export function Policy({ tenant, policy }: { tenant: string; policy: string }) {
               </p>
             )}
             <div role="status">{said.value !== null && <Tried {...said.value} />}</div>
+            {mayTest.value && one.detail !== null && (
+              <Explain tenant={tenant} policy={policy} place={one.detail.place} />
+            )}
             {one.detail === null ? <p class="quiet">Nothing of it runs.</p> : <DetailOf one={one.detail} />}
           </>
         )}
@@ -55,7 +59,7 @@ function StateOf({ one }: { one: PolicyPage }) {
   return <Facts of={facts} />;
 }
 
-function DetailOf({ one: { parameters, rules, prevents, files, more, place } }: { one: Detail }) {
+function DetailOf({ one: { parameters, rules, prevents, files, more } }: { one: Detail }) {
   return (
     <>
       {rules.length > 0 && <Rules all={rules} />}
@@ -100,9 +104,6 @@ function DetailOf({ one: { parameters, rules, prevents, files, more, place } }: 
         <p class="quiet">Its text is not there.</p>
       ) : (
         <>
-          <p>
-            What kept a rule from firing, says <code>{visible(`vedette policy explain EVENT --policy ${place}`)}</code>.
-          </p>
           {files.map(({ name, text, isWhole }) => (
             <details key={name}>
               <summary>{visible(name)}</summary>

@@ -13,6 +13,8 @@ import { until } from "../../until.js";
 
 const RESULT: TrialResult = { alerts: [], logs: [], measured: [], fault: null, measure: null };
 
+const conditions = { filterOf: () => Promise.reject(new Problem(400, "column 12")) };
+
 /** Tests that end when the test of this file says so. */
 function trials(msMax?: number) {
   const running: string[] = [];
@@ -21,17 +23,22 @@ function trials(msMax?: number) {
     running.push(policy);
     return new Promise((done) => ends.set(policy, () => done(RESULT)));
   };
-  const all = new PolicyTrials(tryPolicy, new Recent(), msMax);
+  const explainPolicy = () => Promise.resolve("there is no source");
+  const all = new PolicyTrials({ tryPolicy, explainPolicy, recent: new Recent(), conditions }, msMax);
   /** How it ends; the sensor's timers keep no process alive, so this waits by one that does. */
-  const of = async (viewer: Viewer, policy: string): Promise<string> => {
+  const endOf = async (asked: Promise<unknown>, what: string, told: (problem: Problem) => string): Promise<string> => {
     let ended: string | undefined;
-    void all.try(viewer, "", policy).then(
+    void asked.then(
       () => (ended = "done"),
-      (error: unknown) => (ended = error instanceof Problem ? String(error.status) : "broken"),
+      (error: unknown) => (ended = error instanceof Problem ? told(error) : "broken"),
     );
-    return until(`${policy} has ended`, () => ended);
+    return until(`${what} has ended`, () => ended);
   };
-  return { of, running, end: (policy: string) => ends.get(policy)!() };
+  const of = (viewer: Viewer, policy: string): Promise<string> =>
+    endOf(all.try(viewer, "", policy), policy, ({ status }) => String(status));
+  const why = (viewer: Viewer, condition = ""): Promise<string> =>
+    endOf(all.explain(viewer, { tenant: "", policy: "p", condition }), "why", (one) => `${one.status} ${one.message}`);
+  return { of, why, running, end: (policy: string) => ends.get(policy)!() };
 }
 
 const tenant = (name: string): Viewer => ({ kind: "tenant", name, mayAct: true, scope: {} as never });
@@ -58,6 +65,17 @@ test("a tenant's test keeps the operator's not waiting, and another tenant's unt
   await until("then a is", () => running.at(-1) === "of a, again");
   end("of a, again");
   assert.is(await again, "done");
+});
+
+test("an explanation takes the place of a test, and says why there is none, or that the condition is wrong", async () => {
+  const { of, why, end, running } = trials();
+  const first = of(OPERATOR, "own");
+  await until("it runs", () => running.length === 1);
+  assert.match(await why(OPERATOR), /^429 /);
+  end("own");
+  assert.is(await first, "done");
+  assert.is(await why(OPERATOR), "409 there is no source");
+  assert.is(await why(OPERATOR, "proc.name ="), "400 column 12");
 });
 
 test("who waited too long is told, has no test run for it, and may ask again", async () => {

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A tenant's policy that is explained, and means harm by it (H46): one that does not come to an end where
+// instructions are not counted, and one that takes memory without end. The honest control is the same policy
+// asked about an event at which it means none.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { VedetteError } from "../../host/errors.js";
+import { openBundle } from "../../host/policy/bundle.js";
+import { PolicyCompiler } from "../../host/policy/compile.js";
+import { loadPolicy } from "../../host/policy/load.js";
+import { ShortEvents } from "../../host/policy/short-event.js";
+import { tracedAsLoaded } from "../../host/policy/trace.js";
+import { WaysHouse } from "../../host/policy/ways-house.js";
+import { readWays } from "../../host/policy/ways-messages.js";
+import { openBatch } from "../../host/wire/batch.js";
+import { until } from "../until.js";
+
+const folder = join(mkdtempSync(join(tmpdir(), "explain-")), "harm");
+mkdirSync(folder);
+writeFileSync(join(folder, "policy.yaml"), 'name: harm\nversion: "1"\n');
+writeFileSync(
+  join(folder, "index.ts"),
+  `import { Execve, Priority, rule, StringSet } from "vedette";
+const ENDLESS = new StringSet(["endless"]), GREEDY = new StringSet(["greedy"]), NICE = new StringSet(["nice"]);
+@rule({ name: "Harm", priority: Priority.Notice })
+export function harm(e: Execve): bool {
+  while (ENDLESS.has(e.proc.name)) {}
+  while (GREEDY.has(e.proc.name)) new ArrayBuffer(1 << 20);
+  return NICE.has(e.proc.name) && !e.failed;
+}
+`,
+);
+const compiler = new PolicyCompiler(join(folder, "../cache"));
+const policy = await loadPolicy(openBundle(folder), { compiler });
+compiler.close();
+test.after(() => rmSync(join(folder, ".."), { recursive: true }));
+
+const MS = 1_000;
+
+/** Processes of ours in which a policy is explained. */
+function explaining(): number {
+  const all = execFileSync("ps", ["-o", "args=", "--ppid", String(process.pid)], { encoding: "utf8" });
+  return all.split("\n").filter((line) => line.includes("ways-child.js")).length;
+}
+
+/** Asked about the last of these names alone. */
+async function explained(...names: string[]) {
+  const events = new ShortEvents();
+  for (const name of names) events.add("execve", { proc: { name } });
+  const house = new WaysHouse();
+  try {
+    const traced = await tracedAsLoaded(policy, openBundle(folder));
+    const bytes = events.bytes();
+    const batch = { bytes, container: null, chosen: [...openBatch(bytes).offsets].slice(-1) };
+    return await house.explain(traced!, [batch], MS);
+  } finally {
+    house.close();
+  }
+}
+
+test("H46: an honest event is explained: the term that was false, its value and its line", async () => {
+  const [rule] = await explained("id", "ls"); // the other one takes the same way
+  assert.equal([rule!.rule, rule!.fired, rule!.events], ["Harm", 0, 1]);
+  const [term] = rule!.nearest[0]!.terms;
+  assert.equal(term, {
+    ...{ term: "NICE.has(e.proc.name)", is: false, at: "index.ts:7" },
+    values: { "e.proc.name": '"ls"' },
+  });
+  await until("its process has ended", () => explaining() === 0);
+});
+
+test("H46: a policy that does not end while it is explained ends with its process, and that is told", async () => {
+  try {
+    await explained("endless");
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as VedetteError).code, "VEDETTE_POLICY_TRIAL");
+    assert.match((error as VedetteError).message, /it took longer than 21 s/);
+  }
+  await until("its process has ended", () => explaining() === 0);
+});
+
+test("H46: a policy that takes memory without end is told to have trapped, and takes none of the host's", async () => {
+  const before = process.memoryUsage.rss();
+  const [rule] = await explained("greedy");
+  assert.match(rule!.nearest[0]!.terms[0]!.term, /^trapped after this line: /);
+  assert.ok(process.memoryUsage.rss() - before < 64 << 20);
+  await until("its process has ended", () => explaining() === 0);
+});
+
+test("H46: of what the process says only the form of an answer is taken", () => {
+  for (const bytes of [Buffer.from("81a46b696e64", "hex"), Buffer.from([0xc1]), Buffer.alloc(100, 0x93)])
+    assert.throws(() => readWays(bytes));
+});
+
+test.run();

@@ -24,10 +24,10 @@ const SEED = Number(process.env.VEDETTE_SEED ?? 1);
 const ROUNDS = EVENTS > 100_000 ? 600 : 150;
 const EVENTS_A_ROUND = 13; // mostly a few more
 
-// When it happened, how long it took, by which tier it came, and what a field is made of that nobody can know
-// twice.
+// When it happened, how long it took, by which tier it came and why, and what a field is made of that nobody
+// can know twice.
 const TIMES =
-  /^(?:evt\.(?:num|time|rawtime|datetime|reltime|deltatime|latency|wait_latency|outputtime|cpu)|vedette\.(?:tier|latency)|proc\.(?:duration|ppid\.duration|pidns_init_start_ts|pid\.clone_ts|ppid\.clone_ts|exe_ino)|container\.(?:start_ts|duration)|thread\.(?:exectime|totexectime))(?:\.|$)/;
+  /^(?:evt\.(?:num|time|rawtime|datetime|reltime|deltatime|latency|wait_latency|outputtime|cpu)|vedette\.(?:tier|integrity|latency)|proc\.(?:duration|ppid\.duration|pidns_init_start_ts|pid\.clone_ts|ppid\.clone_ts|exe_ino)|container\.(?:start_ts|duration)|thread\.(?:exectime|totexectime))(?:\.|$)/;
 const FIELDS = FIELD_NAMES.filter((name) => !TIMES.test(name)).flatMap((name) => {
   const get = fieldValue(name);
   return get === undefined ? [] : [[name, get] as const];

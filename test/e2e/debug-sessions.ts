@@ -29,7 +29,8 @@ function plain(text: string): string {
     .replace(/<(?:0|\d+\.\d+)>/g, "<TIME>");
 }
 
-// A call that another process's line interrupts comes in two halves.
+// A call that another process's line interrupts comes in two halves. `???` is one whose process was killed
+// before strace could ask which it was: it stands in some runs, watched or not.
 function wholeLines(log: string): string[] {
   const begun = new Map<string, string>();
   return log
@@ -37,6 +38,7 @@ function wholeLines(log: string): string[] {
     .flatMap((line) => {
       const [, pid, rest] = /^(\d+) +(.*)$/.exec(line) ?? [];
       if (pid === undefined || rest === undefined) return [line];
+      if (/^(?:\?{3}\(|<\.\.\. \?{3} resumed>)/.test(rest)) return [];
       if (rest.endsWith("<unfinished ...>")) {
         begun.set(pid, rest.replace(/ <unfinished \.\.\.>$/, ""));
         return [];

@@ -2,7 +2,7 @@
 // Keys for whoever uses the console all day. Each has a visible way beside it, and all of them can be
 // switched off (WCAG 2.1.4): who dictates to a browser says letters. In a field a letter is a letter.
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { keptChoice } from "./kept.js";
 
 /** A screen, and the letter behind `g` that leads there. */
@@ -31,7 +31,8 @@ export function Keys({ screens }: { screens: readonly KeyedScreen[] }) {
     isOpen.value = true;
     list.current?.showModal();
   };
-  useEffect(() => {
+  // Before anything of the page is seen: a key that is pressed at once is heard.
+  useLayoutEffect(() => {
     let since = Number.NEGATIVE_INFINITY;
     const onKey = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || list.current?.open) return;

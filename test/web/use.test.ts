@@ -10,6 +10,7 @@ import * as assert from "uvu/assert";
 import { audit, CHROMIUM, newPage, openBrowser, type PageOptions, show } from "../e2e/browser.js";
 import { until } from "../until.js";
 import { MARKUP, opened, type ShownConsole } from "./shown.js";
+import { LOOKS } from "./shown-screens.js";
 
 const test = suite("use of the console");
 const offences: string[] = [];
@@ -372,6 +373,31 @@ test("a policy has a page: its rules lead to what they raised, its text is shown
   await page.waitForURL((url) => url.hash === "#/policies");
   assert.is(await page.locator("img").count(), 0);
   await page.close();
+});
+
+test("an explanation shows hostile names as text, as wide as a phone", async () => {
+  const hostile = `${MARKUP}\u202e\u0007${"long".repeat(1_024)}`;
+  const term = { term: hostile, is: false, values: [{ name: hostile, value: hostile }], at: hostile };
+  const nearest = [{ count: 2, event: hostile, terms: [term] }];
+  const rules = [{ rule: hostile, fired: 0, events: 2, nearest }];
+  for (const look of LOOKS) {
+    const page = await entered(look);
+    await page.route("**/api/v1/policies/explain", (route) =>
+      route.fulfill({ json: { events: 2, chosen: 2, from: "1", to: "2", rules } }),
+    );
+    await show(page, "policies");
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    const why = page.getByRole("region", { name: "Why", exact: true });
+    await why.getByRole("button", { name: "Explain what just happened" }).click();
+    await why.getByText("Otherwise it would have fired.").waitFor();
+    assert.is(await why.locator("img").count(), 0);
+    const text = (await why.textContent()) ?? "";
+    assert.ok(text.includes(MARKUP), text.slice(0, 500));
+    assert.not.match(text, /[\u202e\u0007]/);
+    await audit(page, "a hostile explanation");
+    await page.close();
+  }
 });
 
 test("cases of several incidents are closed at once, and one that is not kept any more is said", async () => {

@@ -134,7 +134,9 @@ function OfEvent({ of: { count: all, event, terms }, isFired }: { of: Near; isFi
                     </div>
                   ))}
                 </td>
-                <td>{visible(at)}</td>
+                <td class="text">
+                  <Named of={at} />
+                </td>
               </tr>
             ))}
           </Table>

@@ -2,6 +2,7 @@
 // How a policy reads each of Falco's fields, for one type of event. A field without a row here cannot be said
 // in a policy yet; one that our events cannot answer is never there. Twin of ../compile/event-source.ts and
 // process-source.ts.
+
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { TABLES } from "../../../build/generated/flags.js";
 import { PATHS } from "../../wire/fields/fs.js";
@@ -10,6 +11,7 @@ import { PAYLOADS, READS, WRITES } from "../compile/event-source.js";
 import { ERRNO_ROWS, rowsOf } from "../compile/names-source.js";
 import type { NameRow } from "../compile/source.js";
 import { type FieldUse, STATIC_NAME } from "../fields.js";
+import { OF_ANCESTOR, OF_PARENT } from "../relatives.js";
 import { type EventClass, isUnsigned, rowName } from "./sdk.js";
 import { and, atom, compare, NO, not, or, refused, type Term, YES } from "./term.js";
 
@@ -46,9 +48,9 @@ export function readOf(use: FieldUse, event: EventType, of: EventClass): Read {
   if (own !== undefined) return own({ event, of, arg: use.index ?? "" });
   const row = ROWS[use.name];
   if (row !== undefined) return use.index === null ? row : unsaid(use);
-  const parent = PARENTS[use.name];
+  const parent = OF_PARENT[use.name];
   if (parent !== undefined) return ofProcess(parent, "e.proc.parent") ?? unsaid(use);
-  const ancestor = ANCESTORS[use.name];
+  const ancestor = OF_ANCESTOR[use.name];
   if (ancestor !== undefined) return ofAncestor(use, ancestor);
   return (use.index === null ? ofProcess(use.name, "e.proc") : null) ?? unsaid(use);
 }
@@ -131,22 +133,6 @@ const CAPABILITIES: Readonly<Record<string, string>> = {
   "thread.cap_permitted": "cap_permitted",
   "thread.cap_effective": "cap_effective",
   "thread.cap_inheritable": "cap_inheritable",
-};
-const PARENTS: Readonly<Record<string, string>> = {
-  "proc.pname": "proc.name",
-  "proc.pexe": "proc.exe",
-  "proc.pexepath": "proc.exepath",
-  "proc.pcmdline": "proc.cmdline",
-  "proc.pvpid": "proc.vpid",
-  "proc.ppid.ts": "proc.pid.ts",
-};
-const ANCESTORS: Readonly<Record<string, string>> = {
-  "proc.aname": "proc.name",
-  "proc.aexe": "proc.exe",
-  "proc.aexepath": "proc.exepath",
-  "proc.acmdline": "proc.cmdline",
-  "proc.aargs": "proc.args",
-  "proc.apid": "proc.pid",
 };
 
 const exeFlag = (name: string): Read => {

@@ -2,7 +2,9 @@
 // Sources of proc.*, thread.*, user.*, group.* and container.*: fields of an entry of the process table, of
 // the process itself, its parent or an ancestor. Twin of host/wire/fields/proc.ts and subject.ts, which read
 // the same for outputs.
+
 import type { FieldUse } from "../fields.js";
+import { OF_ANCESTOR, OF_PARENT } from "../relatives.js";
 import { containerId, factSource, fullId, hostOr, labelSource, labelsSource } from "./container-source.js";
 import type { Base } from "./func-context.js";
 import { ProcessFields } from "./process-fields.js";
@@ -14,11 +16,11 @@ export function processSource(program: Program, use: FieldUse): Source | undefin
   const of = new ProcessFields(program);
   const row = ROWS[use.name];
   if (row) return row(of, "self", use.index);
-  const parent = PARENTS[use.name];
+  const parent = OF_PARENT[use.name];
   if (parent) return ROWS[parent]!(of, "parent", null);
   const leader = LEADERS[use.name];
   if (leader) return ROWS[leader[1]]!(of, leader[0], null);
-  const ancestor = ANCESTORS[use.name];
+  const ancestor = OF_ANCESTOR[use.name];
   if (!ancestor) return undefined;
   const isGeneration = use.index !== null && /^\d+$/.test(use.index);
   if (isGeneration) return ROWS[ancestor]!(of, Number(use.index), null);
@@ -112,15 +114,6 @@ const ROWS: Record<string, Row> = {
   "container.label": (of, _, name) => labelSource(of.program, name!),
 };
 
-const PARENTS: Record<string, string> = {
-  "proc.pname": "proc.name",
-  "proc.pexe": "proc.exe",
-  "proc.pexepath": "proc.exepath",
-  "proc.pcmdline": "proc.cmdline",
-  "proc.pvpid": "proc.vpid",
-  "proc.ppid.ts": "proc.pid.ts",
-  "proc.ppid.duration": "proc.duration",
-};
 const LEADERS: Record<string, [Base, string]> = {
   "proc.sname": ["sid", "proc.name"],
   "proc.sid.exe": ["sid", "proc.exe"],
@@ -131,13 +124,4 @@ const LEADERS: Record<string, [Base, string]> = {
   "proc.vpgid.name": ["pgid", "proc.name"],
   "proc.vpgid.exe": ["pgid", "proc.exe"],
   "proc.vpgid.exepath": ["pgid", "proc.exepath"],
-};
-const ANCESTORS: Record<string, string> = {
-  "proc.aname": "proc.name",
-  "proc.aexe": "proc.exe",
-  "proc.aexepath": "proc.exepath",
-  "proc.acmdline": "proc.cmdline",
-  "proc.aargs": "proc.args",
-  "proc.apid": "proc.pid",
-  "proc.aenv": "proc.env",
 };

@@ -10,18 +10,16 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { LoadedPolicy } from "../../../host/engine/policy.js";
 import { policySource, UntoldError } from "../../../host/falco/author/source.js";
-import type { Expr } from "../../../host/falco/condition.js";
 import { type Loaded, type LoadedRule, loadRules } from "../../../host/falco/load.js";
 import { openRecorded } from "../../../host/intake/intake.js";
 import { PolicyInstance } from "../../../host/wasm/instance.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
-import type { ContainerFacts } from "../../../host/wire/container.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { cleanUp, loadSource } from "../../rules-wasm/shared.js";
 import { Judge } from "./judge.js";
 import { Random } from "./random.js";
-import { randomBatch, type Wanted } from "./random-batch.js";
-import { OFFICIAL, ruleFile, SHARED, withFalco } from "./shared.js";
+import { randomBatch, wantedBy } from "./random-batch.js";
+import { factsOf, OFFICIAL, ruleFile, SHARED, withFalco } from "./shared.js";
 
 const SEED = Number(process.env.VEDETTE_SEED ?? 20261129);
 /** Rules of one module: each has its own, and the compiler reads the SDK for each. */
@@ -36,25 +34,14 @@ const CAPTURES = [
   "single_ipv6_conn",
   "syscall",
 ];
-const FACTS: ContainerFacts = {
+const FACTS = factsOf({
   id: "f00d",
   name: "web",
   type: "ecs",
   image: "docker.io/library/redis:7",
-  imageId: null,
   imageRepository: "docker.io/library/redis",
   imageTag: "7",
-  imageDigest: null,
-  labels: null,
-  ip: null,
-  cluster: null,
-  service: null,
-  taskArn: null,
-  taskFamily: null,
-  taskRevision: null,
-  containerArn: null,
-  availabilityZone: null,
-};
+});
 
 interface Told {
   readonly rule: LoadedRule;
@@ -127,23 +114,6 @@ function explain(
   const fields = ["evt.type", "evt.args", "evt.rawres", "proc.cmdline", "proc.pname", "fd.name", "fd.typechar"];
   const shown = fields.map((name) => `${name}=${String(fieldValue(name)!(batch, at))}`).join(" ");
   return `should be [${want}] and is [${got}] for ${shown}\nagain: VEDETTE_SEED=${SEED}\n${told1?.source}`;
-}
-
-// The types that rules name, and the texts that they compare with.
-function wantedBy(rules: readonly LoadedRule[]): Wanted {
-  const texts = new Set<string>();
-  const visit = (expr: Expr): void => {
-    if (expr.kind === "and" || expr.kind === "or") expr.children.forEach(visit);
-    else if (expr.kind === "not") visit(expr.child);
-    else if (expr.kind === "check" && expr.right.kind === "text") texts.add(expr.right.value);
-    else if (expr.kind === "check" && expr.right.kind === "list")
-      for (const value of expr.right.values) texts.add(value);
-  };
-  for (const rule of rules) visit(rule.expr);
-  const paths = [...texts].filter((text) => text.includes("/"));
-  const names = [...texts].filter((text) => !text.includes("/") && text.length < 16);
-  const types = [...new Set(rules.flatMap((rule) => rule.events))];
-  return { types, names, paths: [...paths, ...paths.map((path) => `${path}x`)], words: [...texts] };
 }
 
 /** Random events for each rule alone, every other batch in a container of an orchestrator. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an orchestrator says of a container is there for conditions as it is for outputs, and changes from
 // batch to batch.
+
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { writeFacts } from "../../../host/wasm/facts.js";
@@ -9,29 +10,16 @@ import { BatchBuilder } from "../../../host/wire/builder.js";
 import type { ContainerFacts } from "../../../host/wire/container.js";
 import { fieldValue } from "../../../host/wire/fields.js";
 import { Judge, rulesOf } from "./judge.js";
+import { factsOf } from "./shared.js";
 
-const NOTHING = {
-  imageId: null,
-  imageDigest: null,
-  labels: null,
-  ip: null,
-  cluster: null,
-  service: null,
-  taskArn: null,
-  taskFamily: null,
-  taskRevision: null,
-  containerArn: null,
-  availabilityZone: null,
-};
-const FACTS: ContainerFacts = {
-  ...NOTHING,
+const FACTS = factsOf({
   id: "f00d",
   name: "web",
   type: "ecs",
   image: "shop/web:7",
   imageRepository: "shop/web",
   imageTag: "7",
-};
+});
 
 function batch(container: ContainerFacts | null, id: string | null = null): Batch {
   const build = new BatchBuilder();

@@ -4,6 +4,8 @@
 
 import type { Field } from "../../../build/generated/events.js";
 import { ABSENT } from "../../../host/falco/compile/source.js";
+import type { Expr } from "../../../host/falco/condition.js";
+import type { LoadedRule } from "../../../host/falco/load.js";
 import { BatchBuilder, type Slots, type SlotValue } from "../../../host/wire/builder.js";
 import { EVENT_OF_NAME, isSpan } from "../../../host/wire/layout.js";
 import type { Random } from "./random.js";
@@ -23,6 +25,23 @@ export interface Wanted {
   readonly names?: readonly string[];
   readonly paths?: readonly string[];
   readonly words?: readonly string[];
+}
+
+/** The types that rules name, and the texts that they compare with. */
+export function wantedBy(rules: readonly LoadedRule[]): Wanted {
+  const texts = new Set<string>();
+  const visit = (expr: Expr): void => {
+    if (expr.kind === "and" || expr.kind === "or") expr.children.forEach(visit);
+    else if (expr.kind === "not") visit(expr.child);
+    else if (expr.kind === "check" && expr.right.kind === "text") texts.add(expr.right.value);
+    else if (expr.kind === "check" && expr.right.kind === "list")
+      for (const value of expr.right.values) texts.add(value);
+  };
+  for (const rule of rules) visit(rule.expr);
+  const paths = [...texts].filter((text) => text.includes("/"));
+  const names = [...texts].filter((text) => !text.includes("/") && text.length < 16);
+  const types = [...new Set(rules.flatMap((rule) => rule.events))];
+  return { types, names, paths: [...paths, ...paths.map((path) => `${path}x`)], words: [...texts] };
 }
 
 export function randomBatch(r: Random, records: number, wanted: Wanted = {}): Uint8Array {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What tests of Falco's rules read: Falco's own files, where they are (test/falco-files.ts), and rules in a
 // text.
+
 import { existsSync, readFileSync } from "node:fs";
 import { type Loaded, type LoadOptions, loadRules, type RuleFile } from "../../../host/falco/load.js";
+import type { ContainerFacts } from "../../../host/wire/container.js";
 import { FALCO, missingFalco, withFalco } from "../../falco-files.js";
 
 export { withFalco };
@@ -11,6 +13,27 @@ export { withFalco };
 export const SHARED = `${FALCO}/`;
 export const OFFICIAL = ["falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml"];
 export const DEPRECATED = ["falco-deprecated_rules.yaml", "application_rules.yaml"];
+
+/** Facts of a container of which nothing is known but `known`. */
+export function factsOf(known: Pick<ContainerFacts, "id" | "name" | "type"> & Partial<ContainerFacts>): ContainerFacts {
+  return {
+    image: null,
+    imageId: null,
+    imageRepository: null,
+    imageTag: null,
+    imageDigest: null,
+    labels: null,
+    ip: null,
+    cluster: null,
+    service: null,
+    taskArn: null,
+    taskFamily: null,
+    taskRevision: null,
+    containerArn: null,
+    availabilityZone: null,
+    ...known,
+  };
+}
 
 export function ruleFile(name: string): RuleFile {
   return { name, content: readFileSync(`${SHARED}rules/${name}`, "utf8") };

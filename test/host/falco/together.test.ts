@@ -11,7 +11,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Expr } from "../../../host/falco/condition.js";
 import type { LoadedRule, RuleFile } from "../../../host/falco/load.js";
 import { loadRules } from "../../../host/falco/load.js";
 import { type Batch, openBatch } from "../../../host/wire/batch.js";
@@ -21,7 +20,7 @@ import { indicators } from "./indicators.js";
 import { interpret } from "./interpreter.js";
 import { Judge, numberedRules } from "./judge.js";
 import { Random } from "./random.js";
-import { randomBatch, type Wanted } from "./random-batch.js";
+import { randomBatch, wantedBy } from "./random-batch.js";
 import { randomCondition } from "./random-condition.js";
 import { DEPRECATED, OFFICIAL, ruleFile, withFalco } from "./shared.js";
 
@@ -184,23 +183,6 @@ function explain(rule: string, batch: Batch, at: number, want: boolean, seed: nu
   const type = fieldValue("evt.type")!(batch, at);
   const args = fieldValue("evt.args")!(batch, at);
   return `${rule}\nshould be ${want} for this ${type} (${args})\nagain: VEDETTE_SEED=${seed}`;
-}
-
-// The types that rules name, and the texts that they compare with.
-function wantedBy(rules: readonly LoadedRule[]): Wanted {
-  const texts = new Set<string>();
-  const visit = (expr: Expr): void => {
-    if (expr.kind === "and" || expr.kind === "or") expr.children.forEach(visit);
-    else if (expr.kind === "not") visit(expr.child);
-    else if (expr.kind === "check" && expr.right.kind === "text") texts.add(expr.right.value);
-    else if (expr.kind === "check" && expr.right.kind === "list")
-      for (const value of expr.right.values) texts.add(value);
-  };
-  for (const rule of rules) visit(rule.expr);
-  const paths = [...texts].filter((text) => text.includes("/"));
-  const names = [...texts].filter((text) => !text.includes("/") && text.length < 16);
-  const types = [...new Set(rules.flatMap((rule) => rule.events))];
-  return { types, names, paths: [...paths, ...paths.map((path) => `${path}x`)], words: [...texts] };
 }
 
 test.run();

@@ -28,7 +28,7 @@ const EDITOR_CONFIG = {
     experimentalDecorators: true,
     moduleResolution: "bundler",
     module: "esnext",
-    paths: { vedette: ["./index.ts"], "vedette/protocols": ["./protocols.ts"] },
+    paths: { vedette: ["./index.ts"], "vedette/protocols": ["./protocols.ts"], "vedette/falco": ["./falco.ts"] },
   },
 };
 const to = resolve(process.argv[2] ?? builtFile("package/npm"));
@@ -72,6 +72,7 @@ function stagedSdk(folder: string): string {
     exports: {
       ".": types("index"),
       "./protocols": types("protocols"),
+      "./falco": types("falco"),
       "./tsconfig.json": "./tsconfig.json",
       "./package.json": "./package.json",
     },

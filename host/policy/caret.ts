@@ -13,6 +13,19 @@ export function placeOf(text: string, offset: number): { line: number; column: n
   return { line: before.split("\n").length, column: offset - lineStart + 1 };
 }
 
+/** The lines, from 1, of these characters, in their order. The text is walked once, however many they are. */
+export function linesOf(text: string, offsets: readonly number[]): number[] {
+  const lines = new Array<number>(offsets.length);
+  const inOrder = offsets.map((_, index) => index).sort((a, b) => offsets[a]! - offsets[b]!);
+  let line = 1;
+  let end = text.indexOf("\n");
+  for (const index of inOrder) {
+    for (; end >= 0 && end < offsets[index]!; end = text.indexOf("\n", end + 1)) line++;
+    lines[index] = line;
+  }
+  return lines;
+}
+
 /** The line at `start`, and carets under the part up to `end`. */
 export function excerptOf(text: string, start: number, end: number): string {
   const { line, column } = placeOf(text, start);

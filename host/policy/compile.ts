@@ -15,7 +15,7 @@ import { builtFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 import { withHead } from "../wasm/head.js";
 import { type Bundle, FolderBundle } from "./bundle.js";
-import { excerptOf, placeOf } from "./caret.js";
+import { excerptOf, linesOf, placeOf } from "./caret.js";
 import type { CompileAnswer, CompileRequest, Diagnostic, Sources } from "./compile-child.js";
 import { reading } from "./readable.js";
 import { SDK, sdkDigest } from "./sdk.js";
@@ -49,8 +49,8 @@ export interface Compiled {
 /** A module that says its way to an answer, and what stands in its sources. */
 export interface Traced {
   readonly wasm: Uint8Array;
-  readonly terms: readonly TracedTerm[];
-  readonly lineOf: (term: TracedTerm) => number;
+  /** Each with its line, from 1. */
+  readonly terms: readonly (TracedTerm & { readonly line: number })[];
 }
 
 /** Compiles one policy after the other. close() ends the child process. */
@@ -105,7 +105,7 @@ export class PolicyCompiler {
     const { wasm, errors, terms } = whole.wasm === null ? await this.#check(place, sources, head, "careful") : whole;
     if (wasm === null)
       throw errors[0] ?? new VedetteError("VEDETTE_COMPILER_FAILED", { path: place, reason: "it gave no module" });
-    return { wasm, terms, lineOf: ({ file, start }) => placeOf(sources.get(file) ?? "", start).line };
+    return { wasm, terms: withLines(terms, sources) };
   }
 
   async #check(
@@ -272,4 +272,14 @@ function causeIn(said: string): string[] {
   const lines = said.trim().split("\n");
   const cause = lines.find((line) => /^(\w*Error\b|FATAL ERROR)/.test(line)) ?? lines.at(-1) ?? "";
   return cause === "" ? [] : [cause];
+}
+
+function withLines(terms: readonly TracedTerm[], sources: ReadonlyMap<string, string>): Traced["terms"] {
+  const lines = new Map<TracedTerm, number>();
+  for (const file of new Set(terms.map((one) => one.file))) {
+    const some = terms.filter((one) => one.file === file);
+    const starts = some.map(({ start }) => start);
+    for (const [index, line] of linesOf(sources.get(file) ?? "", starts).entries()) lines.set(some[index]!, line);
+  }
+  return terms.map((one) => ({ ...one, line: lines.get(one)! }));
 }

@@ -37,7 +37,7 @@ export interface Coverage {
 export async function coverageOf(policy: LoadedPolicy, bundle: Bundle, compiler: PolicyCompiler): Promise<Coverage> {
   const file = readPolicyFile(bundle).value;
   const head = { name: file.name, version: file.version, parameters: parametersOf(file) };
-  const { wasm, terms, lineOf } = await compiler.trace(bundle, head);
+  const { wasm, terms } = await compiler.trace(bundle, head);
   const examined = examine(wasm, policy.place, TRACED_LIMITS);
   const answers = new Map<number, Set<boolean>>(terms.map(({ id }) => [id, new Set()]));
   const note = (steps: readonly Step[]): void => {
@@ -59,7 +59,7 @@ export async function coverageOf(policy: LoadedPolicy, bundle: Bundle, compiler:
     const given = answers.get(term.id)!;
     if (given.size === 2 || (term.isEnd && given.size === 1)) return [];
     const never = given.size === 0 ? "both" : given.has(true) ? "false" : "true";
-    return [{ text: term.text, never, at: `${term.file}:${lineOf(term)}`, start: term.start, file: term.file }];
+    return [{ text: term.text, never, at: `${term.file}:${term.line}`, start: term.start, file: term.file }];
   });
   const branches = terms.reduce((sum, { isEnd }) => sum + (isEnd ? 1 : 2), 0);
   const reached = [...answers.values()].reduce((sum, { size }) => sum + size, 0);

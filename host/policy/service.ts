@@ -17,6 +17,7 @@ import type { DropReason, OutputStats } from "../output/output.js";
 import { linesOutput } from "../output/registry.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { openBundle } from "./bundle.js";
+import { PolicyCompiler } from "./compile.js";
 import { detailOf, type PolicyDetail, textsAt } from "./detail.js";
 import type { Explained } from "./nearest.js";
 import type { ResponseRow } from "./respond.js";
@@ -32,6 +33,10 @@ import type { AskedBatch } from "./ways-messages.js";
 
 /** Of all that just happened. */
 const TRIAL_MS = 4_000;
+/** Of compiling what is explained, some three times. */
+const TRACE_MS = 60_000;
+/** Policies whose traced modules are kept. */
+const TRACED_MAX = 4;
 
 /** What the command line says of tenants, as it was typed. */
 export interface ServiceFlags {
@@ -116,8 +121,8 @@ export class PolicyService {
   #work: Promise<void> = Promise.resolve();
   /** Where policies are tested or explained just now. */
   readonly #trials = new Set<{ close(): void }>();
-  /** Those that were explained: to compile one again takes seconds. */
-  readonly #traced = new WeakMap<LoadedPolicy, TracedPolicy>();
+  /** Those that were explained last, the newest at the end. */
+  readonly #traced = new Map<LoadedPolicy, TracedPolicy>();
   #isStopped = false;
 
   /** Reads tenants.yaml and opens the tenants' alert files: what is wrong there ends the start. */
@@ -293,7 +298,7 @@ export class PolicyService {
     const traced = this.#traced.get(policy) ?? (await this.#trace(policy));
     if (traced === null)
       return "Its rules are explained from its source. There is none here, or it was changed since the policy was loaded.";
-    this.#traced.set(policy, traced);
+    this.#keep(policy, traced);
     if (this.#isStopped)
       throw new VedetteError("VEDETTE_POLICY_TRIAL", { path: policy.place, reason: "the host ends" });
     const house = new WaysHouse();
@@ -308,14 +313,30 @@ export class PolicyService {
 
   async #trace(policy: LoadedPolicy): Promise<TracedPolicy | null> {
     const entry = this.#watch?.entries().find(({ loaded }) => loaded === policy);
+    const compiler = new PolicyCompiler();
+    this.#trials.add(compiler);
+    const late = setTimeout(() => compiler.close(), TRACE_MS);
     try {
-      // A folder that another user may change is read as it is when it is loaded.
-      const bundle = entry === undefined ? openBundle(policy.place) : takeSnapshot(entry.path);
-      return await tracedAsLoaded(policy, bundle);
+      // A folder that another user may change is read as it is when it is loaded; a tenant's is one, also
+      // while it is on its way out and the watch has forgotten it.
+      const isOthers = entry !== undefined || policy.tenancy != null;
+      const bundle = isOthers ? takeSnapshot(entry?.path ?? policy.place) : openBundle(policy.place);
+      return await tracedAsLoaded(policy, bundle, compiler);
     } catch (error) {
       if (error instanceof VedetteError) throw error;
       return null; // its files are gone, or no plain files any more
+    } finally {
+      clearTimeout(late);
+      this.#trials.delete(compiler);
+      compiler.close();
     }
+  }
+
+  /** A few are kept: to compile one again takes seconds. */
+  #keep(policy: LoadedPolicy, traced: TracedPolicy): void {
+    this.#traced.delete(policy);
+    this.#traced.set(policy, traced);
+    for (const [oldest] of this.#traced) if (this.#traced.size > TRACED_MAX) this.#traced.delete(oldest);
   }
 
   #policy(tenant: string, name: string): PolicyDetail | null {

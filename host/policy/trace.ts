@@ -3,7 +3,7 @@
 // the process that judges by it is another one where the source is not the operator's own.
 import type { ExaminedPolicy } from "../engine/policy.js";
 import type { Bundle } from "./bundle.js";
-import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
+import { type PolicyCompiler, SOURCE_FILE } from "./compile.js";
 import { loadPolicy } from "./load.js";
 import { parametersOf, readPolicyFile } from "./policy-file.js";
 import { PolicyWays, type TracedPolicy } from "./ways.js";
@@ -18,25 +18,20 @@ export async function waysOf(bundle: Bundle, compiler: PolicyCompiler) {
  * Null: the bundle has no source, or it is not what this policy was compiled from. Throws what compiling
  * throws.
  */
-export async function tracedAsLoaded(policy: ExaminedPolicy, bundle: Bundle): Promise<TracedPolicy | null> {
+export async function tracedAsLoaded(
+  policy: ExaminedPolicy,
+  bundle: Bundle,
+  compiler: PolicyCompiler,
+): Promise<TracedPolicy | null> {
   if (!bundle.has(SOURCE_FILE)) return null;
-  const compiler = new PolicyCompiler();
-  try {
-    const now = await compiler.compile(bundle, headOf(bundle));
-    return Buffer.compare(now, policy.admitted.bytes) === 0 ? await traced(policy, bundle, compiler) : null;
-  } finally {
-    compiler.close();
-  }
+  const now = await compiler.compile(bundle, headOf(bundle));
+  return Buffer.compare(now, policy.admitted.bytes) === 0 ? await traced(policy, bundle, compiler) : null;
 }
 
 async function traced(policy: ExaminedPolicy, bundle: Bundle, compiler: PolicyCompiler): Promise<TracedPolicy> {
-  const { wasm, terms, lineOf } = await compiler.trace(bundle, headOf(bundle));
+  const { wasm, terms } = await compiler.trace(bundle, headOf(bundle));
   const { name, place, parameters, rules } = policy;
-  return {
-    policy: { name, place, parameters, rules },
-    wasm,
-    terms: terms.map((one) => ({ ...one, line: lineOf(one) })),
-  };
+  return { policy: { name, place, parameters, rules }, wasm, terms };
 }
 
 function headOf(bundle: Bundle) {

@@ -13,6 +13,8 @@ import { walk } from "./reached.js";
 
 /** As rules-wasm/wire/trace.ts has it. */
 const TERMS_MAX = 4096;
+/** Characters that are told of a term. */
+const TEXT_MAX = 1000;
 const TERM = "__vedette_term";
 const SEE = "__vedette_see";
 const COMPARISONS = new Set([
@@ -158,9 +160,11 @@ class Tracer {
     return isOwn;
   }
 
+  // A term in a term has its text, too: whole, terms in thousands would be a thousand times the source.
   #place({ range }) {
-    const text = range.source.text.substring(range.start, range.end).replace(/\s+/g, " ");
-    return { file: range.source.normalizedPath, start: range.start, text };
+    const { source, start, end } = range;
+    const text = source.text.substring(start, Math.min(end, start + TEXT_MAX)).replace(/\s+/g, " ");
+    return { file: source.normalizedPath, start, text };
   }
 
   /** What is looked at, or gone on with. */

@@ -42,6 +42,26 @@ test.after(() => rmSync(join(folder, ".."), { recursive: true }));
 
 const MS = 1_000;
 
+// In the host itself: what its terms are called, and on which lines they stand.
+test("H46: terms within terms, behind a million lines, cost the host little", async () => {
+  const lines = 1_000_000;
+  const place = join(folder, "../long");
+  mkdirSync(place);
+  writeFileSync(join(place, "policy.yaml"), 'name: long\nversion: "1"\n');
+  writeFileSync(
+    join(place, "index.ts"),
+    `import { Execve, Priority, rule } from "vedette";${"\n".repeat(lines)}
+@rule({ name: "Long", priority: Priority.Notice })
+export function long(e: Execve): bool { return e.failed/*${"x".repeat(200_000)}*/${" == true".repeat(200)}; }
+`,
+  );
+  const { terms } = await compiler.trace(openBundle(place), { name: "long", version: "1", parameters: [] });
+  compiler.close();
+  assert.ok(terms.length > 100, `${terms.length} terms`);
+  assert.equal([...new Set(terms.map(({ line }) => line))], [lines + 3]);
+  assert.ok(Math.max(...terms.map(({ text }) => text.length)) <= 1_000);
+});
+
 /** Processes of ours in which a policy is explained. */
 function explaining(): number {
   const all = execFileSync("ps", ["-o", "args=", "--ppid", String(process.pid)], { encoding: "utf8" });
@@ -54,7 +74,7 @@ async function explained(...names: string[]) {
   for (const name of names) events.add("execve", { proc: { name } });
   const house = new WaysHouse();
   try {
-    const traced = await tracedAsLoaded(policy, openBundle(folder));
+    const traced = await tracedAsLoaded(policy, openBundle(folder), compiler);
     const bytes = events.bytes();
     const batch = { bytes, container: null, chosen: [...openBatch(bytes).offsets].slice(-1) };
     return await house.explain(traced!, [batch], MS);

@@ -11,6 +11,7 @@ import { keyOf } from "./state/key";
 import { mix, StringSet } from "./string-set";
 import { PathSet } from "./path-set";
 import { spanOf, spanSize, textMemory } from "./wire/frame";
+import { keepText, madeText } from "./wire/made-texts";
 
 const ANCESTORS_MAX = 64;
 
@@ -38,16 +39,22 @@ export class Process extends ProcessFields {
   @inline get pname(): Str { return this.parent.name; }
 
   /**
-   * proc.cmdline: name and arguments joined by blanks. It is put together each time: ask cheaper things
+   * proc.cmdline: name and arguments joined by blanks. It is put together once a batch: ask cheaper things
    * first.
    */
   get cmdline(): Str {
+    const name = load<u64>(changetype<usize>(this.name)), args = load<u64>(changetype<usize>(this.args));
+    const made = madeText(name, args);
+    return changetype<Str>(made != 0 ? made : keepText(name, args, this.makeCmdline()));
+  }
+
+  private makeCmdline(): usize {
     const name = changetype<usize>(this.name), args = changetype<usize>(this.args);
     const nameSize = spanSize(name), text = textMemory(nameSize + 1 + spanSize(args));
     memory.copy(text, this.name.address, nameSize);
-    if (spanSize(args) == 0) return changetype<Str>(spanOf(text, nameSize));
+    if (spanSize(args) == 0) return spanOf(text, nameSize);
     store<u8>(text + nameSize, 0x20);
-    return changetype<Str>(spanOf(text, nameSize + 1 + joinInto(text + nameSize + 1, args)));
+    return spanOf(text, nameSize + 1 + joinInto(text + nameSize + 1, args));
   }
 
   /** Ancestor `level` as Falco counts (proc.aname[2]): 0 is the process itself, 1 its parent. */

@@ -2,6 +2,7 @@
 // A list of texts of an event (arguments, environment), where it stands: texts one after another, each ended
 // by NUL. `contains` and the like see it as Falco prints it: joined by blanks.
 import { spanAddress, spanExists, spanOf, spanSize, textMemory } from "./wire/frame";
+import { keepText, LIST_ALONE, madeText } from "./wire/made-texts";
 import { Str } from "./str";
 import { StringSet } from "./string-set";
 import { find, isSame } from "./text";
@@ -58,11 +59,15 @@ export class StrList {
     return find(spanAddress(changetype<usize>(this)), spanSize(changetype<usize>(this)), text, 0) >= 0;
   }
 
-  /** The list joined by blanks. */
+  /** The list joined by blanks. It is put together once a batch. */
   get joined(): Str {
-    const size = spanSize(changetype<usize>(this));
-    const copy = textMemory(size);
-    return changetype<Str>(spanOf(copy, joinInto(copy, changetype<usize>(this))));
+    const list = load<u64>(changetype<usize>(this)), made = madeText(LIST_ALONE, list);
+    return changetype<Str>(made != 0 ? made : keepText(LIST_ALONE, list, this.join()));
+  }
+
+  private join(): usize {
+    const copy = textMemory(spanSize(changetype<usize>(this)));
+    return spanOf(copy, joinInto(copy, changetype<usize>(this)));
   }
 }
 

@@ -41,25 +41,27 @@ class FormerFileLimit {
   bool lowered_ = false;
 };
 
+// The first number behind all that is kept.
+int end_of_kept(const LaunchOptions& options) {
+  return 1 + (options.inherited.empty() ? options.stream : std::max(options.stream, std::ranges::max(options.inherited)));
+}
+
 // Libraries of Node's open files without CLOEXEC in threads of their own (OpenSSL a certificate, V8
 // /proc/self/maps), maybe just now. A new descriptor gets the lowest free number, so there are none among
 // high ones that we were given. posix_spawn takes a close of a number that is not open, below the limit
 // (glibc, sysdeps/unix/sysv/linux/spawni.c).
-void close_all_but(posix_spawn_file_actions_t& actions, const LaunchOptions& options) {
+void close_between(posix_spawn_file_actions_t& actions, const LaunchOptions& options) {
   constexpr int kFirst = 3, kLow = 1024;
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   const auto is_kept = [&](int fd) { return fd == options.stream || std::ranges::find(options.inherited, fd) != options.inherited.end(); };
-  const int highest = options.inherited.empty() ? options.stream : std::max(options.stream, std::ranges::max(options.inherited));
-  const int end = static_cast<int>(std::min<rlim_t>(std::min(highest, kLow), limit.rlim_cur));
+  const int end = static_cast<int>(std::min<rlim_t>(std::min(end_of_kept(options), kLow), limit.rlim_cur));
   for (int fd = kFirst; fd < end; fd++) {
     if (!is_kept(fd)) posix_spawn_file_actions_addclose(&actions, fd);
   }
-  posix_spawn_file_actions_addclosefrom_np(&actions, std::max(highest + 1, kFirst));
 }
 
 int spawn(pid_t& pid, const LaunchOptions& options, int stream) {
-  const FormerFileLimit limit;
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
@@ -69,13 +71,15 @@ int spawn(pid_t& pid, const LaunchOptions& options, int stream) {
   for (int number = 0; number < 3; number++) posix_spawn_file_actions_adddup2(&actions, options.stdio[number], number);
   for (const int fd : options.inherited) posix_spawn_file_actions_adddup2(&actions, fd, fd);
   posix_spawn_file_actions_adddup2(&actions, stream, options.stream);
-  close_all_but(actions, options);
+  posix_spawn_file_actions_addclosefrom_np(&actions, std::max(end_of_kept(options), 3));
   sigset_t defaults;
   sigemptyset(&defaults);
   sigaddset(&defaults, SIGPIPE);
   sigaddset(&defaults, SIGXFSZ);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  const FormerFileLimit limit;  // not above: no action is taken that names a number beyond the limit
+  close_between(actions, options);
   const int error = posix_spawn(&pid, options.file.c_str(), &actions, &attributes, pointers(options.arguments).data(), pointers(options.environment).data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);

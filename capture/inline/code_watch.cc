@@ -97,9 +97,9 @@ void InlineCodeWatch::look_at(Task& task, uint64_t now_ns) {
   const std::optional<ExecutableMap> found = unexplained(task.tid, image);
   const uint64_t suspect = std::exchange(image.code_look.suspect, found ? found->start : 0);
   if (!found || found->start != suspect || !tell(task, image, *found)) return;
-  // Its threads run: each is traced from its next call on.
+  // Its threads run: each is traced from its next call on at the latest.
   context_->tasks.each([&](Task& each) {
-    if (each.space == task.space) context_->hooks.on_doubted(each.tid);
+    if (each.space == task.space) context_->hooks.on_doubted(each.tid, IntegrityReason::CAUGHT);
   });
 }
 

@@ -283,7 +283,7 @@ void InlineDrain::begin_reading(uint64_t tsc) { reading_since_ns_ = context_->cl
 void InlineDrain::tell_damage(RingSlot& slot) {
   if (!slot.take_damage()) return;
   context_->notice(slot.owner(), Notice::TAMPER, "", "the ring of inline records was written to", 0);
-  context_->hooks.on_doubted(slot.owner());
+  context_->hooks.on_doubted(slot.owner(), IntegrityReason::CAUGHT);
 }
 
 }  // namespace vedette

@@ -66,6 +66,7 @@ void InlineTier::on_tick() {
   spot_check_.look(drain_.slots(), now);
   code_watch_.look(now);
   if (context_->witness != nullptr) context_->doubt(context_->witness->look(now));
+  ask_again(now);
 }
 
 void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
@@ -156,10 +157,20 @@ void InlineTier::stop_believing(Task& task, IntegrityReason reason, std::string_
   context_->notice(task.tid, Notice::TIER_DEGRADED, "", why);
 }
 
-void InlineTier::on_caught(Task& task) {
-  const InlineImage* const image = image_of(*task.space);
-  if (integrity_ != Integrity::Adaptive || image == nullptr || !image->active) return doubt(inline_part(task));
-  if (!task.unbelieved) stop_believing(task, IntegrityReason::CAUGHT, kUnconfirmed);
+// Also where the image has been given up: its gates are there still.
+void InlineTier::lose_trust(Task& task, IntegrityReason reason) {
+  if (integrity_ != Integrity::Adaptive || image_of(*task.space) == nullptr) return doubt(inline_part(task));
+  if (!task.unbelieved) stop_believing(task, reason, kUnconfirmed);
+}
+
+// Who was asked to stop may not have: any other stop takes that back (the kernel's ptrace_stop).
+void InlineTier::ask_again(uint64_t now_ns) {
+  constexpr uint64_t kEveryNs = 1'000'000'000;
+  if (now_ns - asked_again_ns_ < kEveryNs) return;
+  asked_again_ns_ = now_ns;
+  context_->tasks.each([](const Task& one) {
+    if ((one.unbelieved || one.tightened) && one.phase == Phase::Running && one.trap() == Trap::Filter) (void)ptrace_interrupt(one.tid);
+  });
 }
 
 bool InlineTier::maps_foreign_code(const Task& task, const SyscallInfo& at) const {
@@ -177,7 +188,7 @@ void InlineTier::before_exec(Task& task) {
 void InlineTier::tell_wrong_gate(Task& task, const SyscallInfo& at) {
   if (image_of(*task.space) == nullptr || !AgentPage::contains(at.instruction_pointer)) return;
   context_->notice(task.tid, Notice::TAMPER, "", "a call that must be traced came through a gate", number_of(at));
-  on_caught(task);
+  lose_trust(task, IntegrityReason::CAUGHT);
 }
 
 // What the call will mean for us.
@@ -310,9 +321,9 @@ void InlineTier::on_reading_executes(Task& task) {
   }
 }
 
-void InlineTier::on_doubted(Tid tid) {
+void InlineTier::on_doubted(Tid tid, IntegrityReason reason) {
   Task* const task = context_->tasks.find(tid);
-  if (task != nullptr && task->data != nullptr) on_caught(*task);
+  if (task != nullptr && task->data != nullptr) lose_trust(*task, reason);
 }
 
 void InlineTier::on_end(Task& task) {
@@ -344,7 +355,7 @@ void InlineTier::give_up_image(Task& task, IntegrityReason reason, std::string_v
   context_->tasks.each([&](Task& one) {
     if (one.space == task.space) context_->state.confirm_directory(static_cast<uint32_t>(one.tid.get()));
   });
-  if (reason == IntegrityReason::CAUGHT && integrity_ == Integrity::Adaptive) return stop_believing(task, reason, why);
+  if (integrity_ == Integrity::Adaptive) return stop_believing(task, reason, why);
   context_->note_stops(task, reason);
   context_->notice(task.tid, Notice::TIER_DEGRADED, "", why);
 }

@@ -63,7 +63,7 @@ class InlineTier final : public Hooks {
   bool on_shown(Task& task) override;
   void on_exiting(Task& task) override;
   void on_end(Task& task) override;
-  void on_doubted(Tid tid) override;
+  void on_doubted(Tid tid, IntegrityReason reason) override;
   void on_reading_executes(Task& task) override;
   void on_segment() override { code_watch_.on_segment(); }
 
@@ -75,7 +75,8 @@ class InlineTier final : public Hooks {
   bool maps_foreign_code(const Task& task, const SyscallInfo& at) const;
   void close_foreign(Task& task);
   void stop_believing(Task& task, IntegrityReason reason, std::string_view why);
-  void on_caught(Task& task);
+  void lose_trust(Task& task, IntegrityReason reason);
+  void ask_again(uint64_t now_ns);
   void before_exec(Task& task);
   void tell_wrong_gate(Task& task, const SyscallInfo& at);
   void follow(Task& task, const SyscallInfo& at);
@@ -92,6 +93,7 @@ class InlineTier final : public Hooks {
   InlineStandingTable standing_{page_.base()};
   InotifyNameWatch names_;
   Integrity integrity_;
+  uint64_t asked_again_ns_ = 0;  // when those who are to stop at each call were asked last
   const BootSecret secret_ = make_boot_secret();
   Context* context_ = nullptr;
   InlineDrain drain_;

@@ -149,6 +149,9 @@ void State::confirm_directory(uint32_t tid) {
 void State::stops_for(uint32_t tid, IntegrityReason reason) {
   const Thread* const thread = books_->find(tid);
   if (thread == nullptr || books_->stops_all_for != IntegrityReason::NONE || thread->process->stops_for == reason) return;
+  const IntegrityReason before = thread->process->stops_for;
+  const bool is_answer = reason == IntegrityReason::TIGHTENED && (before == IntegrityReason::CAUGHT || before == IntegrityReason::MAPS_FOREIGN_CODE);
+  if (is_answer) return;  // to what it was caught at
   thread->process->stops_for = reason;
   thread->process->changed();
 }

@@ -41,14 +41,16 @@ void Context::tell_doubt(const Sighting& sighting) {
   if (sighting.descriptor && sighting.descriptor->name) text += view(sighting.descriptor->name);
   if (sighting.opened) text += ", but inode " + std::to_string(sighting.opened->ino) + " of device " + std::to_string(sighting.opened->dev);
   notice(tid, Notice::UNCERTAIN, event.info().name, text, is_untrue);
-  if (is_untrue || sighting.doubt == Doubt::ChangedTooOften) hooks.on_doubted(tid);
+  // Names that change too often are an honest program's, too.
+  if (is_untrue) hooks.on_doubted(tid, IntegrityReason::CAUGHT);
+  else if (sighting.doubt == Doubt::ChangedTooOften) hooks.on_doubted(tid, IntegrityReason::UNFIT);
 }
 
 void Context::doubt(const std::optional<IoWitness::Mismatch>& mismatch) {
   if (!mismatch) return;
   const Tid tid(static_cast<pid_t>(mismatch->tid));
   notice(tid, Notice::MISMATCH, "", mismatch->text, mismatch->difference);
-  hooks.on_doubted(tid);
+  hooks.on_doubted(tid, IntegrityReason::CAUGHT);
 }
 
 // Who is left may just be about to record one.

@@ -9,6 +9,7 @@
 #include "capture/kernel/ptrace.h"
 #include "capture/tracer/fill.h"
 #include "capture/tracer/task.h"
+#include "events.h"
 
 namespace vedette {
 
@@ -68,8 +69,8 @@ class Hooks {
   virtual bool on_shown(Task&) { return true; }
   // It is about to end; memory is still there.
   virtual void on_exiting(Task&) {}
-  // What it recorded does not agree with what the kernel counted. It may be running.
-  virtual void on_doubted(Tid /*tid*/) {}
+  // What it recorded does not agree with what the kernel counted, or cannot be confirmed. It may be running.
+  virtual void on_doubted(Tid /*tid*/, IntegrityReason /*reason*/) {}
   // It is gone. Also for threads that an exec took with it.
   virtual void on_end(Task&) {}
 };

@@ -167,6 +167,7 @@ void Lives::adopt(const Report& orphan) {
     stand_in.bear_marks_of(*known);
     stand_in.reading_executes = known->reading_executes;
     stand_in.filters = known->filters;
+    stand_in.unbelieved = known->unbelieved;
   }
   Birth birth{.id = EventId::none};
   if (is_thread) birth.flags = CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND;

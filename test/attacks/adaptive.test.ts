@@ -122,6 +122,13 @@ for (const args of [[], ["thread"]]) {
   });
 }
 
+test("I14: a program that has the kernel set its GS base stops at each call from then on, at the gates too", async () => {
+  const { run, events } = await attack("caught", ["gs", "/etc/hostname"], ADAPTIVE);
+  assert.equal(answersOf(run), { set: "1", opened: "10" }, run.stderr);
+  assert.equal(opens(events, "caught"), Array(10).fill("trace"));
+  assert.equal(told(events), ["it uses GS itself"]);
+});
+
 test("I14: control: the same program without the jump records its opens", async () => {
   const { run, events } = await control("caught", ["calm", "/etc/hostname"], ADAPTIVE);
   assert.equal(answersOf(run), { opened: "10" });

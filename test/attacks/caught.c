@@ -3,7 +3,9 @@
 //   caught FILE          makes a guarded call through a gate once, and then opens FILE ten times through the gate of openat,
 //                        with the record in a context of its own, where nobody reads
 //   caught thread FILE   the same, but another thread opens the file
+//   caught gs FILE       makes no such call, but has the kernel set its GS base, with which our code finds its records
 //   caught calm FILE     opens it as everybody does
+#include <asm/prctl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/wait.h>
@@ -44,7 +46,10 @@ int main(int argc, char** argv) {
   file = argv[argc - 1];
   is_calm = strcmp(argv[1], "calm") == 0;
   for (int i = 0; i < 20; i++) close(open("/dev/null", O_RDONLY));
-  if (!is_calm) printf("connected: %d\n", connect_through_gate() == 0);
+  const bool is_by_kernel = strcmp(argv[1], "gs") == 0;
+  static char page[0x20000];
+  if (is_by_kernel) printf("set: %d\n", syscall(SYS_arch_prctl, ARCH_SET_GS, page) == 0);
+  else if (!is_calm) printf("connected: %d\n", connect_through_gate() == 0);
   if (strcmp(argv[1], "thread") != 0) {
     open_file_often(NULL);
     return 0;

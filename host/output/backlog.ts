@@ -249,7 +249,10 @@ export class Backlog implements Output {
     try {
       this.#options.carrier.reopen?.();
       // Where a batch is on its way, the carrier opens it behind that, and what becomes of both tells.
-      if (this.#isUnopened && this.#underway === null) this.#mend();
+      if (this.#isUnopened && this.#underway === null) {
+        this.#mend();
+        this.#beginWatch(); // the one before may have passed while it failed
+      }
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
       this.#failsToOpen(error);

@@ -149,6 +149,25 @@ test("one that takes nothing for a while is stuck: told once, red until it takes
   await queue.close();
 });
 
+test("one that takes nothing behind a file that was opened again is stuck as well", async () => {
+  const stuckMs = 40;
+  const { queue, faults } = queueOf([again(1), busy()], {
+    stuckMs,
+    retryMs: NEVER_MS,
+    retryMsMax: NEVER_MS,
+    closeMs: 1,
+  });
+  queue.push("a");
+  await until("it is taken, and its file cannot be opened", () => queue.stats().state === "retrying");
+  queue.push("b");
+  await sleep(3 * stuckMs); // it fails, so nobody is told that it takes nothing
+  assert.equal(faults, ["VEDETTE_SINK_UNWRITABLE"]);
+  queue.reopen();
+  await until("that it takes nothing is told", () => queue.stats().state === "stuck");
+  assert.equal(faults, ["VEDETTE_SINK_UNWRITABLE", "VEDETTE_OUTPUT_STUCK"]);
+  await queue.close();
+});
+
 test("one that takes a little now and then is not stuck", async () => {
   const answers = Array.from({ length: 40 }, (_, i) => busy(i % 5 === 0 ? 1 : 0));
   const { queue, faults } = queueOf(answers, { busyMs: 50, stuckMs: 1_500 }); // one each 250 ms, for 2 s

@@ -17,13 +17,11 @@ const IS_SOURCE = import.meta.url.endsWith(".ts");
 export function startThread(from: string, file: string, options: WorkerOptions): Worker {
   keepHeapSmall();
   const url = new URL(`${file}${IS_SOURCE ? ".ts" : ".cjs"}`, from);
-  if (!IS_SOURCE) return new Worker(url, { resourceLimits: LIMITS, ...withoutTsx(), ...options });
+  const limited = { ...options, resourceLimits: { ...LIMITS, ...options.resourceLimits } };
+  if (!IS_SOURCE) return new Worker(url, { ...withoutTsx(), ...limited });
   const register = `import(${JSON.stringify(import.meta.resolve("tsx/esm/api"))})`;
-  return new Worker(`${register}.then((tsx) => { tsx.register(); return import(${JSON.stringify(url.href)}); })`, {
-    resourceLimits: LIMITS,
-    ...options,
-    eval: true,
-  });
+  const script = `${register}.then((tsx) => { tsx.register(); return import(${JSON.stringify(url.href)}); })`;
+  return new Worker(script, { ...limited, eval: true });
 }
 
 /**

@@ -9,7 +9,7 @@ import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler, SOURCE_FILE } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
 import { loadPolicy } from "../policy/load.js";
-import { parametersOf, policyFileOf } from "../policy/policy-file.js";
+import { headOf, policyFileOf } from "../policy/policy-file.js";
 import { readTests, TEST_FILE } from "../policy/test-file.js";
 import { missingTests } from "../policy/test-run.js";
 import { say, warn } from "./failure.js";
@@ -37,7 +37,7 @@ async function checkFolder(folder: string, compiler: PolicyCompiler): Promise<nu
   const bundle = openBundle(folder);
   const file = policyFileOf(bundle);
   if (file !== null && bundle.has(SOURCE_FILE)) {
-    const head = { name: file.name, version: file.version, parameters: parametersOf(file) };
+    const head = headOf(file);
     const { errors, warnings } = await compiler.check(bundle, head);
     for (const warning of warnings) warn(`warning: ${drawn(warning)}`);
     for (const error of errors) say(`error: ${drawn(error)}`, "error");

@@ -42,6 +42,8 @@ export interface ExaminedPolicy {
   /** What messages call it: its folder, or its file. */
   readonly place: string;
   readonly admitted: Examined;
+  /** A digest of the source that the module was compiled from here; none where it came as a module. */
+  readonly madeFrom?: string;
   readonly parameters: ParameterValues;
   /** In the order of the module's rule numbers. */
   readonly rules: readonly LoadedRule[];

@@ -3,19 +3,14 @@
 // process lives in the same jail as tenants' processes. The kernel bounds its memory (RLIMIT_DATA). So a
 // module that the compiler cannot bear ends that process and nothing else. Each process tries one module,
 // because an attacker who took the process over could answer for the next one. One policy is tried at a time.
-import { type ChildProcess, spawn } from "node:child_process";
-import type { Socket } from "node:net";
 import { VedetteError } from "../errors.js";
-import { builtFile } from "../paths.js";
 import type { Examined } from "../wasm/admission.js";
-import { HostEnd, readAs } from "./cell-wire.js";
-import { jailCommand } from "./jail.js";
+import { readAs } from "./cell-wire.js";
+import { Jailed } from "./jailed.js";
 import type { ExaminedPolicy } from "./policy.js";
 import type { TrialCase, TrialResult } from "./trial.js";
 import { type FromTrial, SaidOfTrial, type ToTrial } from "./trial-messages.js";
 
-/** A module of 512 KiB as Falco's rules make it needs 150 of it; Node itself some 100. */
-export const MEMORY_MIB = 512;
 /** A module of 4 MiB on a quarter of a processor. */
 const COMPILE_MS_MAX = 60_000;
 /** On top of a case's own time, which begins when its thread does. */
@@ -25,8 +20,7 @@ const CLOSED = "the host ends";
 
 /** The process that tries policies. close() ends it; warm() starts the next one. */
 export class TrialHouse {
-  #child: ChildProcess | null = null;
-  #host: HostEnd<ToTrial, FromTrial> | null = null;
+  #child: Jailed<ToTrial, FromTrial> | null = null;
   #module: Examined | null = null;
   #hear: (message: FromTrial) => void = () => undefined;
   #fail: (reason: string) => void = () => undefined;
@@ -36,29 +30,14 @@ export class TrialHouse {
   /** Starts the process before it is needed. */
   warm(): void {
     if (this.#child !== null || this.#isClosed) return;
-    const { execPath, execArgv } = jailCommand(MEMORY_MIB);
-    const child = spawn(execPath, [...execArgv, builtFile("js/host/engine/trial-child.js")], {
-      env: {},
-      stdio: ["ignore", "ignore", "pipe", "pipe"],
-    });
-    let said = "";
-    child.stderr?.on("data", (text: Buffer) => {
-      said = (said + text).slice(-8192);
-    });
-    const end = (reason: string): void => {
-      if (this.#child !== child) return;
-      this.letGo();
-      this.#fail(reason);
-    };
-    child.on("error", (error) => end(error.message));
-    child.on("close", (status, signal) => end(causeOf(said, `${signal ?? status}`)));
-    this.#child = child;
-    this.#host = new HostEnd(child.stdio[3] as Socket, {
+    this.#child = new Jailed("js/host/engine/trial-child.js", {
       read: (bytes) => readAs(SaidOfTrial, bytes),
       onMessage: (message) => this.#hear(message),
-      onNonsense: end,
+      onEnd: (reason) => {
+        this.letGo();
+        this.#fail(reason);
+      },
     });
-    keepsUsWaiting(child, false);
   }
 
   /**
@@ -84,9 +63,8 @@ export class TrialHouse {
 
   /** Ends the process until the next policy comes. Nothing may be under trial. */
   letGo(): void {
-    this.#child?.kill("SIGKILL");
+    this.#child?.end();
     this.#child = null;
-    this.#host = null;
     this.#module = null;
   }
 
@@ -123,13 +101,13 @@ export class TrialHouse {
   }
 
   #ask(path: string, message: ToTrial, ms: number): Promise<FromTrial> {
-    const child = this.#child as ChildProcess;
+    const child = this.#child!;
     return new Promise((resolve, reject) => {
       const finish = (): void => {
         clearTimeout(timer);
         this.#hear = () => undefined;
         this.#fail = () => undefined;
-        keepsUsWaiting(child, false);
+        child.keepsUsWaiting(false);
       };
       const fail = (reason: string): void => {
         finish();
@@ -142,21 +120,8 @@ export class TrialHouse {
         finish();
         resolve(answer);
       };
-      keepsUsWaiting(child, true);
-      this.#host?.tell(message);
+      child.keepsUsWaiting(true);
+      child.tell(message);
     });
   }
-}
-
-/** Of its last words: V8 says that it has no memory, and where. */
-export function causeOf(said: string, end: string): string {
-  if (/out of memory|bad_alloc|[Aa]llocation failed|Cannot allocate/.test(said))
-    return `it needed more than ${MEMORY_MIB} MiB`;
-  return /^\w*Error.*/m.exec(said)?.[0].slice(0, 500) ?? `it ended (${end})`;
-}
-
-function keepsUsWaiting(child: ChildProcess, isKept: boolean): void {
-  for (const one of [child, child.stderr as Socket | null, child.stdio[3] as Socket | null])
-    if (isKept) one?.ref();
-    else one?.unref();
 }

@@ -30,7 +30,7 @@ import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler, PREPARED } from "../policy/compile.js";
 import { findPolicies } from "../policy/discover.js";
 import { loadPolicy, MODULE_FILE } from "../policy/load.js";
-import { POLICY_FILE, parametersOf, readPolicyFile } from "../policy/policy-file.js";
+import { headOf, POLICY_FILE, readPolicyFile } from "../policy/policy-file.js";
 import { plainJson } from "../policy/yaml.js";
 import { withoutHead } from "../wasm/head.js";
 import { bundleHost, keepCompiled } from "./bundle.js";
@@ -129,10 +129,7 @@ async function copyPolicies(app: string): Promise<void> {
       mkdirSync(target, { recursive: true });
       const text = readFileSync(join(folder, POLICY_FILE), "utf8");
       writeFileSync(join(target, POLICY_FILE), plainJson(parse(text)));
-      writeFileSync(
-        join(target, MODULE_FILE),
-        await compiler.compile(bundle, { name: file.name, version: file.version, parameters: parametersOf(file) }),
-      );
+      writeFileSync(join(target, MODULE_FILE), await compiler.compile(bundle, headOf(file)));
     }
   } finally {
     compiler.close();

@@ -73,6 +73,11 @@ export class PolicyCompiler {
       : this.compile(new FolderBundle(NO_RULES), head);
   }
 
+  /** A digest of all that goes into a policy's module, in hexadecimal. Throws VEDETTE_POLICY_UNREADABLE. */
+  keyOf(bundle: Bundle, head: PolicyHead): string {
+    return digestOf(bundle.origin.place, sourcesOf(bundle), head);
+  }
+
   /**
    * The module's bytes. Throws VEDETTE_POLICY_COMPILE at the first error, VEDETTE_POLICY_NO_RULES when it has
    * none.

@@ -11,7 +11,7 @@ import { type Step, TRACED_LIMITS, TracedInstance } from "../wasm/traced.js";
 import { openBatch } from "../wire/batch.js";
 import type { Bundle } from "./bundle.js";
 import type { PolicyCompiler } from "./compile.js";
-import { parametersOf, readPolicyFile } from "./policy-file.js";
+import { headOf, readPolicyFile } from "./policy-file.js";
 import { testCases } from "./test-run.js";
 
 /** A term or an end that some test should reach. */
@@ -36,7 +36,7 @@ export interface Coverage {
  */
 export async function coverageOf(policy: LoadedPolicy, bundle: Bundle, compiler: PolicyCompiler): Promise<Coverage> {
   const file = readPolicyFile(bundle).value;
-  const head = { name: file.name, version: file.version, parameters: parametersOf(file) };
+  const head = headOf(file);
   const { wasm, terms } = await compiler.trace(bundle, head);
   const examined = examine(wasm, policy.place, TRACED_LIMITS);
   const answers = new Map<number, Set<boolean>>(terms.map(({ id }) => [id, new Set()]));

@@ -14,7 +14,7 @@ import { type ParameterValues, resolveParameters } from "../wasm/settings.js";
 import { type Bundle, MODULE_FILE, openBundle, placeOf } from "./bundle.js";
 import { PolicyCompiler, SOURCE_FILE } from "./compile.js";
 import { findPolicies } from "./discover.js";
-import { PolicyFile, parametersOf, readPolicyFile } from "./policy-file.js";
+import { headOf, PolicyFile, parametersOf, readPolicyFile } from "./policy-file.js";
 import { preventRowsOf } from "./prevent.js";
 import { reading } from "./readable.js";
 import type { YamlFile } from "./yaml.js";
@@ -89,6 +89,8 @@ export async function loadPolicy(
 ): Promise<LoadedPolicy> {
   const { place } = bundle.origin;
   const given = bundle.origin.kind === "module" ? null : readPolicyFile(bundle);
+  // Asked before it is compiled: what changes meanwhile gets an older key, and is not explained.
+  const key = given !== null && bundle.has(SOURCE_FILE) ? compiler.keyOf(bundle, headOf(given.value)) : null;
   const bytes = await moduleBytes(bundle, given?.value ?? null, compiler);
   const examined = examine(bytes, place, { ...limits, rulesMin: (given?.value.prevent.length ?? 0) > 0 ? 0 : 1 });
   const file = given ?? fileOfModule(examined.metadata, bundle);
@@ -105,6 +107,7 @@ export async function loadPolicy(
     version,
     place,
     admitted: examined,
+    ...(key === null ? {} : { madeFrom: key }),
     parameters,
     sensitive: sensitiveIn(file.value, parameters),
     rules,
@@ -127,7 +130,7 @@ export function moduleBytes(
 ): Promise<Uint8Array> | Uint8Array {
   const { place } = bundle.origin;
   if (file !== null) {
-    const head = { name: file.name, version: file.version, parameters: parametersOf(file) };
+    const head = headOf(file);
     if (bundle.has(SOURCE_FILE)) return compiler.compile(bundle, head);
     if (!bundle.has(MODULE_FILE) && file.prevent.length > 0) return compiler.compileNone(head);
   }

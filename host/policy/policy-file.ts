@@ -8,6 +8,7 @@
 //   rules:
 //     Read sensitive file: {enabled: true, priority: Error, exceptions: [{name: backup, fields: [proc.name], values: [[borg]]}]}
 import * as z from "zod";
+import type { PolicyHead } from "../../rules-wasm/transform/types.js";
 import { COMPARISONS } from "../engine/exceptions.js";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES } from "../finding/priority.js";
@@ -111,6 +112,11 @@ function checkException(
     if (tuple.length !== fields.length)
       throw file.wrong([...path, "values", i], `${tuple.length} values for ${fields.length} fields`);
   }
+}
+
+/** What a compiled module says of itself by policy.yaml. */
+export function headOf(file: PolicyFile): PolicyHead {
+  return { name: file.name, version: file.version, parameters: parametersOf(file) };
 }
 
 /** The parameters as the compiler and the module's metadata have them, in order of name. */

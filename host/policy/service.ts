@@ -7,36 +7,23 @@ import { Housing } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { isScopeOf, type Scope } from "../engine/scope.js";
 import type { TrialBatch, TrialResult } from "../engine/trial.js";
-import { TrialHouse } from "../engine/trial-house.js";
 import { explain, VedetteError } from "../errors.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
 import type { Backlog } from "../output/backlog.js";
-import { counted } from "../output/counted.js";
-import type { DropReason, OutputStats } from "../output/output.js";
-import { linesOutput } from "../output/registry.js";
+import type { OutputStats } from "../output/output.js";
 import type { ContainerFacts } from "../wire/container.js";
-import { openBundle } from "./bundle.js";
-import { PolicyCompiler } from "./compile.js";
+import { type Bundle, openBundle } from "./bundle.js";
 import { detailOf, type PolicyDetail, textsAt } from "./detail.js";
-import type { Explained } from "./nearest.js";
 import type { ResponseRow } from "./respond.js";
 import { Serials } from "./serials.js";
 import { takeSnapshot } from "./snapshot.js";
 import { type PolicyStatus, policyStatus } from "./status.js";
+import { TenantOutputs } from "./tenant-outputs.js";
 import { readTenants, type Tenant } from "./tenants.js";
-import { tracedAsLoaded } from "./trace.js";
+import { type PolicyExplained, PolicyTrials } from "./trials.js";
 import { PolicyWatch, type WatchNews } from "./watch.js";
-import type { TracedPolicy } from "./ways.js";
-import { WaysHouse } from "./ways-house.js";
 import type { AskedBatch } from "./ways-messages.js";
-
-/** Of all that just happened. */
-const TRIAL_MS = 4_000;
-/** Of compiling what is explained, some three times. */
-const TRACE_MS = 60_000;
-/** Policies whose traced modules are kept. */
-const TRACED_MAX = 4;
 
 /** What the command line says of tenants, as it was typed. */
 export interface ServiceFlags {
@@ -75,8 +62,6 @@ export interface ServiceHandlers {
 /** Batches as a scope lets them be seen; null: all of them. */
 export type BatchesOf = (scope: Scope | null) => readonly TrialBatch[];
 
-/** What the rules of a policy said of each event; a text: why they cannot be explained. */
-export type PolicyExplained = readonly Explained[] | string;
 /** As BatchesOf, and which of their records are asked about. */
 export type AskedBatchesOf = (scope: Scope | null) => readonly AskedBatch[];
 
@@ -108,9 +93,7 @@ export interface Answering {
 export class PolicyService {
   readonly #flags: ServiceFlags;
   #tenants: ReadonlyMap<string, Tenant> | null;
-  #outputs: ReadonlyMap<string, Backlog>;
-  /** By name, outputs that tenants.yaml had before and that dropped alerts: how many. */
-  readonly #left = new Map<string, OutputStats>();
+  readonly #outputs: TenantOutputs;
   readonly #serials: Serials;
   readonly #say: Say;
   #housing: Housing | null = null;
@@ -119,10 +102,7 @@ export class PolicyService {
   #answering: Answering | null = null;
   #handlers: ServiceHandlers | null = null;
   #work: Promise<void> = Promise.resolve();
-  /** Where policies are tested or explained just now. */
-  readonly #trials = new Set<{ close(): void }>();
-  /** Those that were explained last, the newest at the end. */
-  readonly #traced = new Map<LoadedPolicy, TracedPolicy>();
+  readonly #trials = new PolicyTrials();
   #isStopped = false;
 
   /** Reads tenants.yaml and opens the tenants' alert files: what is wrong there ends the start. */
@@ -131,22 +111,8 @@ export class PolicyService {
     this.#openAnswering = openAnswering;
     this.#say = say;
     this.#tenants = flags.tenants === undefined ? null : readTenants(flags.tenants);
-    this.#outputs = this.#openOutputs();
+    this.#outputs = new TenantOutputs(this.#tenants?.values() ?? [], say);
     this.#serials = new Serials(flags.serials ?? null);
-  }
-
-  #openOutputs(): Map<string, Backlog> {
-    const onFault = (error: VedetteError): void => this.#say(explain(error), "warning");
-    const outputs = new Map<string, Backlog>();
-    for (const { name, alerts } of this.#tenants?.values() ?? [])
-      if (alerts !== null) outputs.set(name, linesOutput(`tenant ${name}`, alerts, { form: "json", onFault }));
-    try {
-      for (const output of outputs.values()) output.start();
-      return outputs;
-    } catch (error) {
-      for (const output of outputs.values()) void output.close();
-      throw error;
-    }
   }
 
   /** Begins, when the engine runs. */
@@ -203,32 +169,19 @@ export class PolicyService {
   async #reread(): Promise<void> {
     const { tenants: file } = this.#flags;
     if (file === undefined) return this.#watch?.rescan();
-    const before = { tenants: this.#tenants, outputs: this.#outputs };
     try {
-      this.#tenants = readTenants(file);
-      this.#outputs = this.#openOutputs();
+      const tenants = readTenants(file);
+      const replaced = this.#outputs.replace(tenants.values());
+      this.#tenants = tenants;
+      await replaced;
     } catch (error) {
-      this.#tenants = before.tenants;
       this.#say(`${file} was not taken, the one before holds`, "warning");
       await this.#watch?.rescan();
       throw error;
     }
-    await Promise.all([...before.outputs.values()].map((output) => this.#leave(output)));
     await this.#watch?.retenant(this.#tenants, (tenant) => this.#housing?.vacate(tenant));
     this.#say(`${file} was read again`);
     await this.#answering?.setTenants(this.#tenants.values());
-  }
-
-  /** What waits there after its time is dropped, and stays counted: the tenant may have another one now. */
-  async #leave(output: Backlog): Promise<void> {
-    const { closed } = output.stats().dropped;
-    await output.close();
-    const stats = output.stats();
-    const lost = stats.dropped.closed - closed;
-    if (lost > 0) this.#say(`${counted(lost, "alert")} of ${output.name} could not be sent`, "warning");
-    const left = withDropped(stats, this.#left.get(output.name));
-    if (output.lost > 0)
-      this.#left.set(output.name, { ...left, state: "gone", queued: 0, queuedBytes: 0, oldestMs: 0 });
   }
 
   /** The ring has ended: resolves when tenants' processes have said what they have to say. */
@@ -239,7 +192,7 @@ export class PolicyService {
   /** Ends what open() began: at once, whatever tenants' processes have to say. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const house of this.#trials) house.close();
+    this.#trials.close();
     this.#housing?.stop();
     await this.#watch?.close();
     const answering = this.#answering;
@@ -249,13 +202,13 @@ export class PolicyService {
 
   /** Behind stop(): closes tenants' own outputs. */
   async close(): Promise<void> {
-    await Promise.all([...this.#outputs.values()].map((output) => output.close()));
+    await this.#outputs.close();
   }
 
   /** Shows an alert to whoever asks, and gives a tenant its own, beside the operator's. */
   deliver(alert: Alert): void {
     this.#answering?.onAlert(alert);
-    if (alert.tenant !== undefined) this.#outputs.get(alert.tenant)?.write(alert);
+    this.#outputs.write(alert);
   }
 
   /** What a tenant may see; null: there is no such tenant. */
@@ -280,7 +233,7 @@ export class PolicyService {
    */
   tryPolicy(tenant: string, name: string, batchesOf: BatchesOf): Promise<TrialResult> | null {
     const found = this.#seated(tenant, name);
-    return found === null ? null : this.#tryIn(new TrialHouse(), found, batchesOf);
+    return found === null ? null : this.#trials.run(found, batchesOf(scopeOf(found)));
   }
 
   /**
@@ -290,53 +243,16 @@ export class PolicyService {
    */
   explainPolicy(tenant: string, name: string, batchesOf: AskedBatchesOf): Promise<PolicyExplained> | null {
     const found = this.#seated(tenant, name);
-    return found === null ? null : this.#explain(found, batchesOf);
+    return found === null ? null : this.#trials.explain(found, () => this.#filesOf(found), batchesOf(scopeOf(found)));
   }
 
-  async #explain(policy: LoadedPolicy, batchesOf: AskedBatchesOf): Promise<PolicyExplained> {
-    const batches = batchesOf(policy.tenancy?.scope ?? null); // now: while it compiles, they would go
-    const traced = this.#traced.get(policy) ?? (await this.#trace(policy));
-    if (traced === null)
-      return "Its rules are explained from its source. There is none here, or it was changed since the policy was loaded.";
-    this.#keep(policy, traced);
-    if (this.#isStopped)
-      throw new VedetteError("VEDETTE_POLICY_TRIAL", { path: policy.place, reason: "the host ends" });
-    const house = new WaysHouse();
-    this.#trials.add(house);
-    try {
-      return await house.explain(traced, batches, TRIAL_MS);
-    } finally {
-      house.close();
-      this.#trials.delete(house);
-    }
-  }
-
-  async #trace(policy: LoadedPolicy): Promise<TracedPolicy | null> {
+  /** As they are now. Throws the system's error, or NotPlain. */
+  #filesOf(policy: LoadedPolicy): Bundle {
     const entry = this.#watch?.entries().find(({ loaded }) => loaded === policy);
-    const compiler = new PolicyCompiler();
-    this.#trials.add(compiler);
-    const late = setTimeout(() => compiler.close(), TRACE_MS);
-    try {
-      // A folder that another user may change is read as it is when it is loaded; a tenant's is one, also
-      // while it is on its way out and the watch has forgotten it.
-      const isOthers = entry !== undefined || policy.tenancy != null;
-      const bundle = isOthers ? takeSnapshot(entry?.path ?? policy.place) : openBundle(policy.place);
-      return await tracedAsLoaded(policy, bundle, compiler);
-    } catch (error) {
-      if (error instanceof VedetteError) throw error;
-      return null; // its files are gone, or no plain files any more
-    } finally {
-      clearTimeout(late);
-      this.#trials.delete(compiler);
-      compiler.close();
-    }
-  }
-
-  /** A few are kept: to compile one again takes seconds. */
-  #keep(policy: LoadedPolicy, traced: TracedPolicy): void {
-    this.#traced.delete(policy);
-    this.#traced.set(policy, traced);
-    for (const [oldest] of this.#traced) if (this.#traced.size > TRACED_MAX) this.#traced.delete(oldest);
+    // A folder that another user may change is read as it is when it is loaded; a tenant's is one, also while
+    // it is on its way out and the watch has forgotten it.
+    const isOthers = entry !== undefined || policy.tenancy != null;
+    return isOthers ? takeSnapshot(entry?.path ?? policy.place) : openBundle(policy.place);
   }
 
   #policy(tenant: string, name: string): PolicyDetail | null {
@@ -355,27 +271,14 @@ export class PolicyService {
     return seats.find(isIt)?.policy ?? null;
   }
 
-  async #tryIn(house: TrialHouse, policy: LoadedPolicy, batchesOf: BatchesOf): Promise<TrialResult> {
-    this.#trials.add(house);
-    try {
-      const [result] = await house.run([{ policy, batches: batchesOf(policy.tenancy?.scope ?? null) }], TRIAL_MS);
-      return result!;
-    } finally {
-      house.close();
-      this.#trials.delete(house);
-    }
-  }
-
   /** The tenants' own outputs, for tests of one of them. */
   queues(): readonly Backlog[] {
-    return [...this.#outputs.values()];
+    return this.#outputs.queues();
   }
 
   /** How the tenants' own outputs are. */
   outputs(): OutputStats[] {
-    const now = [...this.#outputs.values()].map((output) => output.stats());
-    const gone = [...this.#left.values()].filter(({ name }) => now.every((one) => one.name !== name));
-    return [...now.map((stats) => withDropped(stats, this.#left.get(stats.name))), ...gone];
+    return this.#outputs.stats();
   }
 
   /** The state of every policy. */
@@ -388,7 +291,7 @@ export class PolicyService {
    * read.
    */
   hangUp(): void {
-    for (const output of this.#outputs.values()) output.reopen();
+    this.#outputs.reopen();
     const handlers = this.#handlers;
     if (handlers === null || this.#flags.policiesD === undefined) return;
     this.#work = this.#work.then(() => this.#reread()).catch((error) => handlers.onFault(asFault(error), null));
@@ -416,15 +319,6 @@ export class PolicyService {
   }
 }
 
-/** With what those of the same name dropped before it. */
-function withDropped(stats: OutputStats, before: OutputStats | undefined): OutputStats {
-  const sum = (reason: DropReason): number => stats.dropped[reason] + (before?.dropped[reason] ?? 0);
-  return {
-    ...stats,
-    dropped: { full: sum("full"), refused: sum("refused"), closed: sum("closed"), damaged: sum("damaged") },
-  };
-}
-
 /** A fault of the catalogue; anything else is ours, and ends us. */
 function asFault(error: unknown): VedetteError {
   if (error instanceof VedetteError) return error;
@@ -448,6 +342,11 @@ function internalAlert(error: VedetteError, policy: string, tenant: string | und
     policy,
     ...(tenant === undefined ? {} : { tenant }),
   };
+}
+
+/** None where the policy is the operator's own, which sees everything. */
+function scopeOf(policy: LoadedPolicy): Scope | null {
+  return policy.tenancy?.scope ?? null;
 }
 
 function entryTo(control: string): string {

@@ -5,7 +5,7 @@ import type { ExaminedPolicy } from "../engine/policy.js";
 import type { Bundle } from "./bundle.js";
 import { type PolicyCompiler, SOURCE_FILE } from "./compile.js";
 import { loadPolicy } from "./load.js";
-import { parametersOf, readPolicyFile } from "./policy-file.js";
+import { headOf, readPolicyFile } from "./policy-file.js";
 import { PolicyWays, type TracedPolicy } from "./ways.js";
 
 /** The ways of a policy that is loaded for that. Throws what loading and compiling throw. */
@@ -15,26 +15,33 @@ export async function waysOf(bundle: Bundle, compiler: PolicyCompiler) {
 }
 
 /**
- * Null: the bundle has no source, or it is not what this policy was compiled from. Throws what compiling
- * throws.
+ * Null: there is no source any more, or it is not what this policy was compiled from. `filesNow` may throw:
+ * then there is none. Throws what compiling throws.
  */
 export async function tracedAsLoaded(
   policy: ExaminedPolicy,
-  bundle: Bundle,
+  filesNow: () => Bundle,
   compiler: PolicyCompiler,
 ): Promise<TracedPolicy | null> {
-  if (!bundle.has(SOURCE_FILE)) return null;
-  const now = await compiler.compile(bundle, headOf(bundle));
-  return Buffer.compare(now, policy.admitted.bytes) === 0 ? await traced(policy, bundle, compiler) : null;
+  const bundle = asLoaded(policy, filesNow, compiler);
+  return bundle === null ? null : await traced(policy, bundle, compiler);
+}
+
+function asLoaded(policy: ExaminedPolicy, filesNow: () => Bundle, compiler: PolicyCompiler): Bundle | null {
+  try {
+    const bundle = filesNow();
+    return bundle.has(SOURCE_FILE) && compiler.keyOf(bundle, headNow(bundle)) === policy.madeFrom ? bundle : null;
+  } catch {
+    return null; // its files are gone, are no plain files any more, or do not say what a policy is
+  }
 }
 
 async function traced(policy: ExaminedPolicy, bundle: Bundle, compiler: PolicyCompiler): Promise<TracedPolicy> {
-  const { wasm, terms } = await compiler.trace(bundle, headOf(bundle));
+  const { wasm, terms } = await compiler.trace(bundle, headNow(bundle));
   const { name, place, parameters, rules } = policy;
   return { policy: { name, place, parameters, rules }, wasm, terms };
 }
 
-function headOf(bundle: Bundle) {
-  const file = readPolicyFile(bundle).value;
-  return { name: file.name, version: file.version, parameters: parametersOf(file) };
+function headNow(bundle: Bundle) {
+  return headOf(readPolicyFile(bundle).value);
 }

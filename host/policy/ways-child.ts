@@ -6,9 +6,9 @@ import { Socket } from "node:net";
 import { CellEnd } from "../engine/cell-wire.js";
 import { reasonOf } from "../reason.js";
 import { openBatch } from "../wire/batch.js";
-import { type Explained, Search, type ToldTerm } from "./nearest.js";
+import { Search } from "./nearest.js";
 import { PolicyWays } from "./ways.js";
-import { type AskedBatch, type FromWays, TOLD_MAX, type ToWays } from "./ways-messages.js";
+import { type AskedBatch, cut, type FromWays, TOLD_MAX, type ToWays, told } from "./ways-messages.js";
 
 /** Where the host put our end. */
 const CHANNEL_FD = 3;
@@ -35,7 +35,7 @@ async function take(message: ToWays): Promise<void> {
     case "batch":
       return show(message.batch);
     case "end":
-      return end.say({ kind: "explained", rules: searches.map((search) => told(search.result())) });
+      return end.say({ kind: "explained", rules: told(searches.map((search) => search.result())) });
   }
 }
 
@@ -44,23 +44,4 @@ function show({ bytes, container, chosen }: AskedBatch): void {
   batch.container = container;
   const asked = new Set(chosen ?? batch.offsets);
   for (const search of searches) search.look(batch, asked);
-}
-
-function told({ nearest, ...rest }: Explained): Explained {
-  const shown = nearest.slice(0, TOLD_MAX.nearest).map(({ line, terms, ...one }) => ({
-    ...one,
-    line: line.slice(0, TOLD_MAX.line),
-    terms: terms.slice(0, TOLD_MAX.terms).map(toldTerm),
-  }));
-  return { ...rest, rule: cut(rest.rule), nearest: shown };
-}
-
-function toldTerm({ term, is, values, at = "" }: ToldTerm): ToldTerm {
-  const some = Object.entries(values).slice(0, TOLD_MAX.values);
-  const cutValues = some.map(([name, value]) => [cut(name), value === null ? null : cut(value)] as const);
-  return { term: cut(term), is, values: Object.fromEntries(cutValues), at: cut(at) };
-}
-
-function cut(text: string): string {
-  return text.slice(0, TOLD_MAX.text);
 }

@@ -2,13 +2,8 @@
 // Explains a policy that somebody else may have written: in a process of its own, in the jail in which
 // tenants' policies are tried, with a bound of memory and of time. A policy that says its way counts no
 // instructions, so one that does not come to an end is ended with its process.
-import { type ChildProcess, spawn } from "node:child_process";
-import type { Socket } from "node:net";
-import { HostEnd } from "../engine/cell-wire.js";
-import { jailCommand } from "../engine/jail.js";
-import { causeOf, MEMORY_MIB } from "../engine/trial-house.js";
+import { Jailed } from "../engine/jailed.js";
 import { VedetteError } from "../errors.js";
-import { builtFile } from "../paths.js";
 import type { Explained } from "./nearest.js";
 import type { TracedPolicy } from "./ways.js";
 import { type AskedBatch, type FromWays, readWays, type ToWays } from "./ways-messages.js";
@@ -18,29 +13,17 @@ const START_MS_MAX = 20_000;
 
 /** One process, which explains once. close() ends it. */
 export class WaysHouse {
-  readonly #child: ChildProcess;
-  readonly #host: HostEnd<ToWays, FromWays>;
-  #said = "";
+  readonly #child: Jailed<ToWays, FromWays>;
   #hear: (answer: FromWays) => void = () => undefined;
   #end: string | null = null;
 
   constructor() {
-    const { execPath, execArgv } = jailCommand(MEMORY_MIB);
-    const child = spawn(execPath, [...execArgv, builtFile("js/host/policy/ways-child.js")], {
-      env: {},
-      stdio: ["ignore", "ignore", "pipe", "pipe"],
-    });
-    child.stderr?.on("data", (text: Buffer) => {
-      this.#said = (this.#said + text).slice(-8192);
-    });
-    child.on("error", (error) => this.#fail(error.message));
-    child.on("close", (status, signal) => this.#fail(causeOf(this.#said, `${signal ?? status}`)));
-    this.#child = child;
-    this.#host = new HostEnd(child.stdio[3] as Socket, {
+    this.#child = new Jailed("js/host/policy/ways-child.js", {
       read: readWays,
       onMessage: (answer) => this.#hear(answer),
-      onNonsense: (reason) => this.#fail(reason),
+      onEnd: (reason) => this.#fail(reason),
     });
+    this.#child.keepsUsWaiting(true);
   }
 
   /**
@@ -56,22 +39,21 @@ export class WaysHouse {
         resolve(said);
       };
       if (this.#end !== null) return this.#hear({ kind: "failed", reason: this.#end });
-      this.#host.tell({ kind: "policy", traced });
-      for (const batch of batches) this.#host.tell({ kind: "batch", batch });
-      this.#host.tell({ kind: "end" });
+      this.#child.tell({ kind: "policy", traced });
+      for (const batch of batches) this.#child.tell({ kind: "batch", batch });
+      this.#child.tell({ kind: "end" });
     });
     if (answer.kind === "explained") return answer.rules;
     throw new VedetteError("VEDETTE_POLICY_TRIAL", { path: traced.policy.place, reason: answer.reason });
   }
 
   close(): void {
-    this.#child.kill("SIGKILL");
     this.#fail("it was ended");
   }
 
   #fail(reason: string): void {
     this.#end ??= reason;
-    this.#child.kill("SIGKILL");
+    this.#child.end();
     this.#hear({ kind: "failed", reason: this.#end });
   }
 }

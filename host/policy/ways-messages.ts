@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { readAs, text } from "../engine/cell-wire.js";
 import type { TrialBatch } from "../engine/trial.js";
-import type { Explained } from "./nearest.js";
+import type { Explained, ToldTerm } from "./nearest.js";
 import type { TracedPolicy } from "./ways.js";
 
 /** A batch, and the records of it that are asked about; null: all. */
@@ -26,6 +26,8 @@ export type FromWays =
 
 /** Rules, kinds of nearest events of each, their terms, and values of a term: what is more is left out. */
 export const TOLD_MAX = { rules: 200, nearest: 3, terms: 8, values: 16, text: 1_000, line: 4_000 };
+/** Of all of it, as JSON: cell-wire.ts takes 1 MiB. Behind that rules have no nearest events. */
+const TOLD_BYTES_MAX = 900 << 10;
 
 const count = z.number().int().nonnegative();
 const word = text(TOLD_MAX.text);
@@ -53,3 +55,38 @@ const Said: z.ZodType<FromWays> = z.discriminatedUnion("kind", [
 
 /** The only form in which the host takes a FromWays; throws at another. */
 export const readWays = (bytes: Uint8Array): FromWays => readAs(Said, bytes);
+
+/** As much of it as the host takes. */
+export function told(all: readonly Explained[]): Explained[] {
+  return withinBytes(all.slice(0, TOLD_MAX.rules).map(toldRule));
+}
+
+/** With the nearest events of as many rules, from the first on, as there is room for. */
+function withinBytes(all: readonly Explained[]): Explained[] {
+  const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+  let left = TOLD_BYTES_MAX - all.reduce((sum, { nearest: _, ...head }) => sum + bytesOf(head), 0);
+  return all.map((one) => {
+    left -= bytesOf(one.nearest);
+    return left >= 0 ? one : { ...one, nearest: [] };
+  });
+}
+
+function toldRule({ nearest, ...rest }: Explained): Explained {
+  const shown = nearest.slice(0, TOLD_MAX.nearest).map(({ line, terms, ...one }) => ({
+    ...one,
+    line: line.slice(0, TOLD_MAX.line),
+    terms: terms.slice(0, TOLD_MAX.terms).map(toldTerm),
+  }));
+  return { ...rest, rule: cut(rest.rule), nearest: shown };
+}
+
+function toldTerm({ term, is, values, at = "" }: ToldTerm): ToldTerm {
+  const some = Object.entries(values).slice(0, TOLD_MAX.values);
+  const cutValues = some.map(([name, value]) => [cut(name), value === null ? null : cut(value)] as const);
+  return { term: cut(term), is, values: Object.fromEntries(cutValues), at: cut(at) };
+}
+
+/** A text of it. */
+export function cut(text: string): string {
+  return text.slice(0, TOLD_MAX.text);
+}

@@ -4,19 +4,20 @@
 // instructions are not counted, and one that takes memory without end. The honest control is the same policy
 // asked about an event at which it means none.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pack } from "msgpackr";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { VedetteError } from "../../host/errors.js";
-import { openBundle } from "../../host/policy/bundle.js";
+import { MemoryBundle, openBundle } from "../../host/policy/bundle.js";
 import { PolicyCompiler } from "../../host/policy/compile.js";
 import { loadPolicy } from "../../host/policy/load.js";
 import { ShortEvents } from "../../host/policy/short-event.js";
 import { tracedAsLoaded } from "../../host/policy/trace.js";
 import { WaysHouse } from "../../host/policy/ways-house.js";
-import { readWays } from "../../host/policy/ways-messages.js";
+import { readWays, told } from "../../host/policy/ways-messages.js";
 import { openBatch } from "../../host/wire/batch.js";
 import { until } from "../until.js";
 
@@ -74,7 +75,7 @@ async function explained(...names: string[]) {
   for (const name of names) events.add("execve", { proc: { name } });
   const house = new WaysHouse();
   try {
-    const traced = await tracedAsLoaded(policy, openBundle(folder), compiler);
+    const traced = await tracedAsLoaded(policy, () => openBundle(folder), compiler);
     const bytes = events.bytes();
     const batch = { bytes, container: null, chosen: [...openBatch(bytes).offsets].slice(-1) };
     return await house.explain(traced!, [batch], MS);
@@ -111,6 +112,36 @@ test("H46: a policy that takes memory without end is told to have trapped, and t
   assert.match(rule!.nearest[0]!.terms[0]!.term, /^trapped after this line: /);
   assert.ok(process.memoryUsage.rss() - before < 64 << 20);
   await until("its process has ended", () => explaining() === 0);
+});
+
+test("H46: sources that are others by now are neither explained nor compiled", async () => {
+  const asked = new PolicyCompiler(join(folder, "../cache"));
+  asked.compile = asked.trace = async () => assert.unreachable("it was compiled") as never;
+  const others = [
+    { "index.ts": "export const others = 1;" },
+    { "index.ts": "no source at all {" },
+    { "policy.yaml": "name: [" },
+    { "policy.yaml": 'name: harm\nversion: "2"\n' },
+  ];
+  for (const changed of others) {
+    const names = ["index.ts", "policy.yaml"];
+    const files = new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
+    for (const [name, text] of Object.entries(changed)) files.set(name, Buffer.from(text));
+    const bundle = new MemoryBundle({ kind: "memory", place: folder }, files);
+    assert.is(await tracedAsLoaded(policy, () => bundle, asked), null, JSON.stringify(changed));
+  }
+});
+
+test("H46: of rules with long names, lines and values the process says as much as the host takes", () => {
+  const long = "\u20ac".repeat(5_000);
+  const term = { term: long, is: false, at: long, values: { [long]: long } };
+  const nearest = Array.from({ length: 5 }, () => ({ count: 1, line: long, number: "1", terms: [term, term] }));
+  const rules = told(Array.from({ length: 300 }, () => ({ rule: "Long", fired: 0, events: 5, nearest })));
+  const said = pack({ kind: "explained", rules });
+  assert.ok(said.length < 1 << 20, `${said.length} bytes`); // what cell-wire.ts takes at once
+  assert.equal(readWays(said), { kind: "explained", rules });
+  const withNearest = rules.filter((one) => one.nearest.length > 0).length;
+  assert.equal([rules.length, withNearest > 0, withNearest < 200], [200, true, true]);
 });
 
 test("H46: of what the process says only the form of an answer is taken", () => {

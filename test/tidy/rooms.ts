@@ -26,6 +26,7 @@ export const DOORS: Record<string, string[]> = {
     "grouped",
     "housing",
     "jail",
+    "jailed",
     "limiter",
     "policy",
     "prevent-row",

@@ -76,7 +76,7 @@ export async function falco(command: readonly string[], flags: FalcoCommandFlags
     watches: optionsIn(judging).isWatched ?? command.length === 0,
   });
   if (flags.dryRun) return dryRun(judging);
-  const ends = [writePid(flags.pidfile), stopAfter(flags.duration)];
+  const ends = [stopAfter(flags.duration), writePid(flags.pidfile)]; // what can be refused, before a file is made
   try {
     const { replayed, web, isQuiet, http, syslog, program } = optionsIn(judging);
     if (isQuiet) beQuiet();

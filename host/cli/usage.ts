@@ -66,14 +66,18 @@ function commandOf(program: Command, words: readonly string[]): Command {
   return command;
 }
 
-/** The first word that is no option of the command, and no option's value. */
+/**
+ * The first word that is no option of the command, and no option's value. Undefined: there are no more such
+ * words than the command takes as arguments.
+ */
 function strayWord(command: Command, words: readonly string[]): string | undefined {
   const depth = pathOf(command).split(" ").length - 1;
+  const plain: string[] = [];
   for (let at = depth; at < words.length; at++) {
     const word = words[at]!;
-    if (!word.startsWith("-")) return word;
     const option = command.options.find(({ short, long }) => short === word || long === word);
     if (option?.required === true) at++;
+    if (!word.startsWith("-")) plain.push(word);
   }
-  return undefined;
+  return plain.length > command.registeredArguments.length ? plain[0] : undefined;
 }

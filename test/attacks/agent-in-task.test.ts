@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs alone.
 //
 // A workload in a task as Fargate runs it reaches for the agent, which is process 1 of its container, by
 // every call that could. Beside it the same program reaches for a child of its own: what it may do there and

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs alone.
 //
 // Two containers of a task that `vedette instrument` has made, started as ECS starts them. Root in one of
 // them has all that it can reach, the agent's executable and the socket among it, and speaks in the name of

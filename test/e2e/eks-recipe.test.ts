@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs alone.
 //
 // docs/eks/pod.yaml, run container by container as Kubernetes would: init containers first, each in its turn,
 // and none with SYS_PTRACE. The alert names the container.

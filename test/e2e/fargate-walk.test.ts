@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs alone.
 //
 // A task definition as `describe-task-definition` prints it, instrumented, then the task that came out of it:
 // its containers are started as ECS would start them, and the alert names them. operations-walk types what

@@ -2,13 +2,12 @@
 //
 // `vedette policy explain`, as it is typed: of a written event, of a recording, as JSON, and what it refuses.
 // Time limit: 300 s.
-import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { builtFile } from "../../../host/paths.js";
-import { scratch } from "../../e2e/programs.js";
+import { run, scratch, VEDETTE } from "../../e2e/programs.js";
+import { typedIn } from "./typed.js";
 
 const cwd = scratch();
 writeFileSync(
@@ -33,12 +32,11 @@ writeFileSync(
 `,
 );
 
-const vedette = (...words: string[]) =>
-  spawnSync(process.execPath, [builtFile("js/host/main.js"), ...words], { cwd, encoding: "utf8", timeout: 60_000 });
+const vedette = (...words: string[]) => typedIn(cwd, ...words);
 const explain = (...words: string[]) => vedette("policy", "explain", "--falco-rules", "rules.yaml", ...words);
 
-test("of a written event, the term that kept a rule from firing, and the value that it looked at", () => {
-  const { stdout, status } = explain("{execve: {proc: {name: sh, parent: {name: cron}}}}", "--rule", "Shell");
+test("of a written event, the term that kept a rule from firing, and the value that it looked at", async () => {
+  const { stdout, status } = await explain("{execve: {proc: {name: sh, parent: {name: cron}}}}", "--rule", "Shell");
   assert.is(status, 0);
   assert.match(stdout, /^Shell: did not fire for this event\n/);
   assert.match(
@@ -47,10 +45,13 @@ test("of a written event, the term that kept a rule from firing, and the value t
   );
 });
 
-test("of a recording, the events that came nearest, the rarest kind first", () => {
-  const recorded = vedette("record", "-o", "work.rec", "--", "sh", "-c", "cat /etc/shadow > /dev/null");
+test("of a recording, the events that came nearest, the rarest kind first", async () => {
+  const recorded = await run(
+    [...VEDETTE, "record", "-o", "work.rec", "--", "sh", "-c", "cat /etc/shadow > /dev/null"],
+    { cwd },
+  );
   assert.is(recorded.status, 0, recorded.stderr);
-  const { stdout } = explain("work.rec");
+  const { stdout } = await explain("work.rec");
   assert.match(stdout, /^Shell: fired for 1 of \d+ events\n/m);
   assert.match(
     stdout,
@@ -59,9 +60,9 @@ test("of a recording, the events that came nearest, the rarest kind first", () =
   assert.match(stdout, /^Mount: did not fire, and no event has a type that it asks for$/m);
 });
 
-test("as JSON, and of the events of a condition alone", () => {
+test("as JSON, and of the events of a condition alone", async () => {
   const words = ["work.rec", "--json", "--rule", "Shadow read", "-f", "fd.name = /etc/shadow"];
-  const [told, ...others] = JSON.parse(explain(...words).stdout);
+  const [told, ...others] = JSON.parse((await explain(...words)).stdout);
   assert.equal(others, []);
   assert.is(told.rule, "Shadow read");
   assert.equal([told.fired, told.events, told.nearest.length], [0, 1, 1]);
@@ -107,8 +108,8 @@ export function off(e: Execve): bool { return true; }
 );
 const explainMine = (...words: string[]) => vedette("policy", "explain", "--policy", "mine", ...words);
 
-test("of a policy's code, the term that kept a rule from firing, its value and its line", () => {
-  const { stdout, status, stderr } = explainMine("{execve: {proc: {name: ls}}}");
+test("of a policy's code, the term that kept a rule from firing, its value and its line", async () => {
+  const { stdout, status, stderr } = await explainMine("{execve: {proc: {name: ls}}}");
   assert.is(status, 0, stderr);
   assert.match(stdout, /^Tool: did not fire for this event\n/);
   assert.match(
@@ -116,60 +117,65 @@ test("of a policy's code, the term that kept a rule from firing, its value and i
     /\n {4}true {3}!TOOLS\.has\(e\.proc\.name\) {4}\(e\.proc\.name is "ls", index\.ts:15\)\n {4}Otherwise it would have fired\.\n/,
   );
   assert.not.match(stdout, /Off/);
-  const [parent] = JSON.parse(explainMine("{execve: {proc: {name: curl, parent: {name: cron}}}}", "--json").stdout);
+  const [parent] = JSON.parse(
+    (await explainMine("{execve: {proc: {name: curl, parent: {name: cron}}}}", "--json")).stdout,
+  );
   assert.equal(parent.nearest[0].terms, [
     { term: "CRONS.has(e.proc.pname)", is: true, values: { "e.proc.pname": '"cron"' }, at: "index.ts:15" },
   ]);
 });
 
-test("of a policy's code, two terms that are needed together", () => {
-  const [both] = JSON.parse(explainMine("{execve: {res: ENOENT, proc: {name: ls}}}", "--json").stdout);
+test("of a policy's code, two terms that are needed together", async () => {
+  const [both] = JSON.parse((await explainMine("{execve: {res: ENOENT, proc: {name: ls}}}", "--json")).stdout);
   const texts = both.nearest[0].terms.map(({ term }: { term: string }) => term);
   assert.equal(texts, ["!TOOLS.has(e.proc.name)", "!e.failed"]);
 });
 
-test("of a policy's rule that fired, that an exception held, and that it trapped", () => {
-  const fired = explainMine("{execve: {proc: {name: curl}}}").stdout;
+test("of a policy's rule that fired, that an exception held, and that it trapped", async () => {
+  const fired = (await explainMine("{execve: {proc: {name: curl}}}")).stdout;
   assert.match(fired, /^Tool: fired for this event\n[\s\S]*would not have fired/);
-  const excused = explainMine("{execve: {proc: {name: curl, args: [mirror.example]}}}").stdout;
+  const excused = (await explainMine("{execve: {proc: {name: curl, args: [mirror.example]}}}")).stdout;
   assert.match(
     excused,
     /did not fire[\s\S]*true {3}exception "mirrors" {4}\(proc\.args is .*mirror\.example.*policy\.yaml\)/,
   );
-  const trapped = explainMine("{openat: {name: /etc/hosts}}", "--rule", "Long").stdout;
+  const trapped = (await explainMine("{openat: {name: /etc/hosts}}", "--rule", "Long")).stdout;
   assert.match(trapped, /did not fire[\s\S]*trapped after this line: Index out of range.*index\.ts:20\)/);
 });
 
-test("fields lists the parameters of an event, and all events", () => {
-  const { stdout } = vedette("fields", "--event", "openat");
+test("fields lists the parameters of an event, and all events", async () => {
+  const { stdout } = await vedette("fields", "--event", "openat");
   assert.match(stdout, /^openat: /);
   assert.match(stdout, /^ {2}evt\.arg\.flags +flags +of open/m);
-  assert.match(vedette("fields", "--events").stdout, /^openat +\S/m);
+  assert.match((await vedette("fields", "--events")).stdout, /^openat +\S/m);
   assert.ok(
-    JSON.parse(vedette("fields", "--event", "openat", "--json").stdout).some(
+    JSON.parse((await vedette("fields", "--event", "openat", "--json")).stdout).some(
       (one: { name: string }) => one.name === "name",
     ),
   );
-  const { status, stderr } = vedette("fields", "--event", "foo");
+  const { status, stderr } = await vedette("fields", "--event", "foo");
   assert.is(status, 2);
   assert.match(stderr, /There is no event "foo"; `vedette fields --events` lists them/);
 });
 
-test("what it cannot explain is said", () => {
+test("what it cannot explain is said", async () => {
   for (const [words, says] of [
     [["{execv: {}}"], /wrong at execv: there is no event "execv"/],
     [["{execve: {}}", "--rule", "None"], /There is no rule "None"/],
     [["{execve: "], /The event cannot be read/],
   ] as const) {
-    const { status, stderr } = explain(...words);
+    const { status, stderr } = await explain(...words);
     assert.is(status, 2, stderr);
     assert.match(stderr, says);
     assert.match(stderr, "VEDETTE_USAGE");
   }
-  assert.match(vedette("policy", "explain", "{execve: {}}").stderr, "Give the rules with --falco-rules");
-  assert.match(explain("nofile").stderr, "VEDETTE_SCAP_UNREADABLE");
-  assert.match(explainMine("{execve: {}}", "--rule", "Off").stderr, 'There is no rule "Off"');
-  assert.match(vedette("policy", "explain", "{execve: {}}", "--policy", "none").stderr, "VEDETTE_POLICY_UNREADABLE");
+  assert.match((await vedette("policy", "explain", "{execve: {}}")).stderr, "Give the rules with --falco-rules");
+  assert.match((await explain("nofile")).stderr, "VEDETTE_SCAP_UNREADABLE");
+  assert.match((await explainMine("{execve: {}}", "--rule", "Off")).stderr, 'There is no rule "Off"');
+  assert.match(
+    (await vedette("policy", "explain", "{execve: {}}", "--policy", "none")).stderr,
+    "VEDETTE_POLICY_UNREADABLE",
+  );
 });
 
 test.run();

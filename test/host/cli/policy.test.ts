@@ -2,48 +2,46 @@
 // The author's commands as an author meets them: a new folder passes all of them, and what is wrong with it
 // is drawn.
 // Time limit: 360 s.
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { builtFile } from "../../../host/paths.js";
+import { typed } from "./typed.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "vedette-author-"));
 const folder = join(scratch, "My first policy!");
-const policy = (...argv: string[]) =>
-  spawnSync(process.execPath, [builtFile("js/host/main.js"), "policy", ...argv], { encoding: "utf8", timeout: 60_000 });
+const policy = (...argv: string[]) => typed("policy", ...argv);
 
 /** The folder with one file's text changed, for the length of a call. */
-function withChange<T>(file: string, from: string, to: string, run: () => T): T {
+async function withChange<T>(file: string, from: string, to: string, run: () => Promise<T>): Promise<T> {
   const path = join(folder, file);
   const text = readFileSync(path, "utf8");
   assert.ok(text.includes(from), `${file} has ${from}`);
   writeFileSync(path, text.replace(from, to));
   try {
-    return run();
+    return await run();
   } finally {
     writeFileSync(path, text);
   }
 }
 
-test("a new folder passes check and test, untouched", () => {
-  const made = policy("new", folder);
+test("a new folder passes check and test, untouched", async () => {
+  const made = await policy("new", folder);
   assert.is(made.status, 0, made.stderr);
   for (const file of ["policy.yaml", "index.ts", "tests.yaml", "tsconfig.json"])
     assert.ok(existsSync(join(folder, file)));
   assert.match(readFileSync(join(folder, "policy.yaml"), "utf8"), /^name: my-first-policy$/m);
   assert.not.match(readFileSync(join(folder, "tsconfig.json"), "utf8"), /"\//, "a path of this machine");
-  const checked = policy("check", folder);
+  const checked = await policy("check", folder);
   assert.is(`${checked.status}${checked.stderr}`, "0");
   assert.match(checked.stdout, /1 rule, nothing wrong/);
-  const tested = policy("test", folder);
+  const tested = await policy("test", folder);
   assert.is(`${tested.status}${tested.stderr}`, "0");
   assert.match(tested.stdout, /3 passed, 0 failed/);
 });
 
-test("a folder made of a rule of Falco's passes check and test, untouched, and judges as the rule does", () => {
+test("a folder made of a rule of Falco's passes check and test, untouched, and judges as the rule does", async () => {
   const rules = join(scratch, "rules.yaml");
   writeFileSync(
     rules,
@@ -63,30 +61,30 @@ test("a folder made of a rule of Falco's passes check and test, untouched, and j
 `,
   );
   const of = join(scratch, "of-a-rule");
-  const made = policy("new", "--from", rules, "--rule", "Shell of a server", of);
+  const made = await policy("new", "--from", rules, "--rule", "Shell of a server", of);
   assert.is(`${made.status}${made.stderr}`, "0");
   const source = readFileSync(join(of, "index.ts"), "utf8");
   assert.match(source, /const SHELLS = new StringSet\(\["sh", "bash", "zsh"\]\);/);
   assert.match(source, /SHELLS\.has\(e\.proc\.name\) &&\n/);
   assert.match(source, /\(e: AnyExec\): bool/);
   assert.match(source, /!\(e\.proc\.user == "deploy" && joinedArgs\(e\.proc\)\.startsWith\("-x"\)\)/);
-  const checked = policy("check", of);
+  const checked = await policy("check", of);
   assert.is(`${checked.status}${checked.stderr}`, "0");
-  const tested = policy("test", of);
+  const tested = await policy("test", of);
   assert.is(`${tested.status}${tested.stderr}`, "0", tested.stdout);
   assert.match(tested.stdout, /2 passed, 0 failed/);
-  const built = policy("build", of);
+  const built = await policy("build", of);
   assert.is(`${built.status}${built.stderr}`, "0");
 });
 
-test("a folder that holds something is not written over", () => {
-  const again = policy("new", folder);
+test("a folder that holds something is not written over", async () => {
+  const again = await policy("new", folder);
   assert.is(again.status, 2);
   assert.match(again.stderr, /VEDETTE_POLICY_EXISTS/);
 });
 
-test("check draws every error with its line and a caret, and no stack", () => {
-  const { status, stderr } = withChange("index.ts", "e.proc.pname)", "e.proc.pnam) && 1 + 1 == e.fd_num", () =>
+test("check draws every error with its line and a caret, and no stack", async () => {
+  const { status, stderr } = await withChange("index.ts", "e.proc.pname)", "e.proc.pnam) && 1 + 1 == e.fd_num", () =>
     policy("check", folder),
   );
   assert.is(status, 2);
@@ -96,8 +94,8 @@ test("check draws every error with its line and a caret, and no stack", () => {
   assert.not.match(stderr, /\n\s+at /);
 });
 
-test("A3: check starts the policy, and tells of top-level code that fails", () => {
-  const { status, stdout, stderr } = withChange(
+test("A3: check starts the policy, and tells of top-level code that fails", async () => {
+  const { status, stdout, stderr } = await withChange(
     "index.ts",
     "const TOOLS",
     'assert(false, "too few");\nconst TOOLS',
@@ -108,21 +106,21 @@ test("A3: check starts the policy, and tells of top-level code that fails", () =
   assert.not.match(stdout, /nothing wrong/);
 });
 
-test("check tells which tests are missing, and test counts them", () => {
+test("check tells which tests are missing, and test counts them", async () => {
   const missing = (word: string) =>
     withChange("tests.yaml", "{rule: Download tool run, fields: {proc.pname: nginx}}", "", () =>
       withChange("tests.yaml", "alerts:\n      - \n", "alerts: []\n", () => policy(word, folder)),
     );
-  const { status, stderr } = missing("check");
+  const { status, stderr } = await missing("check");
   assert.is(status, 0);
   assert.match(stderr, /warning: .*No test has an alert of "Download tool run"\./);
-  const tested = missing("test");
+  const tested = await missing("test");
   assert.is(tested.status, 1);
   assert.match(tested.stdout, /FAIL No test has an alert of .*\n2 passed, 1 failed, 1 missing\n/);
 });
 
-test("test shows what was expected and what came", () => {
-  const { status, stdout } = withChange("tests.yaml", "proc.pname: nginx}", "proc.pname: apache}", () =>
+test("test shows what was expected and what came", async () => {
+  const { status, stdout } = await withChange("tests.yaml", "proc.pname: nginx}", "proc.pname: apache}", () =>
     policy("test", folder),
   );
   assert.is(status, 1);
@@ -133,28 +131,28 @@ test("test shows what was expected and what came", () => {
   assert.match(stdout, /2 passed, 1 failed/);
 });
 
-test("build writes a module that inspect reads, and that runs without its sources", () => {
+test("build writes a module that inspect reads, and that runs without its sources", async () => {
   const module = join(scratch, "out.wasm");
-  assert.is(policy("build", folder, "-o", module).status, 0);
-  const inspected = policy("inspect", module);
+  assert.is((await policy("build", folder, "-o", module)).status, 0);
+  const inspected = await policy("inspect", module);
   assert.match(inspected.stdout, /rule "Download tool run" \(Notice; T1105\)\n {2}on execve execveat/);
-  const { sha256, rules } = JSON.parse(policy("inspect", "--json", module).stdout);
+  const { sha256, rules } = JSON.parse((await policy("inspect", "--json", module)).stdout);
   assert.match(sha256, /^[0-9a-f]{64}$/);
   assert.is(rules.length, 1);
 });
 
-test("a module that cannot be written, or read, is told", () => {
-  const unwritable = policy("build", folder, "-o", join(scratch, "no/such/out.wasm"));
+test("a module that cannot be written, or read, is told", async () => {
+  const unwritable = await policy("build", folder, "-o", join(scratch, "no/such/out.wasm"));
   assert.is(unwritable.status, 2);
   assert.match(unwritable.stderr, /VEDETTE_POLICY_UNWRITABLE/);
-  assert.match(policy("inspect", join(scratch, "nothing.wasm")).stderr, /VEDETTE_POLICY_UNREADABLE/);
+  assert.match((await policy("inspect", join(scratch, "nothing.wasm"))).stderr, /VEDETTE_POLICY_UNREADABLE/);
   writeFileSync(join(scratch, "text.wasm"), "no module");
-  assert.match(policy("inspect", join(scratch, "text.wasm")).stderr, /VEDETTE_MODULE_CORRUPT/);
+  assert.match((await policy("inspect", join(scratch, "text.wasm"))).stderr, /VEDETTE_MODULE_CORRUPT/);
 });
 
-test("bench prints a cost for each type, and the same instructions each time", () => {
-  const run = () => JSON.parse(policy("bench", "--json", folder).stdout);
-  const [first, second] = [run(), run()];
+test("bench prints a cost for each type, and the same instructions each time", async () => {
+  const run = async () => JSON.parse((await policy("bench", "--json", folder)).stdout);
+  const [first, second] = [await run(), await run()];
   const instructions = (cost: typeof first) =>
     cost.types.map((type: { type: string; instructionsPerEvent: number }) => [type.type, type.instructionsPerEvent]);
   assert.equal(instructions(first), instructions(second));

@@ -9,6 +9,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { stopStatements } from "../../../host/cli/task-role.js";
 import { readConfiguration, sidecarParts } from "../../../host/config/config.js";
+import { typed } from "../cli/typed.js";
 import { rowOf } from "../response/stage.js";
 import { FOLDER } from "./definitions-folder.js";
 
@@ -26,30 +27,33 @@ interface Definition {
   readonly secrets: readonly { readonly name: string }[];
 }
 
-function vedette(words: string[], input = "") {
+const vedette = (words: string[]) => typed("instrument", ...words);
+
+/** The same in a process of its own, which reads this on its standard input. */
+function reading(input: string, words: string[]) {
   const argv = ["--import", "tsx", "host/main.ts", "instrument", ...words];
   return spawnSync(process.execPath, argv, { encoding: "utf8", input, timeout: 50_000 });
 }
 
-test("the result goes to stdout, who is watched to stderr", () => {
-  const { stdout, stderr, status } = vedette([SAMPLE, ...IMAGE]);
+test("the result goes to stdout, who is watched to stderr", async () => {
+  const { stdout, stderr, status } = await vedette([SAMPLE, ...IMAGE]);
   assert.is(status, 0);
   assert.match(stdout, /^# Owner: platform team\n/);
   assert.match(stdout, /- Name: vedette\n/);
   assert.match(stderr, /^vedette: watched in Task: app\nvedette: Task: alerts go nowhere: .*--log-group NAME.*\n$/);
 });
 
-test("--check ends with 1 where something is to be done, and with 0 where nothing is; --upgrade wants something there", () => {
+test("--check ends with 1 where something is to be done, and with 0 where nothing is; --upgrade wants something there", async () => {
   const path = join(folder, "checked.yaml");
   const words = [...IMAGE, "--log-group", "alerts"];
-  const before = vedette([SAMPLE, ...words, "--check"]);
+  const before = await vedette([SAMPLE, ...words, "--check"]);
   assert.equal([before.status, before.stdout], [1, ""]);
   assert.match(before.stderr, /is not as this run would write it/);
-  assert.is(vedette([SAMPLE, ...words, "-o", path]).status, 0);
-  assert.is(vedette([path, "--check"]).status, 0);
-  assert.is(vedette([path, "--upgrade", "--image", "registry.example/vedette:2", "-o", path]).status, 0);
+  assert.is((await vedette([SAMPLE, ...words, "-o", path])).status, 0);
+  assert.is((await vedette([path, "--check"])).status, 0);
+  assert.is((await vedette([path, "--upgrade", "--image", "registry.example/vedette:2", "-o", path])).status, 0);
   assert.match(readFileSync(path, "utf8"), /vedette:2/);
-  const none = vedette([SAMPLE, "--upgrade", ...IMAGE]);
+  const none = await vedette([SAMPLE, "--upgrade", ...IMAGE]);
   assert.is(none.status, 2);
   assert.match(none.stderr, /there is nothing to upgrade. \[VEDETTE_DEFINITION_NONE\]/);
   rmSync(path);
@@ -63,10 +67,10 @@ outputs:
   stream: {type: firehose, stream: alerts, region: eu-west-1, priority: Warning}
 `;
 
-test("outputs of --config become variables that the sidecar reads as the file says, and IAM's statements are told", () => {
+test("outputs of --config become variables that the sidecar reads as the file says, and IAM's statements are told", async () => {
   const config = join(folder, "settings.yaml");
   writeFileSync(config, OUTPUTS);
-  const { stdout, stderr, status } = vedette([TASK, ...IMAGE, "--config", config]);
+  const { stdout, stderr, status } = await vedette([TASK, ...IMAGE, "--config", config]);
   assert.is(status, 0, stderr);
   const { containerDefinitions } = JSON.parse(stdout) as { containerDefinitions: Definition[] };
   const { environment, secrets } = containerDefinitions.find(({ name }) => name === "vedette")!;
@@ -93,10 +97,10 @@ test("outputs of --config become variables that the sidecar reads as the file sa
   rmSync(config);
 });
 
-test("a row that has ECS stop the task needs a statement that allows nothing until its cluster is named", () => {
+test("a row that has ECS stop the task needs a statement that allows nothing until its cluster is named", async () => {
   const config = join(folder, "settings.yaml");
   writeFileSync(config, "respond:\n  - {rules: [Crypto miner], action: stop-task, mode: enforce}\n");
-  const { stderr, status } = vedette([TASK, ...IMAGE, "--config", config]);
+  const { stderr, status } = await vedette([TASK, ...IMAGE, "--config", config]);
   assert.is(status, 0, stderr);
   const said = '{"Effect":"Allow","Action":"ecs:StopTask","Resource":"arn:aws:ecs:*:*:task/CLUSTER/*"}';
   assert.match(stderr, `vedette: the task's role needs [${said}]\n`);
@@ -106,22 +110,22 @@ test("a row that has ECS stop the task needs a statement that allows nothing unt
   rmSync(config);
 });
 
-test("an output that the file has no more is taken out of the sidecar", () => {
+test("an output that the file has no more is taken out of the sidecar", async () => {
   const [config, path] = [join(folder, "settings.yaml"), join(folder, "task.json")];
   const variables = (): string[] => {
     const { containerDefinitions } = JSON.parse(readFileSync(path, "utf8")) as { containerDefinitions: Definition[] };
     return containerDefinitions.find(({ name }) => name === "vedette")!.environment.map(({ name }) => name);
   };
   writeFileSync(config, "outputs: {one: {type: file, path: /a}, two: {type: file, path: /b}}\n");
-  assert.is(vedette([TASK, ...IMAGE, "--config", config, "-o", path]).status, 0);
+  assert.is((await vedette([TASK, ...IMAGE, "--config", config, "-o", path])).status, 0);
   assert.is(variables().length, 4);
   writeFileSync(config, "outputs: {two: {type: file, path: /b}}\n");
-  assert.is(vedette([path, "--config", config, "-o", path]).status, 0);
+  assert.is((await vedette([path, "--config", config, "-o", path])).status, 0);
   assert.equal(variables().sort(), ["VEDETTE_OUTPUTS_TWO_PATH", "VEDETTE_OUTPUTS_TWO_TYPE"]);
   for (const one of [config, path]) rmSync(one);
 });
 
-test("what is wrong in outputs or respond of --config is told with its place, and a variable that the task lacks by its name", () => {
+test("what is wrong in outputs or respond of --config is told with its place, and a variable that the task lacks by its name", async () => {
   const config = join(folder, "settings.yaml");
   for (const [text, reason] of [
     ["outputs:\n  a: {type: s3, buckt: logs, region: eu-west-1}\n", /settings\.yaml:2:\d+: .*buckt/],
@@ -133,31 +137,31 @@ test("what is wrong in outputs or respond of --config is told with its place, an
     ["respond:\n  - {rules: [Reverse shell], action: shoot}\n", /settings\.yaml:2:\d+: .*action/],
   ] as const) {
     writeFileSync(config, text);
-    const { stdout, stderr, status } = vedette([TASK, ...IMAGE, "--config", config]);
+    const { stdout, stderr, status } = await vedette([TASK, ...IMAGE, "--config", config]);
     assert.equal([status, stdout], [2, ""], stderr);
     assert.match(stderr, reason);
   }
   rmSync(config);
 });
 
-test("standard input is read, and --undo gives it back", () => {
-  const { stdout } = vedette(["-", ...IMAGE], original);
-  assert.is(vedette(["--undo", "-"], stdout).stdout, original);
+test("standard input is read, and --undo gives it back", async () => {
+  const { stdout } = reading(original, ["-", ...IMAGE]);
+  assert.is(reading(stdout, ["--undo", "-"]).stdout, original);
 });
 
-test("-o replaces a file as a whole, also the one it read", () => {
+test("-o replaces a file as a whole, also the one it read", async () => {
   const path = join(folder, "template.yaml");
   writeFileSync(path, original);
-  assert.is(vedette([path, ...IMAGE, "-o", path]).status, 0);
+  assert.is((await vedette([path, ...IMAGE, "-o", path])).status, 0);
   assert.match(readFileSync(path, "utf8"), /vedette-capture/);
-  assert.is(vedette([path, "--undo", "-o", path]).status, 0);
+  assert.is((await vedette([path, "--undo", "-o", path])).status, 0);
   assert.is(readFileSync(path, "utf8"), original);
   assert.equal(readdirSync(folder), ["template.yaml"]);
 });
 
-test("--dry-run prints a diff and writes nothing", () => {
+test("--dry-run prints a diff and writes nothing", async () => {
   const output = join(folder, "never.yaml");
-  const { stdout } = vedette([SAMPLE, ...IMAGE, "--dry-run", "-o", output]);
+  const { stdout } = await vedette([SAMPLE, ...IMAGE, "--dry-run", "-o", output]);
   assert.match(stdout, /^--- .*\n\+\+\+ .*\n@@ -\d+,\d+ \+\d+,\d+ @@\n/);
   assert.equal(
     stdout.split("\n").filter((line) => line.startsWith("-") && !line.startsWith("---")),
@@ -182,8 +186,8 @@ const MISTAKES: [string, string[], RegExp][] = [
 ];
 
 for (const [title, words, sentence] of MISTAKES) {
-  test(`${title}: a sentence, a hint, status 2, no stack`, () => {
-    const { stdout, stderr, status } = vedette(words);
+  test(`${title}: a sentence, a hint, status 2, no stack`, async () => {
+    const { stdout, stderr, status } = await vedette(words);
     assert.is(status, 2);
     assert.is(stdout, "");
     assert.match(stderr, sentence);

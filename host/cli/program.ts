@@ -2,13 +2,13 @@
 // The command line. Everything after `--` is the workload's and is never looked at: it is cut off before the
 // options are read. Each command's code is loaded when it is asked for, so that a workload under `run` does
 // not pay for what `doctor` needs.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { SCHEMA, SCHEMA_MINOR } from "../../build/generated/events.js";
 import { type Inherited, inheritedDescriptors } from "../capture/inheritance.js";
 import { VedetteError } from "../errors.js";
 import { Sink } from "../output/sink.js";
-import { ROOT } from "../paths.js";
+import { shortCommit, VERSION } from "../version.js";
+import { ABI } from "../wasm/abi.js";
 import { defineConfig } from "./config-command.js";
 import { configured, configuredAtStart } from "./configured.js";
 import { beQuiet, report } from "./failure.js";
@@ -63,9 +63,13 @@ export function defineProgram(
 ): Command {
   const program = new Command("vedette")
     .description("Runtime security for containers without kernel access.")
-    .version(version(), "--version", "print the version")
+    .option("--version", "print the version, its commit, and which policies and agents it works with")
     .helpOption("-h, --help", "show this help")
     .enablePositionalOptions(); // `falco --version` is falco's
+  program.on("option:version", () => {
+    print(1)(versionLine());
+    throw new CommanderError(0, "commander.version", "");
+  });
   const workload = (name: string, description: string): Command =>
     program
       .command(name)
@@ -195,7 +199,7 @@ function defineHelpers(program: Command, done: (status: number) => void): void {
     .description("print the manual page, for man(1)")
     .action(async () => {
       const { printManual } = await import("./man.js");
-      done(printManual((await import("./command-tree.js")).commandsOf(program), version()));
+      done(printManual((await import("./command-tree.js")).commandsOf(program), VERSION));
     });
 }
 
@@ -265,6 +269,8 @@ function print(fd: number): (text: string) => void {
   };
 }
 
-function version(): string {
-  return (JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string }).version;
+/** The ABI is that of policies; agents, recordings and modules hold the contract of events. */
+function versionLine(): string {
+  const contract = `${SCHEMA.toString(16).padStart(16, "0")} (minor ${SCHEMA_MINOR})`;
+  return `${VERSION}, commit ${shortCommit()}, abi ${ABI}, event contract ${contract}`;
 }

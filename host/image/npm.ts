@@ -13,7 +13,7 @@ import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { builtFile, ROOT } from "../paths.js";
 import { BillOfMaterials } from "./sbom.js";
-import { copy, manifest, NATIVE, PLATFORM, said, stageHost } from "./staged.js";
+import { copy, manifest, NATIVE, PLATFORM, said, stageHost, stageManifest } from "./staged.js";
 
 const MANUAL = "vedette.1";
 /** What policies import, and of it the classes that come from events.yaml. */
@@ -45,7 +45,7 @@ function stagedHost(folder: string): string {
   stageHost(folder);
   writeFileSync(join(folder, MANUAL), said("man"));
   const { scripts: _, devDependencies: __, ...kept } = manifest;
-  writeManifest(folder, {
+  stageManifest(folder, {
     ...kept,
     files: [...kept.files, MANUAL],
     man: MANUAL,
@@ -62,7 +62,7 @@ function stagedSdk(folder: string): string {
   const { version, license, dependencies } = manifest;
   const types = (name: string) => ({ types: `./${name}.ts`, default: `./${name}.ts` });
   writeFileSync(join(folder, "tsconfig.json"), `${JSON.stringify(EDITOR_CONFIG, null, 2)}\n`);
-  writeManifest(folder, {
+  stageManifest(folder, {
     name: "@vedette/sdk",
     version,
     description: "What policies of Vedette import, and their editors' configuration",
@@ -94,7 +94,7 @@ function stagedNative(folder: string): string {
   for (const name of NATIVE) copy(`build/${name}`, join(folder, name));
   copy("LICENSE", join(folder, "LICENSE"));
   const { version, license } = manifest;
-  writeManifest(folder, {
+  stageManifest(folder, {
     name: `@vedette/${PLATFORM}`,
     version,
     description: `What Vedette has compiled for ${PLATFORM}: the capture agent, the jail and the addon`,
@@ -104,10 +104,6 @@ function stagedNative(folder: string): string {
     files: NATIVE,
   });
   return folder;
-}
-
-function writeManifest(folder: string, content: object): void {
-  writeFileSync(join(folder, "package.json"), `${JSON.stringify(content, null, 2)}\n`);
 }
 
 function pack(folder: string): void {

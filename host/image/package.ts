@@ -32,11 +32,12 @@ import { findPolicies } from "../policy/discover.js";
 import { loadPolicy, MODULE_FILE } from "../policy/load.js";
 import { headOf, POLICY_FILE, readPolicyFile } from "../policy/policy-file.js";
 import { plainJson } from "../policy/yaml.js";
+import { commit } from "../version.js";
 import { withoutHead } from "../wasm/head.js";
 import { bundleHost, keepCompiled } from "./bundle.js";
 import { writeImage } from "./layers.js";
 import { BillOfMaterials } from "./sbom.js";
-import { ARCHITECTURE, manifest } from "./staged.js";
+import { ARCHITECTURE, manifest, stageManifest } from "./staged.js";
 
 const OUT = builtFile("package");
 /** Needed to compile policies from source alone; in the image they are compiled. */
@@ -60,7 +61,11 @@ async function main(): Promise<void> {
     entryPoint: [HOST_COMMAND],
     command: ["serve"],
     volumes: [VOLUME_PATH],
-    labels: { "org.opencontainers.image.title": "vedette", "org.opencontainers.image.version": manifest.version },
+    labels: {
+      "org.opencontainers.image.title": "vedette",
+      "org.opencontainers.image.version": manifest.version,
+      "org.opencontainers.image.revision": commit() ?? "",
+    },
   });
   const tarball = join(OUT, `vedette-${manifest.version}.tar.gz`);
   execFileSync("tar", ["--sort=name", "--owner=0", "--group=0", "-czf", tarball, "-C", rootfs, "app", "vedette"]);
@@ -100,8 +105,8 @@ function copyNode(rootfs: string): void {
 }
 
 async function copyApp(app: string): Promise<void> {
-  for (const path of ["package.json", "LICENSE", "build/capture.node", "build/vedette-jail"])
-    cpSync(join(ROOT, path), join(app, path));
+  stageManifest(app);
+  for (const path of ["LICENSE", "build/capture.node", "build/vedette-jail"]) cpSync(join(ROOT, path), join(app, path));
   cpSync(builtFile("web"), join(app, "build/web"), { recursive: true });
   await bundleHost(join(app, "build/js/host"), COMPILER);
   await copyPolicies(app);

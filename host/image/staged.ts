@@ -2,10 +2,11 @@
 // What packages hold, of the built tree: the host with its policies and docs, what was compiled for this
 // processor, and the modules that the host needs. package.json lists the first (`files`).
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 import { builtFile, ROOT } from "../paths.js";
+import { commit } from "../version.js";
 
 /** What package.json has, of which these are looked at. */
 export interface Manifest {
@@ -21,6 +22,25 @@ export interface Manifest {
 
 /** The project's own. */
 export const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;
+/**
+ * What the package.json of each package says of where it comes from. VEDETTE_REPOSITORY is the address of the
+ * public repository, `https://...`: with it, `npm publish` in that repository's CI also makes the statement
+ * of provenance, which npm compares with the address.
+ */
+export function origin(): object {
+  const gitHead = commit() ?? undefined;
+  const url = process.env.VEDETTE_REPOSITORY;
+  if (url === undefined) return { gitHead };
+  const repository = { type: "git", url: `git+${url.replace(/(\.git)?\/?$/, "")}.git` };
+  return { gitHead, repository, publishConfig: { access: "public", provenance: true } };
+}
+
+/** package.json, into a folder. */
+export function stageManifest(folder: string, content: object = manifest): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), `${JSON.stringify({ ...content, ...origin() }, null, 2)}\n`);
+}
+
 /** In build/. */
 export const NATIVE: readonly string[] = ["vedette-capture", "vedette-jail", "capture.node"];
 /** As npm names processors. */

@@ -14,7 +14,17 @@ import { basename, dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { builtFile, ROOT } from "../paths.js";
 import { BillOfMaterials } from "./sbom.js";
-import { ARCHITECTURE, copy, manifest, NATIVE, neededModules, PLATFORM, said, stageHost } from "./staged.js";
+import {
+  ARCHITECTURE,
+  copy,
+  manifest,
+  NATIVE,
+  neededModules,
+  PLATFORM,
+  said,
+  stageHost,
+  stageManifest,
+} from "./staged.js";
 
 /** Below the folder that is installed. */
 const HOME = "usr/lib/vedette";
@@ -53,7 +63,7 @@ packDebian();
 function stageHome(home: string): void {
   const app = join(home, "app");
   stageHost(app);
-  copy("package.json", join(app, "package.json"));
+  stageManifest(app);
   for (const name of NATIVE) copy(`build/${name}`, join(app, "build", name));
   for (const folder of neededModules())
     cpSync(join(ROOT, folder), join(app, folder), { recursive: true, filter: isNeeded });

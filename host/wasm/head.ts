@@ -3,7 +3,8 @@
 // no code, so its module is the same for every author. The package holds this module without a head and needs
 // no compiler for such a policy.
 import { SCHEMA, SCHEMA_MINOR } from "../../build/generated/events.js";
-import { ABI, SECTION } from "./metadata.js";
+import { ABI } from "./abi.js";
+import { SECTION } from "./metadata.js";
 import { readSections } from "./sections.js";
 
 const CUSTOM = 0;

@@ -7,11 +7,10 @@ import { SCHEMA, SCHEMA_MINOR } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES } from "../finding/priority.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
+import { ABI } from "./abi.js";
 import { Instruments } from "./instruments.js";
 import type { Sections } from "./sections.js";
 
-/** Version of docs/abi/v1.md. A module that names another is refused. */
-export const ABI = 1;
 /** Name of the custom section. */
 export const SECTION = "vedette.policy";
 /**

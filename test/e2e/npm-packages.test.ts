@@ -23,6 +23,10 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: object;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly exports?: object;
+  readonly gitHead?: string;
+  readonly repository?: { readonly url: string };
+  readonly publishConfig?: { readonly provenance: boolean };
 }
 
 const manifestOf = (folder: string): Manifest =>
@@ -33,7 +37,13 @@ const packed = scratch();
 const ALL = ["", `-${platform}`, "-sdk"].map((name) => join(packed, `vedette${name}-${version}.tgz`));
 const [HOST, NATIVE, SDK] = ALL as [string, string, string];
 
-test.before(() => void execFileSync(process.execPath, [builtFile("js/host/image/npm.js"), packed], { stdio: "pipe" }));
+const REPOSITORY = "https://git.example/vedette";
+const makePackages = (to: string): void =>
+  void execFileSync(process.execPath, [builtFile("js/host/image/npm.js"), to], {
+    stdio: "pipe",
+    env: { ...process.env, VEDETTE_REPOSITORY: REPOSITORY },
+  });
+test.before(() => makePackages(packed));
 
 const listed = (tarball: string): string[] =>
   execFileSync("tar", ["-tzf", tarball], { encoding: "utf8" })
@@ -79,12 +89,18 @@ test("installing them runs no script, and the host asks for the processor's pack
   ];
   for (const one of [host, ...others]) assert.is(one.scripts, undefined);
   assert.is(host.devDependencies, undefined);
+  assert.equal(host.exports, { "./package.json": "./package.json" });
+  for (const { gitHead, repository, publishConfig } of [host, ...others]) {
+    assert.match(gitHead ?? "", /^[0-9a-f]{40}/);
+    assert.is(repository?.url, `git+${REPOSITORY}.git`);
+    assert.is(publishConfig?.provenance, true);
+  }
   assert.equal(host.optionalDependencies, { [`@vedette/${platform}`]: version });
 });
 
 test("the same files are packed to the same bytes", () => {
   const again = scratch();
-  execFileSync(process.execPath, [builtFile("js/host/image/npm.js"), again], { stdio: "pipe" });
+  makePackages(again);
   for (const path of ALL.flatMap((one) => [one, one.replace(/tgz$/, "spdx.json")]))
     assert.ok(readFileSync(path).equals(readFileSync(path.replace(packed, again))), path);
 });

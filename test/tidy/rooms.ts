@@ -112,6 +112,7 @@ export const DOORS: Record<string, string[]> = {
   "host/store": ["open", "store", "turns"],
   "host/terminal": ["terminal"],
   "host/wasm": [
+    "abi",
     "admission",
     "facts",
     "fuel",

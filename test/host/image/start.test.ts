@@ -20,8 +20,13 @@ test("V8 takes the code that the package's making has compiled", () => {
 });
 
 test("the host starts by the name it has outside packages too", () => {
-  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
-  assert.is(execFileSync(process.execPath, [join(HOST, "main.js"), "--version"], { encoding: "utf8" }).trim(), version);
+  const { version, gitHead } = JSON.parse(readFileSync(join(packaged(), "app/package.json"), "utf8")) as {
+    version: string;
+    gitHead: string;
+  };
+  assert.match(gitHead, /^[0-9a-f]{40}/);
+  const said = execFileSync(process.execPath, [join(HOST, "main.js"), "--version"], { encoding: "utf8" });
+  assert.match(said, `${version}, commit ${gitHead.slice(0, 12)}`);
 });
 
 test("the package's policies need no YAML parser", () => {

@@ -3,7 +3,8 @@
 // says it. A key that is no option of the command is left alone: `run` and `serve` may share one file.
 import type { Command } from "commander";
 import type { Configuration } from "../config/config.js";
-import { beQuiet, say } from "./failure.js";
+import type { LogFormat } from "../log.js";
+import { beQuiet, logAs, say } from "./failure.js";
 
 /** Where the file is, when `--config` does not say. */
 export const CONFIG_VARIABLE = "VEDETTE_CONFIG";
@@ -29,6 +30,28 @@ export async function configuredAtStart<Flags extends object>(command: Command):
   if (flags.quiet === true) beQuiet();
   return flags;
 }
+
+/** What each command that has such an option takes from the environment, even if it reads no vedette.yaml. */
+const OF_ALL = ["quiet", "log-format", "snaplen", "tiers", "integrity", "site-cache", "io-uring", "on-overload"];
+
+/** Before any command: from here on it speaks as the command line and the environment say. */
+export async function heedEnvironment(command: Command): Promise<void> {
+  const options = command.options.filter((option) => OF_ALL.includes(option.name()));
+  if (options.some((option) => process.env[variableOf(option.name())] !== undefined)) {
+    const { options: said } = (await import("../config/config.js")).readConfiguration(null, process.env);
+    for (const option of options) {
+      const [attribute, value] = [option.attributeName(), said.get(option.name())];
+      if (value === undefined || command.getOptionValueSource(attribute) === "cli") continue;
+      command.setOptionValueWithSource(attribute, value, "env");
+    }
+  }
+  const { quiet, logFormat } = command.opts<{ quiet?: boolean; logFormat?: LogFormat }>();
+  if (quiet === true) beQuiet();
+  const isAsked = command.getOptionValueSource("logFormat") !== "default"; // `serve --check` is no log
+  if (logFormat !== undefined && isAsked) logAs(logFormat);
+}
+
+const variableOf = (option: string): string => `VEDETTE_${option.toUpperCase().replaceAll("-", "_")}`;
 
 /** What the command line leaves to the others. */
 function configuredIn(command: Command, { options }: Configuration): Record<string, unknown> {

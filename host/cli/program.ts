@@ -6,12 +6,13 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { SCHEMA, SCHEMA_MINOR } from "../../build/generated/events.js";
 import { type Inherited, inheritedDescriptors } from "../capture/inheritance.js";
 import { VedetteError } from "../errors.js";
+import { LOG_FORMATS } from "../log.js";
 import { Sink } from "../output/sink.js";
 import { shortCommit, VERSION } from "../version.js";
 import { ABI } from "../wasm/abi.js";
 import { defineConfig } from "./config-command.js";
-import { configured, configuredAtStart } from "./configured.js";
-import { beQuiet, report } from "./failure.js";
+import { configured, configuredAtStart, heedEnvironment } from "./configured.js";
+import { report } from "./failure.js";
 import { defineFalco } from "./falco-command.js";
 import { alertOptions, collect, configOption, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
 import { defineInstrument } from "./instrument-command.js";
@@ -174,10 +175,9 @@ export function defineProgram(
   defineFalco(program, command, inherited, done);
   defineHelpers(program, done);
 
-  for (const each of withSubcommands(program)) if (isTold(each)) each.addOption(quiet());
-  program.hook("preAction", (_program, command) => {
-    if (command.opts().quiet === true) beQuiet();
-  });
+  for (const each of withSubcommands(program))
+    if (isTold(each)) each.addOption(logFormat(each.name())).addOption(quiet());
+  program.hook("preAction", (_program, command) => heedEnvironment(command));
   shapeHelp(program);
   for (const each of withSubcommands(program))
     each.exitOverride().configureOutput({ writeOut: print(1), writeErr: () => {} });
@@ -254,6 +254,11 @@ const onOverload = (command: string): Option =>
   )
     .choices(["shed", "block"])
     .default(command === "run" ? "shed" : "block");
+/** The sidecar's log is read by machines, and has time and level unasked. */
+const logFormat = (command: string): Option => {
+  const option = new Option("--log-format <form>", "of what it says on stderr: lines with time and level, or JSON");
+  return (command === "serve" ? option.default("text") : option).choices([...LOG_FORMATS]);
+};
 const quiet = (): Option =>
   new Option("-q, --quiet", "say nothing on stderr but alerts, warnings and errors, and show no progress");
 const ioUring = (): Option =>

@@ -5,13 +5,14 @@
 // own.
 import { processors, workersFor } from "../engine/processors.js";
 import { OwnAgent } from "../intake/intake.js";
+import type { LogFormat } from "../log.js";
 import { whileShowing } from "../output/progress.js";
 import { metricsOf } from "../output/registry.js";
 import type { ServiceFlags } from "../policy/service.js";
 import { Sensor } from "../sensor/sensor.js";
 import { openChecked } from "../wire/batch.js";
 import { containerIdOf } from "../wire/record.js";
-import { isChatty, neverWait, report, say, sayEnding, speaking } from "./failure.js";
+import { isChatty, logAs, neverWait, report, say, sayEnding, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { isTerminal, sayIncidents } from "./incidents.js";
 import { EventCount, eventsText, policiesText } from "./judged.js";
@@ -27,6 +28,8 @@ export interface RunOptions extends WorkloadOptions, JudgingFlags, ServiceFlags 
   readonly record?: string;
   /** Whether it ends with its incidents; undefined: at a terminal it does. */
   readonly incidents?: boolean;
+  /** Of what it says on stderr; undefined: lines as people read them. */
+  readonly logFormat?: LogFormat;
 }
 
 /**
@@ -38,6 +41,7 @@ export async function run(
   options: RunOptions,
   again: Again<RunOptions> | null = null,
 ): Promise<number> {
+  if (options.logFormat !== undefined) logAs(options.logFormat);
   neverWait();
   const workers = options.workers ?? workersFor(processors());
   const { record, incidents: showsIncidents = isTerminal() } = options;

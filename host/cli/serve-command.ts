@@ -2,7 +2,6 @@
 // What `vedette serve` can be told. Its code is loaded when it is asked for.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { NamedFile } from "../intake/intake.js";
-import { LOG_FORMATS } from "../log.js";
 import { configured, configuredAtStart } from "./configured.js";
 import { alertOptions, configOption, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
 import { addServiceOptions } from "./policy-service.js";
@@ -36,11 +35,6 @@ export function defineServe(program: Command, done: (status: number) => void): v
     )
     .addOption(
       new Option("--drain <seconds>", "after SIGTERM, how long agents may still send").default(20).argParser(seconds),
-    )
-    .addOption(
-      new Option("--log-format <form>", "of what it says on stderr: lines with time and level, or JSON")
-        .choices([...LOG_FORMATS])
-        .default("text"),
     )
     .addOption(respondOption())
     .addOption(configOption())

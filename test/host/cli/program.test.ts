@@ -23,6 +23,8 @@ interface Ended {
 
 const vedette = (...argv: string[]): Ended =>
   spawnSync(process.execPath, [MAIN, ...argv], { encoding: "utf8", timeout: 90_000, killSignal: "SIGKILL" });
+const withVariables = (variables: Record<string, string>, ...argv: string[]): Ended =>
+  spawnSync(process.execPath, [MAIN, ...argv], { encoding: "utf8", env: { ...process.env, ...variables } });
 const natively = (...argv: string[]): Ended => spawnSync(argv[0] as string, argv.slice(1), { encoding: "utf8" });
 /** Traced, with the events out of the way. */
 const traced = (...argv: string[]): Ended => vedette("trace", "-o", "/dev/null", "--", ...argv);
@@ -85,6 +87,40 @@ test("help and version are answers, on stdout", () => {
     assert.match(stdout, `Usage: vedette ${command}`);
     assert.is(stderr, "");
   }
+});
+
+const JSON_LOG = { VEDETTE_LOG_FORMAT: "json" };
+const logOf = ({ stderr }: Ended): { level: string; message: string; code?: string }[] =>
+  stderr
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+test("every command's own lines are JSON where --log-format or the environment asks for it", () => {
+  const wrong = ["policy", "check", file("nowhere")] as const;
+  for (const ended of [vedette(...wrong, "--log-format", "json"), withVariables(JSON_LOG, ...wrong)])
+    assert.equal(
+      logOf(ended).map(({ level, code }) => [level, code]),
+      [["error", "VEDETTE_POLICY_UNREADABLE"]],
+    );
+  const [made] = logOf(withVariables(JSON_LOG, "record", "-o", file("log.vdt"), "--", "true"));
+  assert.match(made?.message ?? "", /^recorded \d+ events/);
+  writeFileSync(file("log.yaml"), "log_format: json\npolicies: [/nowhere]\n");
+  assert.is(logOf(vedette("run", "--config", file("log.yaml"), "--", "true"))[0]?.code, "VEDETTE_POLICY_UNREADABLE");
+});
+
+test("commands that read no vedette.yaml take from the environment how they speak and capture", () => {
+  const record = ["record", "-o", file("env.vdt"), "--", "true"] as const;
+  assert.is(withVariables({ VEDETTE_QUIET: "true" }, ...record).stderr, "");
+  const ended = withVariables({ VEDETTE_SNAPLEN: "5000" }, ...record);
+  assert.match(ended.stderr, "VEDETTE_SNAPLEN is wrong");
+  const secret = "hunter2-the-payload";
+  const traced = ["trace", "--json", "-o", file("env"), "--", "echo", secret] as const;
+  withVariables({ VEDETTE_SNAPLEN: "0" }, ...traced);
+  const written = readFileSync(file("env"), "utf8");
+  assert.not.match(written, `"evt.buffer":"${secret}`);
+  withVariables({}, ...traced);
+  assert.match(readFileSync(file("env"), "utf8"), `"evt.buffer":"${secret}`, "the control");
 });
 
 test("what follows -- is the workload's alone, even another -- and our own options", () => {

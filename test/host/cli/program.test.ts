@@ -302,6 +302,18 @@ test("vedette run ends in an alert on the file it was given", () => {
   ]);
 });
 
+/** What differs from run to run and from machine to machine. */
+const VOLATILE =
+  /\d{2}:\d{2}:\d{2}\.\d+|\d{4}-\d\d-\d\dT|\b\d{19}\b|pid=\d+|"proc.pid":\d+|"hostname":"[^"]*"|user=\w+|"user.name":"\w+"|container=\w+|"container.id":"\w+"/g;
+
+test("the alert that README shows is the one that its command raises", () => {
+  const readme = readFileSync("README.md", "utf8");
+  const [, command = "", shown = ""] =
+    /^ {4}\$ vedette run -- (.+) >\/dev\/null\n\n```json\n(.+)\n```$/m.exec(readme) ?? [];
+  const { stderr } = vedette("run", "--", ...command.split(" "));
+  assert.is(stderr.trim().replace(VOLATILE, "~"), shown.replace(VOLATILE, "~"));
+});
+
 test("alerts are added to a file that is there already", () => {
   writeFileSync(file("log"), "before\n");
   vedette("run", "--alerts", file("log"), "--", "cat", "/etc/shadow");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table behind fields.ts: `[-]name type [list] [argument]: doc`. A minus says that our events cannot
 // answer the field. Names, types and arguments are Falco's; the meaning is told in our words. Ours alone:
-// fd.realpath, vedette.*.
+// fd.realpath, dns.*, vedette.*.
 /** One field a line. `vedette fields` prints it. */
 export const FIELD_TABLE = `
 evt.num int: number of the event, counted from 1 in each agent
@@ -274,6 +274,8 @@ container.labels text: all labels of the container, as name:value, other:value
 -container.host_network bool: whether the container shares the host's network
 -container.host_ipc bool: whether the container shares the host's IPC
 -container.user text: user that the container runs as
+dns.question.name text: name that the call asks a name server at port 53 for, such as api.example.com, if all of it was kept
+dns.question.type text: type of that question, such as AAAA; its number where it has no name
 vedette.integrity text: inline where the process may record its everyday calls itself, stops where each of its calls stops, so that the event is the kernel's word
 vedette.integrity.reason text: why each call of the process stops: NOT_OF_IMAGE, MAPS_FOREIGN_CODE, CAME_FROM_OUTSIDE, CAUGHT, TIGHTENED, DEBUGGED, UNFIT, NO_INLINE_TIER
 -k8s.ns.name text: namespace of the pod

@@ -2,6 +2,7 @@
 // Every field by Falco's name: `proc.name`, `proc.aname[2]`, `evt.arg.flags`, `fd.sip`. One table for the
 // trace, for the %fields of alerts and for rules. The rows stand by class in fields/; a field that a class
 // does not have is undefined here, a field that an event does not have is null in its row.
+import { DNS_FIELDS } from "./fields/dns.js";
 import { EVT_FIELDS } from "./fields/evt.js";
 import { FD_FIELDS } from "./fields/fd.js";
 import { FS_FIELDS } from "./fields/fs.js";
@@ -21,6 +22,7 @@ const ROWS: FieldRows = {
   ...PROC_FIELDS,
   ...FD_FIELDS,
   ...FS_FIELDS,
+  ...DNS_FIELDS,
   ...SUBJECT_FIELDS,
 };
 

@@ -5,20 +5,29 @@
 //   import { DnsQuery } from "vedette/protocols";
 //   const QUERY = new DnsQuery();
 //   ... return e.fd.sport == 53 && QUERY.read(e) && QUERY.isBeneath(DOMAINS);
-import { AnySend, EventId } from "../generated/events";
+//
+// A byte of a label that would read as something else, such as a point, is written by its number: `\046`. So
+// each point of a name is one between labels (RFC 4343, 2.1). host/wire/dns.ts and the run-time of compiled
+// conditions write names alike.
+import { isStream } from "../connection/key";
+import { Event } from "../event";
+import { AnyWrite, EventId } from "../generated/events";
 import { Str } from "../str";
 import { StringSet, textHash } from "../string-set";
 import { setSpan } from "../wire/frame";
-import { cutLabel, CUT_QUERY, NAME_MAX, nameSize, OTHER, question, QUERY, readMessage, type } from "./message";
+import { cutLabel, CUT_QUERY, NAME_MAX, nameSize, OTHER, question, QUERY, readSent, type } from "./message";
 import { typeText } from "./words";
 
 const DOT: u8 = 0x2e;
+const BACKSLASH: u8 = 0x5c;
+/** Bytes of the longest name: each of a label's by its number. */
+const TEXT_MAX: usize = 4 * <usize>NAME_MAX;
 /** Labels beneath a country's beneath which there are domains: `co.uk`, `com.br`. */
 const SUFFIXES: string[] = ["ac", "co", "com", "edu", "go", "gob", "gouv", "gov", "mil", "ne", "net", "nom", "or", "org"];
 
 /** One is made at the top of a file, and read for each event. */
 export class DnsQuery {
-  private readonly text: usize = heap.alloc(<usize>NAME_MAX + 8);
+  private readonly text: usize = heap.alloc(TEXT_MAX + 8);
   private readonly span: usize = heap.alloc(8);
   private readonly suffixes: StringSet = new StringSet(SUFFIXES);
   private size: u32 = 0;
@@ -28,28 +37,36 @@ export class DnsQuery {
   longestLabel: u32 = 0;
 
   /**
-   * Reads the datagram that was sent; of those that one sendmmsg has sent, the first. False: it is no query.
+   * Reads what was sent or written: a datagram, or a message of a stream. Of those that one call has sent,
+   * the first. False: it is no query.
    */
-  read(e: AnySend): bool {
-    const kind = e.res > 0 ? readMessage(e.data.address, e.data.size, sizeOf(e)) : OTHER;
+  read(e: Event): bool {
+    if (e.res <= 0 || !isSent(e.evt_type)) return false;
+    const data = changetype<AnyWrite>(e).data;
+    const kind = readSent(data.address, data.size, sizeOf(e), isStream(e.fd));
     if (kind != QUERY && kind != CUT_QUERY) return false;
     this.isCut = kind == CUT_QUERY;
     this.size = 0;
     this.longestLabel = this.isCut ? cutLabel : 0;
     for (let from: u32 = 0; from < nameSize && load<u8>(question + from) != 0; ) {
       const length: u32 = load<u8>(question + from);
-      if (this.size > 0) store<u8>(this.text + this.size++, DOT);
-      memory.copy(this.text + this.size, question + from + 1, length);
-      this.size += length;
+      if (this.size > 0) this.put(DOT);
+      for (let i: u32 = 1; i <= length; i++) this.putSign(load<u8>(question + from + i));
       this.longestLabel = max(this.longestLabel, length);
       from += length + 1;
     }
+    if (nameSize == 1) this.put(DOT);
     return true;
   }
 
-  /** As in `api.example.com`, in small letters; empty for the root. It is good until the next is read. */
+  /** As in `api.example.com`, in small letters; `.` for the root. It is good until the next is read. */
   get name(): Str {
     return changetype<Str>(setSpan(this.span, this.text, this.size));
+  }
+
+  /** A is 1; of a name that is cut, 0. */
+  get typeNumber(): u32 {
+    return this.isCut ? 0 : type;
   }
 
   /** `AAAA`; of a name that is cut, empty. */
@@ -85,6 +102,17 @@ export class DnsQuery {
     return textHash(this.text, this.size);
   }
 
+  private put(byte: u8): void {
+    store<u8>(this.text + this.size++, byte);
+  }
+
+  /** A byte of a label. */
+  private putSign(byte: u8): void {
+    if (byte > 0x20 && byte < 0x7f && byte != DOT && byte != BACKSLASH) return this.put(byte);
+    this.put(BACKSLASH);
+    for (let unit: u8 = 100; unit > 0; unit /= 10) this.put(0x30 + ((byte / unit) % 10));
+  }
+
   /** Where the label begins that ends there. */
   private labelAt(end: u32): u32 {
     let from = end;
@@ -93,7 +121,21 @@ export class DnsQuery {
   }
 }
 
-/** Bytes of the datagram. What sendmmsg gives says how many it has sent, and not how long they are. */
-function sizeOf(e: AnySend): u64 {
+/** Whether bytes left by it in their order. */
+function isSent(type: u32): bool {
+  switch (type) {
+    case EventId.sendto:
+    case EventId.sendmsg:
+    case EventId.sendmmsg:
+    case EventId.write:
+    case EventId.writev:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Bytes of the message. What sendmmsg gives says how many it has sent, and not how long they are. */
+function sizeOf(e: Event): u64 {
   return e.evt_type == EventId.sendmmsg ? u64.MAX_VALUE : <u64>e.res;
 }

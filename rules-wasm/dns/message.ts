@@ -78,6 +78,20 @@ export function readMessage(at: usize, size: u32, whole: u64): u32 {
   return readRest(at + end + 4, size - end - 4, isCut);
 }
 
+/**
+ * Reads the message that one call has sent: `whole` bytes, of which the first `size` were seen. In a stream
+ * two bytes with its length stand before it, unless they were sent before. No query is the other form of
+ * another: where one has the number of its questions, which is 1, the other has its flags, which are not.
+ */
+export function readSent(at: usize, size: u32, whole: u64, isStream: bool): u32 {
+  const seen = <u32>min<u64>(size, whole), length: u32 = isStream && seen >= 2 ? u16At(at) : 0;
+  if (length >= LEAST && <u64>length + 2 <= whole) {
+    const kind = readMessage(at + 2, min(seen - 2, length), length);
+    if (kind != OTHER) return kind;
+  }
+  return readMessage(at, seen, whole);
+}
+
 /** Whether bytes can be the header of a query or an answer with one question. */
 export function isHeader(at: usize, size: u32): bool {
   if (size < HEADER) return false;

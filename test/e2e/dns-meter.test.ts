@@ -2,11 +2,12 @@
 //
 // The meter of DNS against dnsmasq's own log: two true servers, of which one asks the other, true
 // clients, and all must tell of the same lookups. Clients are glibc (A and AAAA in one call, on UDP and
-// on TCP), c-ares in Node (TCP for what is too long), busybox, dig and Go. They ask for what there is, and
-// what there is not.
+// on TCP), musl, c-ares in Node (TCP for what is too long), busybox, dig and Go. They ask for what there is,
+// and what there is not. A Falco rule and a policy of a tenant's are asked for the names that are sent: each
+// query that the servers log is one that they have seen, name for name and type for type.
 // Time limit: 180 s.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,7 +16,7 @@ import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
 const folder = scratch();
-const NEEDED = ["dnsmasq", "dig", "busybox", "curl", "go", "ip", "unshare"];
+const NEEDED = ["dnsmasq", "dig", "busybox", "curl", "go", "musl-gcc", "ip", "unshare"];
 const missing = process.getuid?.() !== 0 ? "root" : NEEDED.find((name) => !hasCommand(name));
 const MANY = Array.from({ length: 60 }, (_, i) => `192.0.2.${i + 1}`);
 
@@ -62,6 +63,41 @@ func main() {
   }
 }\n`,
 );
+writeFileSync(
+  join(folder, "ask.c"),
+  `#include <netdb.h>
+int main(int count, char **names) {
+  struct addrinfo *found;
+  for (int i = 1; i < count; i++)
+    if (getaddrinfo(names[i], 0, 0, &found) == 0) freeaddrinfo(found);
+}\n`,
+);
+const CALLS = ["sendto", "sendmsg", "sendmmsg", "write", "writev"];
+writeFileSync(
+  join(folder, "rules.yaml"),
+  `- rule: asked
+  desc: what is asked for
+  condition: evt.type in (${CALLS.join(", ")}) and dns.question.name exists
+  output: "%evt.type %evt.rawres %dns.question.name %dns.question.type"
+  priority: DEBUG\n`,
+);
+mkdirSync(join(folder, "names"));
+writeFileSync(join(folder, "names/policy.yaml"), "name: names\n");
+writeFileSync(
+  join(folder, "names/index.ts"),
+  `import { counter, Event, EventId, meter } from "vedette";
+import { DnsQuery } from "vedette/protocols";
+const QUERY = new DnsQuery();
+const ASKED = counter({ name: "asked", unit: "{query}", doc: "queries", labels: ["name", "type"], slots: 500 });
+@meter({ name: "queries", events: ["${CALLS.join('", "')}"] })
+export function queries(e: Event): void {
+  if (e.fd.sport != 53 || !QUERY.read(e)) return;
+  ASKED.label(QUERY.name).label(QUERY.type).add(1);
+  // What glibc sends along with the first is for the same name: two messages, or two queries of a stream.
+  const isTwice = e.evt_type == EventId.sendmmsg ? e.res == 2 : e.res == 2 * (20 + QUERY.name.size);
+  if (isTwice) ASKED.label(QUERY.name).label("AAAA").add(1);
+}\n`,
+);
 /** In a network of its own, where the servers have port 53. */
 writeFileSync(
   join(folder, "run.sh"),
@@ -82,6 +118,7 @@ dig +keepopen +tcp api.dns.test A no.dns.test A api.dns.test AAAA
 dig +edns=5 +noednsneg api.dns.test
 ${process.execPath} ask.mjs
 ./ask
+./ask-musl api.dns.test no.dns.test far.up.test else.where.example
 touch done; until [ -e over ]; do sleep 0.1; done; kill $front $back; wait`,
 );
 
@@ -97,10 +134,32 @@ function told(side: "" | "server_", key: readonly string[]): Counts {
 const CODES = ["dns_question_type", "dns_response_code"];
 const NAMES = ["dns_question_name", "dns_question_type"];
 
+/** What the policy has counted of names that were sent. */
+function counted(): Counts {
+  const counts: Counts = {};
+  for (const { of, value } of seriesOf(socket, "asked_total")) add(counts, `${of("name")} ${of("type")}`, value);
+  return sorted(counts);
+}
+
+/** What the rule has told of them. */
+function alerted(): Counts {
+  const counts: Counts = {};
+  for (const line of readFileSync(join(folder, "alerts"), "utf8").split("\n").slice(0, -1)) {
+    const { output_fields: of } = JSON.parse(line) as { output_fields: Record<string, string | number> };
+    const [call, res, name, type] = ["evt.type", "evt.rawres", "dns.question.name", "dns.question.type"].map((field) =>
+      String(of[field]),
+    ) as [string, string, string, string];
+    add(counts, `${name} ${type}`, 1);
+    if (Number(res) === (call === "sendmmsg" ? 2 : 2 * (20 + name.length))) add(counts, `${name} AAAA`, 1);
+  }
+  return sorted(counts);
+}
+
 /** What the servers have logged: queries by type and code, and by name and type. */
-function logged(): { codes: Counts; names: Counts } {
+function logged(): { codes: Counts; names: Counts; sent: Counts } {
   const codes: Counts = {};
   const names: Counts = {};
+  const sent: Counts = {};
   for (const file of ["front.log", "back.log"]) {
     const ends = new Map<string, string>();
     const text = readFileSync(join(folder, file), "utf8");
@@ -110,16 +169,20 @@ function logged(): { codes: Counts; names: Counts } {
       const type = word!.startsWith("type=") ? "_OTHER" : word;
       add(codes, `${type} ${ends.get(key!) ?? "NOERROR"}`, 1);
       add(names, `${name} ${type}`, 1);
+      add(sent, `${name} ${word!.replace("type=", "")}`, 1);
     }
   }
-  return { codes: sorted(codes), names };
+  return { codes: sorted(codes), names: sorted(names), sent: sorted(sent) };
 }
 
 test("what the meter counts by type, code and name is what dnsmasq has logged, for servers and for clients", async () => {
   if (missing !== undefined) return console.log(`skip: ${missing} is missing`);
   const built = spawnSync("go", ["build", "-o", "ask", "ask.go"], { cwd: folder, encoding: "utf8" });
   assert.is(built.status, 0, built.stderr);
-  const flags = ["--policy", "meters/dns", "--snaplen", "512", "--control", socket];
+  const musl = spawnSync("musl-gcc", ["-static", "-o", "ask-musl", "ask.c"], { cwd: folder, encoding: "utf8" });
+  assert.is(musl.status, 0, musl.stderr);
+  const rules = ["--policy", join(folder, "names"), "--falco-rules", join(folder, "rules.yaml"), "--falco-exact"];
+  const flags = ["--policy", "meters/dns", ...rules, "--alerts", "alerts", "--snaplen", "512", "--control", socket];
   const apart = `ip link set lo up && mount --bind resolv.conf /etc/resolv.conf && exec "$@"`;
   const run = [...VEDETTE, "run", ...flags, "--", "sh", "run.sh"];
   const { child, ended, said } = start(["unshare", "-mn", "sh", "-c", apart, "sh", ...run], {
@@ -128,11 +191,19 @@ test("what the meter counts by type, code and name is what dnsmasq has logged, f
   });
   try {
     await until("the clients are done", () => existsSync(join(folder, "done")), { ms: 120_000, tell: said });
-    const { codes, names } = logged();
+    const { codes, names, sent } = logged();
     const tell = (): string => JSON.stringify({ server: told("server_", CODES), client: told("", CODES), codes });
     const isSame = (): boolean =>
       [told("server_", CODES), told("", CODES)].every((one) => JSON.stringify(one) === JSON.stringify(codes));
     await until("both ends tell what was logged", isSame, { ms: 20_000, tell });
+    await until("the policy counts what was logged", () => JSON.stringify(counted()) === JSON.stringify(names), {
+      ms: 20_000,
+      tell: () => JSON.stringify({ counted: counted(), names }),
+    });
+    await until("the rule tells of what was logged", () => JSON.stringify(alerted()) === JSON.stringify(sent), {
+      ms: 20_000,
+      tell: () => JSON.stringify({ alerted: alerted(), sent }),
+    });
     for (const side of ["server_", ""] as const) {
       const found = told(side, NAMES);
       for (const name of ["api.dns.test A", "far.up.test AAAA", "txt.dns.test TXT"])

@@ -81,7 +81,12 @@ export class Running {
   judge(...events: readonly ShortEvent[]): string[] {
     const short = new ShortEvents();
     for (const [type, written] of events) short.add(type, written);
-    const { alerts, faults, logs } = this.#runner.judge(openBatch(short.bytes()));
+    return this.judgeBytes(short.bytes());
+  }
+
+  /** The same of a batch that is there. */
+  judgeBytes(bytes: Uint8Array): string[] {
+    const { alerts, faults, logs } = this.#runner.judge(openBatch(bytes));
     this.faults = faults.map((fault) => `${fault.event}: ${fault.reason}`);
     this.logs = logs.map((line) => `${line.level} ${line.text}`);
     return alerts.map((alert) => alert.output);

@@ -132,6 +132,7 @@ export const DOORS: Record<string, string[]> = {
     "category",
     "container",
     "descriptor",
+    "dns",
     "encode",
     "fields",
     "fields/evt",

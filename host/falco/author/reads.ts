@@ -5,6 +5,7 @@
 
 import type { EventType, Field } from "../../../build/generated/events.js";
 import { TABLES } from "../../../build/generated/flags.js";
+import { QUERY_CALLS, QUESTION_TYPES } from "../../wire/dns.js";
 import { PATHS } from "../../wire/fields/fs.js";
 import { isSpan } from "../../wire/layout.js";
 import { PAYLOADS, READS, WRITES } from "../compile/event-source.js";
@@ -262,11 +263,22 @@ const EVENT_READS: Readonly<Record<string, (asked: Asked) => Read>> = {
     const payload = event.params.find((param) => param.type === "bytes" && PAYLOADS.has(param.name));
     return payload === undefined ? NONE : text(of.read(event, payload));
   },
+  "dns.question.name": ({ event: { name } }) => (QUERY_CALLS.has(name) ? text("questionName(e)") : NONE),
+  "dns.question.type": ({ event: { name } }) =>
+    QUERY_CALLS.has(name) ? { kind: "names", text: "questionType(e)", of: QUESTIONS } : NONE,
   "fs.path.name": (asked) => pathOfCall(asked, "name"),
   "fs.path.source": (asked) => pathOfCall(asked, "source"),
   "fs.path.target": (asked) => pathOfCall(asked, "target"),
 };
 
+const QUESTIONS: NumberNames = {
+  rows: QUESTION_TYPES,
+  isBits: false,
+  zero: null,
+  positive: null,
+  isUnsigned: false,
+  said: ({ value }) => value.toString(),
+};
 const OPENS = new Set(["open", "openat", "openat2", "open_by_handle_at"]);
 const paramOf = (event: EventType, name: string): Field | undefined => event.params.find((one) => one.name === name);
 

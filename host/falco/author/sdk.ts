@@ -15,7 +15,7 @@ const TEXTS = new Set(["path", "relpath", "str", "bytes"]);
 const FALCO = `cmdline exeline joinedArgs joinedEnv cwdWithSlash durationOf loginUid ownerName isFirstProcess directory
   fileName fdType typeChar l4proto sockFamily clientPort serverPort localPort remotePort containerId containerFullId
   containerName containerType containerImage containerImageId containerRepository containerTag containerDigest
-  containerIp pathFrom pathFromDirectory containsAnyCase isIn isKnown opensToRead opensToWrite PathPrefixes`.split(
+  containerIp questionName questionType pathFrom pathFromDirectory containsAnyCase isIn isKnown opensToRead opensToWrite PathPrefixes`.split(
   /\s+/,
 );
 

@@ -8,6 +8,7 @@ import { INTEGRITY, isSpan, PROCESS_AT, RecordFlag, TIERS } from "../../wire/lay
 import { type FieldUse, STATIC_NAME } from "../fields.js";
 import { containerIdOrNothing } from "./container-source.js";
 import { descriptorSource, OWN_DESCRIPTOR } from "./descriptor-source.js";
+import { questionName, questionType } from "./dns-source.js";
 import { and, call, type FuncContext, get, i64, load64, select, set } from "./func-context.js";
 import { categorySource, failureSource, hasFailed, hasReturned } from "./kind-source.js";
 import { STATE } from "./layout.js";
@@ -161,6 +162,8 @@ const ROWS: Record<string, (asked: Asked) => Source> = {
   "fs.path.sourceraw": ({ program, event }) => pathSource(program, event, "source", true),
   "fs.path.target": ({ program, event }) => pathSource(program, event, "target", false),
   "fs.path.targetraw": ({ program, event }) => pathSource(program, event, "target", true),
+  "dns.question.name": ({ program, event }) => questionName(program, event),
+  "dns.question.type": ({ program, event }) => questionType(program, event),
   "vedette.integrity": ({ program }) =>
     namesSource(program, {
       key: "event integrity",

@@ -7,6 +7,7 @@
 // the size. What does not fit is cut off.
 import { ADDRESS_FUNCS } from "./runtime/address.js";
 import { COMPARE_FUNCS } from "./runtime/compare.js";
+import { DNS_FUNCS } from "./runtime/dns.js";
 import { LIST_FUNCS } from "./runtime/list.js";
 import { OPTION_FUNCS } from "./runtime/option.js";
 import { PROCESS_FUNCS } from "./runtime/process.js";
@@ -21,6 +22,7 @@ export const RUNTIME: readonly Func[] = [
   ...PROCESS_FUNCS,
   ...PUT_FUNCS,
   ...ADDRESS_FUNCS,
+  ...DNS_FUNCS,
   ...TRANSFORM_FUNCS,
   ...LIST_FUNCS,
   ...OPTION_FUNCS,

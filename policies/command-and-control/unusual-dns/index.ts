@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // By port and address, and by names as far as they were kept: with the 80 bytes of `--snaplen` those of 63
-// bytes are whole, and of longer ones the begin is there.
+// bytes are whole, and of longer ones the begin is there. Go's resolver writes its queries.
 import {
-  AnySend, CidrSet, Connect, Counter, Errno, FirstSeen, keys, minutes, note, param, Priority, ProgramSet, rule, StringSet,
+  CidrSet, Connect, Counter, Errno, Event, FirstSeen, keys, minutes, note, param, Priority, ProgramSet, rule, StringSet,
 } from "vedette";
 import { DnsQuery } from "vedette/protocols";
 
@@ -51,9 +51,10 @@ export function dnsPastResolver(e: Connect): bool {
   tags: ["T1071.004", "T1048", "TA0010"],
   output: "A process asks for very many names | connection=%fd.name process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
+  events: ["sendto", "sendmsg", "sendmmsg", "write", "writev"],
 })
-export function dnsByTheHundred(e: AnySend): bool {
-  if (e.failed || !e.fd.isInetSocket || e.fd.sport != DNS) return false;
+export function dnsByTheHundred(e: Event): bool {
+  if (e.fd.sport != DNS || !e.fd.isInetSocket || e.failed) return false;
   return QUERIES.hit(e, e.proc.key) == LIMIT && !ALLOWED.has(e.proc);
 }
 
@@ -64,8 +65,9 @@ export function dnsByTheHundred(e: AnySend): bool {
   tags: ["T1071.004", "T1568", "TA0011"],
   output: "A suspicious name is asked for | connection=%fd.name process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
+  events: ["sendto", "sendmsg", "sendmmsg", "write", "writev"],
 })
-export function suspiciousName(e: AnySend): bool {
+export function suspiciousName(e: Event): bool {
   if (!isQuery(e) || !QUERY.isBeneath(DOMAINS)) return false;
   if (!TOLD.isNew(e, keys(e.proc.key, QUERY.nameKey)) || TOLD_NAMES.hit(e, e.proc.key) > TOLD_MAX) return false;
   if (NOTES.hit(e, 1) <= NOTES_MAX) note(`name=${QUERY.name.toString()} type=${QUERY.type}`);
@@ -79,8 +81,9 @@ export function suspiciousName(e: AnySend): bool {
   tags: ["T1071.004", "T1572", "T1048", "TA0010"],
   output: "Names carry data | connection=%fd.name process=%proc.name exe=%proc.exepath " +
     "command=%proc.cmdline parent=%proc.pname user=%user.name pid=%proc.pid container=%container.id",
+  events: ["sendto", "sendmsg", "sendmmsg", "write", "writev"],
 })
-export function namesThatCarryData(e: AnySend): bool {
+export function namesThatCarryData(e: Event): bool {
   if (!isQuery(e) || (QUERY.isCut ? QUERY.longestLabel < LONG_LABEL : QUERY.domainAt < LONG)) return false;
   if (QUERY.isBeneath(CARRIERS)) return false;
   const domain = keys(e.proc.key, QUERY.isCut ? 0 : QUERY.domainKey);
@@ -90,6 +93,6 @@ export function namesThatCarryData(e: AnySend): bool {
   return true;
 }
 
-function isQuery(e: AnySend): bool {
+function isQuery(e: Event): bool {
   return e.fd.sport == DNS && e.fd.isInetSocket && QUERY.read(e);
 }

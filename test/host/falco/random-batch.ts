@@ -168,7 +168,7 @@ export function randomBatch(r: Random, records: number, wanted: Wanted = {}): Ui
       flags: int([0]),
     }),
     mmap: () => ({ length: int([4096]), prot: int([4, 5]) }),
-    write: () => ({ data: maybe(Buffer.from("CAFE")), size: int([4]) }),
+    write: () => ({ data: maybe(r.of([Buffer.from("CAFE"), QUERY])), size: int([4]) }),
     close: () => ({}),
     pipe2: () => ({ fd1: int([3]), fd2: int([4]) }),
     accept4: () => ({ flags: int([0, 0x800]) }),
@@ -194,7 +194,7 @@ export function randomBatch(r: Random, records: number, wanted: Wanted = {}): Ui
     b.record(event, {
       process: r.chance(0.95) ? r.of(processes) : 0xffffffff,
       descriptor: r.chance(0.85) ? r.of(descriptors) : 0xffffffff,
-      result: r.chance(0.05) ? ABSENT : r.of([0, 3, -1, -2, -13, -9999, 7]),
+      result: r.chance(0.05) ? ABSENT : r.of([0, 3, -1, -2, -13, -9999, 7, QUERY.length]),
       fd: r.of([-1, 0, 1, 3, 5]),
       tid: 100 + r.below(6),
       latency: r.of([r.below(1000), r.below(20_000), r.below(20_000_000), r.below(0x1_0000_0000)]),
@@ -205,6 +205,8 @@ export function randomBatch(r: Random, records: number, wanted: Wanted = {}): Ui
   return b.bytes();
 }
 
+/** Of AAAA of x.onion. */
+const QUERY = Buffer.from("\0\x01\x01\0\0\x01\0\0\0\0\0\0\x01x\x05onion\0\0\x1c\0\x01", "latin1");
 const NUMBERS = [
   -1, 0, 1, 2, 3, 4, 5, 10, 16, 17, 31, 0x40, 0x200, 0x800, 0x1000, 0x4206, 0x2000_0000, 0x1000_0000, 999,
 ];

@@ -41,6 +41,7 @@ export const OWN: usize = 56;
 /** A request that waits for its answer. */
 const TIME: usize = 0; // u64
 const NAME: usize = 8; // u32
+const ID: usize = 12; // u32
 const REQUEST: usize = 16;
 
 /** More are no pipeline. */
@@ -180,8 +181,11 @@ export abstract class PairedProtocol extends Protocol {
     store<u8>(c, 1, PIPELINED);
   }
 
-  /** A request is there, or as much of it as is needed. False: it cannot be followed. */
-  protected wait(c: usize, name: u32): bool {
+  /**
+   * A request is there, or as much of it as is needed. `id`: what its answer says. False: it cannot be
+   * followed.
+   */
+  protected wait(c: usize, name: u32, id: u32 = 0): bool {
     const number = load<u32>(c, NEXT);
     if (number - load<u32>(c, FIRST) >= WAITING_MAX) {
       this.unsynced++;
@@ -191,6 +195,7 @@ export abstract class PairedProtocol extends Protocol {
     const entry = this.waiting.take(mix(this.key, number), this.now);
     store<u64>(entry, load<u64>(c, BEGUN), TIME);
     store<u32>(entry, name, NAME);
+    store<u32>(entry, id, ID);
     store<u32>(c, number + 1, NEXT);
     return true;
   }
@@ -230,6 +235,27 @@ export abstract class PairedProtocol extends Protocol {
   protected waitingName(c: usize): u32 {
     const entry = this.waiting.find(mix(this.key, load<u32>(c, FIRST)), this.now);
     return entry == 0 ? 0 : load<u32>(entry, NAME);
+  }
+
+  /**
+   * Whether an answer with this id is that of a request that waits, which is the oldest then: those before
+   * it have none.
+   */
+  protected isAnswerTo(c: usize, id: u32): bool {
+    const next = load<u32>(c, NEXT);
+    for (let number = load<u32>(c, FIRST); number != next; number++) {
+      const entry = this.waiting.find(mix(this.key, number), this.now);
+      if (entry == 0 || load<u32>(entry, ID) != id) continue;
+      while (load<u32>(c, FIRST) != number) this.answered(c);
+      return true;
+    }
+    return false;
+  }
+
+  /** Of the oldest request nothing is told. */
+  protected leaveOldest(c: usize): void {
+    this.unsynced++;
+    store<u32>(c, load<u32>(c, FIRST) + 1, FIRST);
   }
 
   /** An operation of the oldest request has ended. */

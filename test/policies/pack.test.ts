@@ -20,6 +20,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   ZREVRANGEBYSCORE: ["redis"],
   HV00A: ["postgresql"],
   CHECKSUM: ["mysql"],
+  replSetStepDown: ["mongodb"],
   "ntske/1": ["tls"],
   OPTIONS: ["http-client", "http-server"],
   FAILED_PRECONDITION: ["http-client", "http-server"],

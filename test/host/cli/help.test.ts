@@ -16,6 +16,7 @@ import { EXIT_STATUSES } from "../../../host/cli/exit-statuses.js";
 import { defineProgram } from "../../../host/cli/program.js";
 import { builtFile } from "../../../host/paths.js";
 import { hasCommand, ROOT, scratch } from "../../e2e/programs.js";
+import { typed } from "./typed.js";
 
 const PROGRAM = defineProgram([], [], () => undefined);
 const COMMANDS = commandsOf(PROGRAM);
@@ -90,6 +91,20 @@ test("the examples of help work", () => {
   }
 });
 
+/** What `vedette WORDS...` prints, which is put into the file, too. */
+async function printed(name: string, ...words: string[]): Promise<string> {
+  const { status, stdout, stderr } = await typed(...words);
+  assert.equal([status, stderr], [0, ""]);
+  writeFileSync(join(folder, name), stdout);
+  return stdout;
+}
+
+test("a shell that there is no completion for is told with those that there are", async () => {
+  const { status, stderr } = await typed("completion", "csh");
+  assert.is(status, 2);
+  assert.match(stderr, /There is no completion for csh: it must be one of bash, zsh, fish\./);
+});
+
 /** Typed words, the last one unfinished → what must be offered, and what must not. */
 const TYPED: readonly (readonly [typed: readonly string[], offered: readonly string[], not: string])[] = [
   [["ru"], ["run"], "trace"],
@@ -99,12 +114,13 @@ const TYPED: readonly (readonly [typed: readonly string[], offered: readonly str
   [["policy", "build", "--out"], ["--output"], "--json"],
 ];
 
-test("bash completes commands, options and their values", () => {
-  assert.is(shell("vedette completion bash > complete.bash && bash -n complete.bash").status, 0);
-  for (const [typed, offered, not] of TYPED) {
-    const words = ["vedette", ...typed].map((word) => `'${word}'`).join(" ");
+test("bash completes commands, options and their values", async () => {
+  await printed("complete.bash", "completion", "bash");
+  assert.is(shell("bash -n complete.bash").status, 0);
+  for (const [line, offered, not] of TYPED) {
+    const words = ["vedette", ...line].map((word) => `'${word}'`).join(" ");
     const { stdout, stderr } = shell(
-      `. ./complete.bash; COMP_WORDS=(${words}); COMP_CWORD=${typed.length}; _vedette; printf '%s\\n' "\${COMPREPLY[@]}"`,
+      `. ./complete.bash; COMP_WORDS=(${words}); COMP_CWORD=${line.length}; _vedette; printf '%s\\n' "\${COMPREPLY[@]}"`,
     );
     const answers = stdout.split("\n");
     for (const word of offered) assert.ok(answers.includes(word), `${words}: ${stdout}${stderr}`);
@@ -113,27 +129,29 @@ test("bash completes commands, options and their values", () => {
 });
 
 /** One that needs a program that may be missing here. */
-const testWith = (command: string, title: string, body: () => void): void =>
+const testWith = (command: string, title: string, body: () => Promise<void>): void =>
   hasCommand(command) ? test(title, body) : void test.skip(`${title} (there is no ${command})`);
 
-testWith("fish", "fish completes the same", () => {
-  assert.is(shell("vedette completion fish > complete.fish && fish -n complete.fish").status, 0);
-  for (const [typed, offered, not] of TYPED) {
-    const { stdout, stderr } = shell(`source complete.fish; complete -C 'vedette ${typed.join(" ")}'`, "fish");
+testWith("fish", "fish completes the same", async () => {
+  await printed("complete.fish", "completion", "fish");
+  assert.is(shell("fish -n complete.fish").status, 0);
+  for (const [line, offered, not] of TYPED) {
+    const { stdout, stderr } = shell(`source complete.fish; complete -C 'vedette ${line.join(" ")}'`, "fish");
     const answers = stdout.split("\n").map((line) => line.split("\t")[0]);
-    for (const word of offered) assert.ok(answers.includes(word), `${typed.join(" ")}: ${stdout}${stderr}`);
-    assert.not.ok(answers.includes(not), `${typed.join(" ")}: ${stdout}`);
+    for (const word of offered) assert.ok(answers.includes(word), `${line.join(" ")}: ${stdout}${stderr}`);
+    assert.not.ok(answers.includes(not), `${line.join(" ")}: ${stdout}`);
   }
 });
 
 // What zsh's completion calls is put in place of zsh's own.
 const ZSH = "compdef() { }; compadd() { shift; print -l -- $@ }; _files() { }; source ./_vedette";
 
-testWith("zsh", "zsh completes the same", () => {
-  assert.is(shell("vedette completion zsh > _vedette && zsh -n _vedette").status, 0);
-  for (const [typed, offered, not] of TYPED) {
-    const last = typed.at(-1) ?? "";
-    const words = ["vedette", ...typed].map((word) => `'${word}'`).join(" ");
+testWith("zsh", "zsh completes the same", async () => {
+  await printed("_vedette", "completion", "zsh");
+  assert.is(shell("zsh -n _vedette").status, 0);
+  for (const [line, offered, not] of TYPED) {
+    const last = line.at(-1) ?? "";
+    const words = ["vedette", ...line].map((word) => `'${word}'`).join(" ");
     const { stdout, stderr } = shell(`${ZSH}; words=(${words}); CURRENT=$#words; PREFIX='${last}'; _vedette`, "zsh");
     const answers = stdout.split("\n").filter((line) => line.startsWith(last));
     for (const word of offered) assert.ok(answers.includes(word), `${words}: ${stdout}${stderr}`);
@@ -141,16 +159,17 @@ testWith("zsh", "zsh completes the same", () => {
   }
 });
 
-test("the manual page has every command, its options and its examples", () => {
-  const { stdout } = shell("vedette man");
+test("the manual page has every command, its options and its examples", async () => {
+  const stdout = await printed("vedette.1", "man");
   for (const { path, options } of COMMANDS) {
     assert.ok(stdout.includes(path.replaceAll("-", "\\-")), path);
     for (const { long } of options) assert.ok(stdout.includes(long.replaceAll("-", "\\-")), long);
   }
 });
 
-testWith("groff", "groff finds nothing wrong in the manual page", () => {
-  const { status, stderr } = shell("vedette man | groff -man -Tutf8 -ww > page");
+testWith("groff", "groff finds nothing wrong in the manual page", async () => {
+  await printed("vedette.1", "man");
+  const { status, stderr } = shell("groff -man -Tutf8 -ww vedette.1 > page");
   assert.is(status, 0, stderr);
   assert.is(stderr, "");
 });

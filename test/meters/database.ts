@@ -3,18 +3,29 @@
 // each of them, on a conversation of its own.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { LoadedPolicy } from "../../host/engine/policy.js";
 import { cutAt, cutsOf, isPartOf, Meter, type Step, testCuts } from "./conversation.js";
+
+const METRICS = { server: "db.server.operation.duration", client: "db.client.operation.duration" };
 
 /** By the metrics that OpenTelemetry has for databases. */
 export class DatabaseMeter extends Meter {
+  readonly #metrics: typeof METRICS;
+
+  /** `metrics`: others, which say a request's error once. */
+  constructor(policy: LoadedPolicy, exepath: string, snaplen?: number, metrics = METRICS) {
+    super(policy, exepath, snaplen);
+    this.#metrics = metrics;
+  }
+
   /** As `LPOP WRONGTYPE`, once for each request, sorted. */
   get told(): string[] {
-    return this.#told("db.server.operation.duration");
+    return this.#told(this.#metrics.server);
   }
 
   /** Likewise, with the server's address and port, as clients tell of them. */
   get asked(): string[] {
-    return this.#told("db.client.operation.duration");
+    return this.#told(this.#metrics.client);
   }
 
   #told(name: string): string[] {
@@ -22,7 +33,7 @@ export class DatabaseMeter extends Meter {
       .flatMap(({ labels, buckets }) => {
         const [, , ...shown] = labels ?? [];
         return new Array<string>(buckets.reduce((sum, one) => sum + one, 0)).fill(
-          shown.slice(0, -1).join(" ").trim().replace(/ +/g, " "),
+          (this.#metrics === METRICS ? shown.slice(0, -1) : shown).join(" ").trim().replace(/ +/g, " "),
         );
       })
       .sort();
@@ -30,7 +41,7 @@ export class DatabaseMeter extends Meter {
 
   /** Seconds of requests of this kind, all together. */
   seconds(operation: string): number {
-    const all = ["server", "client"].flatMap((side) => this.series(`db.${side}.operation.duration`));
+    const all = Object.values(this.#metrics).flatMap((name) => this.series(name));
     return all.filter(({ labels }) => labels?.[2] === operation).reduce((sum, { value }) => sum + value, 0);
   }
 }

@@ -21,6 +21,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   HV00A: ["postgresql"],
   CHECKSUM: ["mysql"],
   replSetStepDown: ["mongodb"],
+  OffsetForLeaderEpoch: ["kafka"],
   "ntske/1": ["tls"],
   OPTIONS: ["http-client", "http-server"],
   FAILED_PRECONDITION: ["http-client", "http-server"],

@@ -68,6 +68,7 @@ void InlineBoot::forget_old_image(Task& task) {
   mine.wants_ring = false;
   mine.wanted_site = 0;
   mine.traps = 0;
+  mine.moves = 0;
 }
 
 // Under --integrity adaptive neither who came in nor what the image does not hold records its own calls.

@@ -25,6 +25,8 @@ struct InlineTask final : TaskData {
   Boot boot = Boot::None;
   bool doubted = false;      // the kernel counted something else than it recorded
   unsigned traps = 0;        // hot calls that trapped while it had no ring
+  uint64_t moves_from_ns = 0;
+  unsigned moves = 0;        // calls since then that set the working directory and stopped
 
   uint64_t context_base = 0;      // its GS base, as it was when it entered that call
   uint64_t stands_at = kMoves;    // what stood in its ring when it entered the call that is under way

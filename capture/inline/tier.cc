@@ -45,6 +45,7 @@ void InlineTier::on_begin(Context& context, Calls& calls) {
   context_ = &context;
   drain_.bind(context, integrity_);
   name_moves_.bind(context);
+  folder_gates_.bind(context.state, integrity_);
   rescue_.bind(context, calls);
   rings_.bind(context);
   pace_.bind(context);
@@ -95,6 +96,7 @@ bool InlineTier::on_called(Task& task, const SyscallInfo& at) {
   if (may_change_names(at)) before_change();
   if (at.arch != kAuditNative) return (InlineRoom::is_attack(task, at) || !room_.makes_room(task, at)) && refuse(task, nr);
   take_what_came_before(mine, nr);
+  if (tells_folder(nr)) folder_gates_.on_stopped(mine);
   if (boot_.is_own_attach(mine, at)) return true;
   if (boot_.is_report(mine, at)) return end_boot(task, static_cast<int64_t>(at.seccomp.args[2]));
   mine.boot = InlineTask::Boot::None;  // it has come through
@@ -191,6 +193,11 @@ void InlineTier::tell_wrong_gate(Task& task, const SyscallInfo& at) {
   lose_trust(task, IntegrityReason::CAUGHT);
 }
 
+// Whether its site, patched or not, makes it stop for now.
+bool InlineTier::is_left_to_stop(const SyscallInfo& at) const {
+  return tells_folder(number_of(at)) ? !folder_gates_.are_open() : may_change_names(at) && !name_moves_.are_moving();
+}
+
 // What the call will mean for us.
 void InlineTier::follow(Task& task, const SyscallInfo& at) {
   if (at.seccomp.nr == SYS_arch_prctl) {
@@ -201,7 +208,7 @@ void InlineTier::follow(Task& task, const SyscallInfo& at) {
   } else if (leaves_ipc_namespace(at)) {
     inline_part(task).closed = true;
   } else if (code_.is_hot(number_of(at))) {
-    traps_.on_trap(task, at, may_change_names(at) && !name_moves_.are_moving());
+    traps_.on_trap(task, at, is_left_to_stop(at));
   }
 }
 

@@ -13,7 +13,8 @@
 // Who does what: code.h knows files and sites, rings.h who has which ring, boot.h gets both into a process,
 // traps.h decides what a call that trapped is worth, room.h what a program may do to our addresses, closing.h
 // when nothing more may be attached, intrusion.h who has taken another's ring, code_watch.h what no record
-// explains, pace.h how often rings are read. Here stands in which order they are asked.
+// explains, name_moves.h and folder_gates.h which calls stop for now, pace.h how often rings are read. Here
+// stands in which order they are asked.
 #pragma once
 
 #include <string>
@@ -22,6 +23,7 @@
 #include "capture/inline/agent.h"
 #include "capture/inline/boot.h"
 #include "capture/inline/code_watch.h"
+#include "capture/inline/folder_gates.h"
 #include "capture/inline/handover.h"
 #include "capture/inline/intrusion.h"
 #include "capture/inline/name_moves.h"
@@ -79,6 +81,7 @@ class InlineTier final : public Hooks {
   void ask_again(uint64_t now_ns);
   void before_exec(Task& task);
   void tell_wrong_gate(Task& task, const SyscallInfo& at);
+  bool is_left_to_stop(const SyscallInfo& at) const;
   void follow(Task& task, const SyscallInfo& at);
 
   bool end_boot(Task& task, int64_t refused);
@@ -98,6 +101,7 @@ class InlineTier final : public Hooks {
   Context* context_ = nullptr;
   InlineDrain drain_;
   InlineNameMoves name_moves_{page_.base(), drain_};
+  InlineFolderGates folder_gates_{page_.base()};
   InlineRescue rescue_{drain_};
   InlineRings rings_{drain_};
   InlinePace pace_{drain_};

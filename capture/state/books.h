@@ -47,6 +47,7 @@ struct State::Books {
   uint32_t reaper = 0;       // who gets the orphans: the parent of the first process
   std::string scratch;
   IntegrityReason stops_all_for = IntegrityReason::NONE;
+  bool moves_unseen = true;  // programs may have set their working directory, and nobody has told
   bool is_sure = true;  // the call at hand has proved its descriptors: else a number may mean another one by now
 
   Thread* find(uint32_t tid);

@@ -137,7 +137,7 @@ void State::on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns) {
   process.files = thread.files;
   process.place = thread.place;
   books.confirm_standard(thread);
-  books.confirm_directory(thread);
+  if (books.moves_unseen || process.entry != 0) books.confirm_directory(thread);  // who came in may have moved before
   books.threads[tid] = std::move(thread);
   books.images.reload(process, now_ns);
 }
@@ -145,6 +145,8 @@ void State::on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns) {
 void State::confirm_directory(uint32_t tid) {
   if (const Thread* thread = books_->find(tid)) books_->confirm_directory(*thread);
 }
+
+void State::let_move_unseen(bool may) { books_->moves_unseen = may; }
 
 void State::stops_for(uint32_t tid, IntegrityReason reason) {
   const Thread* const thread = books_->find(tid);

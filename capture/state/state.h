@@ -46,6 +46,9 @@ class State {
 
   // What it has told of its working directory is not to be believed: the kernel says where it is.
   void confirm_directory(uint32_t tid);
+  // Whether a program could set it unseen: then each exec asks the kernel for it. It could, as long as nobody
+  // says that it cannot.
+  void let_move_unseen(bool may);
 
   // From now on each call of the process stops, and those of its children, until it executes a program.
   void stops_for(uint32_t tid, IntegrityReason reason);

@@ -41,6 +41,27 @@ test("I3: where a thread went unseen, the kernel says when its program is traced
   assert.is(opened.at(-1), "/etc/passwd");
 });
 
+const wentToEtc = (events: Event[]): Event[] =>
+  ofType(events, "chdir").filter((event) => event["evt.arg.path"] === "/etc");
+const ofShell = (events: Event[]): unknown[] =>
+  ofType(events, "execve")
+    .filter((event) => event["evt.arg.filename"] === "/bin/sh")
+    .map((event) => event["evt.arg.cwd"]);
+
+test("I3: where a program that often goes elsewhere does so unseen, its exec says where it is", async () => {
+  const { run, events } = await attack("own_context", ["moved"]);
+  assert.equal(answersOf(run), { context: "taken" });
+  assert.equal(wentToEtc(events), []);
+  assert.equal(ofShell(events), ["/etc"]);
+});
+
+test("I3: until then the gates of chdir and fchdir are shut: the call is seen, and who jumps there dies", async () => {
+  const { run, events } = await attack("own_context", ["shut"]);
+  assert.equal(answersOf(run), { shut: "2", died: "2", context: "taken" });
+  assert.is(wentToEtc(events).length, 1);
+  assert.equal(ofShell(events), ["/etc"]);
+});
+
 test("I7: a shell whose descriptors became a socket unseen is found at its exec, by the kernel's word", async () => {
   const { alerts } = await judged([buildAttack("own_context"), "shell"]);
   const rules = alerts.map((alert) => alert.rule);

@@ -5,7 +5,7 @@
 // Time limit: 400 s.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { test } from "uvu";
@@ -61,6 +61,19 @@ test("no page asks for anything from elsewhere", () => {
   for (const path of pages())
     for (const [, at = ""] of textOf(path).matchAll(/<(?:script|link|img)[^>]* (?:src|href)="([^"]+)"/g))
       assert.ok(!/^([a-z]+:|\/)/.test(at) && existsSync(join(site, path, "..", at)), `${path}: ${at}`);
+});
+
+test("each link of a page leads to a page, and to a heading that is there", () => {
+  const headings = new Map(pages().map((path) => [path, new Set(textOf(path).match(/(?<=\bid=")[^"]+/g))]));
+  for (const path of pages())
+    for (const [, link = ""] of textOf(path).matchAll(/<a\b[^>]* href="([^"]+)"/g)) {
+      if (/^[a-z]+:/.test(link)) continue;
+      const [file = "", heading] = decodeURIComponent(link).split("#");
+      const target = file === "" ? path : join(dirname(path), file);
+      assert.ok(existsSync(join(site, target)), `${path}: ${link}`);
+      if (heading !== undefined && target.endsWith(".html"))
+        assert.ok(headings.get(target)?.has(heading), `${path}: ${link}`);
+    }
 });
 
 let browser: Browser;

@@ -44,6 +44,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "vedette policy build": [{ says: "Make one file of a policy", line: "vedette policy build -o mine.wasm mine" }],
   "vedette policy test": [
     { says: "Run a policy's tests", line: "vedette policy test mine" },
+    { says: "Run those with this in their names", line: "vedette policy test mine -k curl" },
     { says: "See what no test reaches", line: "vedette policy test mine --coverage" },
   ],
   "vedette policy watch": [{ says: "See after each change whether it is right", line: "vedette policy watch mine" }],

@@ -25,6 +25,7 @@ export function definePolicy(program: Command, done: (status: number) => void): 
       done(await (await import("./policy-build.js")).buildPolicy(folder, options.output)),
     );
   verb("test", "run tests.yaml")
+    .option("-k, --only <part>", "run only tests with this part in their names")
     .option("--coverage", "say which branches of the code no test reaches")
     .option("--json", "one JSON object")
     .action(async (folder: string, options: TestFlags) =>

@@ -127,6 +127,14 @@ export function spanOf(address: usize, size: u32): usize {
   return setSpan(heap.alloc(8), address, size);
 }
 
+/** A span of a field without a value. */
+export function noSpan(): usize {
+  const span = heap.alloc(8);
+  store<u32>(span, NULL);
+  store<u32>(span, 0, 4);
+  return span;
+}
+
 /** Makes the 8 bytes at `span` name `size` bytes at `address`. */
 export function setSpan(span: usize, address: usize, size: u32): usize {
   store<u32>(span, <u32>(address - strings));

@@ -92,6 +92,46 @@ test("a sequence binds what descends from one shell, within its time", () => {
   assert.is(exec("x", shell, "311s", 16), 0, "too late");
 });
 
+const kept = new Running(
+  await loadSource(`import { Close, Distinct, keyOf, minutes, note, Openat, Priority, rule, seconds, TextMemo } from "vedette";
+const FILES = new Distinct(seconds(10), 4);
+const LAST = new TextMemo(minutes(10), 8);
+
+@rule({ name: "files", priority: Priority.Debug })
+export function files(e: Openat): bool {
+  note(FILES.add(e, keyOf(e.proc.user), keyOf(e.name)).toString() + " " + FILES.count(e, keyOf(e.proc.user)).toString());
+  return true;
+}
+@rule({ name: "last", priority: Priority.Debug })
+export function last(e: Close): bool {
+  const before = LAST.get(e, e.proc.key);
+  note(before.exists ? "was " + before.toString() : "new");
+  if (e.proc.name == "rm") LAST.delete(e.proc.key); else LAST.set(e, e.proc.key, e.proc.name);
+  return true;
+}
+`),
+);
+
+test("different things are counted once each, within their time and up to their number", () => {
+  const opened = (name: string, at: string, user = "ann") => kept.judge(["openat", { name, at, proc: { user } }])[0];
+  assert.equal(
+    [opened("/a", "1s"), opened("/a", "2s"), opened("/b", "3s"), opened("/a", "4s", "bob"), opened("/c", "4s")],
+    ["files 1 1", "files 1 1", "files 2 2", "files 1 1", "files 3 3"],
+  );
+  assert.is(opened("/d", "13s"), "files 3 3", "/a was seen last at 2 s, and 10 s have gone by");
+  assert.equal([opened("/e", "13s"), opened("/f", "13s")], ["files 4 4", "files 4 4"], "it counts to 4");
+  assert.is(opened("/f", "60s"), "files 1 1");
+});
+
+test("a text is kept by process, cut at its length, and forgotten when told", () => {
+  const closed = (name: string, at: string) => kept.judge(["close", { at, proc: { name, pid: 7, start_time: 5 } }])[0];
+  assert.equal(
+    [closed("cat", "1s"), closed("a-long-name", "2s"), closed("", "3s"), closed("rm", "4s"), closed("sh", "5s")],
+    ["last new", "last was cat", "last was a-long-n", "last was ", "last new"],
+  );
+  assert.is(closed("sh", "700s"), "last new", "not used for ten minutes");
+});
+
 test("a full table forgets what was used longest ago, and never grows", () => {
   const before = running.memoryBytes;
   const seen = Array.from(

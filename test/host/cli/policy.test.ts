@@ -131,6 +131,15 @@ test("test shows what was expected and what came", async () => {
   assert.match(stdout, /2 passed, 1 failed/);
 });
 
+test("A14: test -k runs the tests with a part in their names, asks for no other, and says when there is none", async () => {
+  const one = await policy("test", folder, "-k", "package manager");
+  assert.is(`${one.status}${one.stderr}`, "0");
+  assert.match(one.stdout, /^1 passed, 0 failed$/m);
+  const none = await policy("test", folder, "-k", "nowhere");
+  assert.is(none.status, 2);
+  assert.match(none.stderr, 'No test has "nowhere" in its name.');
+});
+
 test("build writes a module that inspect reads, and that runs without its sources", async () => {
   const module = join(scratch, "out.wasm");
   assert.is((await policy("build", folder, "-o", module)).status, 0);

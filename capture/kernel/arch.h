@@ -11,6 +11,7 @@
 //   kAuditNative          what seccomp calls the native convention
 //   kAuditForeign         what it calls the machine's other convention, that of 32-bit programs
 //   kSyscallBytes         how far the kernel rewinds ip() to restart a call
+//   kEndedByStops         waits that any stop ends with EINTR, of which the kernel decides after the stop whether they restart
 #pragma once
 
 #if defined(__x86_64__)

@@ -10,6 +10,7 @@
 namespace vedette {
 namespace {
 
+constexpr int64_t kRestartsUnlessHandled = 514;  // ERESTARTNOHAND
 constexpr size_t kInterruptedMax = 8;  // handlers that interrupt calls of handlers, and jump out
 
 bool repeats(const PendingCall& call, const SyscallInfo& info) {
@@ -49,6 +50,14 @@ std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info)
     return call;
   }
   return nullptr;
+}
+
+void make_again(const Task& task) {
+  Result<Registers> registers = ptrace_registers(task.tid);
+  if (!registers || !registers->is_native() || registers->result() != -EINTR) return;
+  if (std::find(kEndedByStops.begin(), kEndedByStops.end(), registers->number()) == kEndedByStops.end()) return;
+  registers->set_result(-kRestartsUnlessHandled);
+  (void)ptrace_set_registers(task.tid, *registers);
 }
 
 void deliver(Context& context, Task& task, int signal) {

@@ -35,6 +35,10 @@ void set_aside(Calls& calls, Task& task, std::unique_ptr<PendingCall> call);
 // The interrupted call that this one repeats, if any.
 std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info);
 
+// In a stop that we asked for: a wait that this stop has ended is made again, as most are, for as long as it
+// was to last. If a handler runs first, the program sees EINTR.
+void make_again(const Task& task);
+
 // Delivers `signal`; out of an interrupted call so that the task stops at its handler, if it has one.
 void deliver(Context& context, Task& task, int signal);
 

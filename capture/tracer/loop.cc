@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include <unordered_set>
+#include <utility>
 
 #include "capture/kernel/clock.h"
 #include "capture/kernel/proc.h"
@@ -108,7 +109,7 @@ bool Loop::is_over(const Task& task, const Report& report) const {
 
 void Loop::on_stop(Task& task, const Report& report) {
   if (is_over(task, report)) return;
-  task.halted = false;
+  const bool was_halted = std::exchange(task.halted, false);
   task.owes_stop = false;
   switch (report.stop) {
     case Stop::Called: return calls_.on_called(task, report.call);
@@ -116,6 +117,8 @@ void Loop::on_stop(Task& task, const Report& report) {
     case Stop::Forked: return lives_.on_forked(task, report);
     case Stop::Exiting: return lives_.on_exiting(task, report);
     case Stop::Attached:
+      if (!was_halted && task.debugged == nullptr && (task.phase == Phase::Running || task.stranger)) make_again(task);
+      [[fallthrough]];
     case Stop::Halted: return on_halted_or_attached(task, report);
     case Stop::Signalled: return on_signalled(task, report);
     case Stop::Unborrowed: return nested_.on_event(task, PTRACE_EVENT_VFORK_DONE) ? void() : context_.go_on(task);

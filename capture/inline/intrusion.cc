@@ -43,6 +43,14 @@ std::optional<Intrusion> intrusion_of(Task& task) {
   return by_attaching(inline_part(task).slot.get());
 }
 
+bool finds_anothers_ring(Task& task) {
+  const InlineImage* const image = image_of(*task.space);
+  const RingSlot* const own = inline_part(task).slot.get();
+  const Result<uint64_t> context_base = ptrace_thread_context(task.tid);
+  if (image == nullptr || !context_base || *context_base == 0) return false;
+  return (own == nullptr || *context_base != own->context_base()) && image->has_slot_at(*context_base);
+}
+
 Intrusion took_another_ring() { return {"a thread has recorded in the ring of another", "a thread took the GS base of another"}; }
 
 }  // namespace vedette

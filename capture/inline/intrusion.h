@@ -26,6 +26,8 @@ struct Intrusion {
 
 // Of a stopped thread.
 std::optional<Intrusion> intrusion_of(Task& task);
+// Also of one whose image has been given up meanwhile: whether it still finds another's ring.
+bool finds_anothers_ring(Task& task);
 // A thread has recorded while it was in a call.
 Intrusion took_another_ring();
 

@@ -177,7 +177,11 @@ void InlineTier::ask_again(uint64_t now_ns) {
 
 bool InlineTier::maps_foreign_code(const Task& task, const SyscallInfo& at) const {
   const InlineImage* const image = image_of(*task.space);
-  if (image == nullptr || !image->active || number_of(at) != SYS_mmap || (at.seccomp.args[2] & PROT_EXEC) == 0 || (at.seccomp.args[3] & MAP_ANONYMOUS) != 0) return false;
+  const bool maps_code = image != nullptr && image->active && number_of(at) == SYS_mmap && (at.seccomp.args[2] & PROT_EXEC) != 0;
+  if (!maps_code || (at.seccomp.args[3] & MAP_ANONYMOUS) != 0) return false;
+  // What a program shares with itself is what it compiles: written at one address, executed at another (.NET,
+  // libffi). It could as well make that of its own memory. A linker maps privately.
+  if ((at.seccomp.args[3] & MAP_TYPE) != MAP_PRIVATE) return false;
   return !context_->state.has_image_file(static_cast<uint32_t>(task.tid.get()), static_cast<int32_t>(at.seccomp.args[4]));
 }
 
@@ -300,6 +304,8 @@ bool InlineTier::on_shown(Task& task) {
   const InlineRescue::Place place = rescue_.take_out(task, *registers, false);
   if (place == InlineRescue::Place::Boot || place == InlineRescue::Place::Stuck) return false;
   mine.boot = InlineTask::Boot::None;
+  // It may have been caught by what another thread, whose ring it took, had not recorded.
+  if (task.unbelieved && finds_anothers_ring(task)) context_->notice(task.tid, Notice::TAMPER, "", took_another_ring().told);
   on_debugged(task);
   rings_.drop(task);
   rings_.take_off(task);

@@ -7,8 +7,10 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { timedRun } from "./measure/kinds.js";
 import { interleaved } from "./measure/median.js";
 import { AGENT, buildProgram } from "./measure/programs.js";
+import type { Watcher } from "./measure/watchers.js";
 
 const args = process.argv.slice(2);
 const option = (name: string, otherwise: string): string => {
@@ -19,11 +21,11 @@ const FILES = 6000;
 const SMALL = 3000; // files of the archive
 const rounds = Number(option("--rounds", "5"));
 const agent = [option("--agent", AGENT), "--host", "discard"];
-const WAYS: Record<string, string[]> = {
-  native: [],
-  vedette: [...agent, "--"],
-  stops: [...agent, "--tiers", "trace", "--"],
-};
+const WAYS: Watcher[] = [
+  { name: "native", before: [] },
+  { name: "vedette", before: [...agent, "--"] },
+  { name: "stops", before: [...agent, "--tiers", "trace", "--"] },
+];
 
 const place = mkdtempSync(join(tmpdir(), "vedette-names-"));
 const archive = join(place, "small.tar");
@@ -34,15 +36,13 @@ const programs: Record<string, string[]> = {
   "rm -r": ["rm", "-r", "small"],
 };
 
-// Milliseconds. bash waits for the agent, and the agent for the program, so both are in its times.
-function cpuOf(way: string, program: string[], isFull: boolean): number {
+// Milliseconds.
+function cpuOf(way: Watcher, program: string[], isFull: boolean): number {
   const folder = mkdtempSync(join(place, "run-"));
   if (isFull) execFileSync("tar", ["-xf", archive], { cwd: folder });
-  const script = 'TIMEFORMAT="%U %S"; { time "$@" >/dev/null 2>&1; } 2>&1';
-  const argv = ["-c", script, "bash", ...WAYS[way]!, ...program];
-  const [user, system] = execFileSync("bash", argv, { cwd: folder, encoding: "utf8" }).trim().split(" ").map(Number);
+  const { cpuNs } = timedRun(way, program, folder);
   rmSync(folder, { recursive: true });
-  return (user! + system!) * 1000;
+  return cpuNs / 1e6;
 }
 
 try {
@@ -50,8 +50,8 @@ try {
   for (let i = 0; i < SMALL; i++) writeFileSync(join(place, "small", `file.${i}`), `${i}\n`.repeat(20));
   execFileSync("tar", ["-C", place, "-cf", archive, "small"]);
   const rows = Object.entries(programs).map(([name, program]) => {
-    const run = (way: string) => () => cpuOf(way, program, name === "rm -r");
-    const cpu = interleaved(rounds, { native: run("native"), vedette: run("vedette"), stops: run("stops") });
+    const runs = WAYS.map((way) => [way.name, () => cpuOf(way, program, name === "rm -r")]);
+    const cpu = interleaved(rounds, Object.fromEntries(runs) as Record<"native" | "vedette" | "stops", () => number>);
     return { name, cpu };
   });
   if (args.includes("--json")) console.log(JSON.stringify({ rows }));

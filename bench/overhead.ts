@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `npm run bench -- overhead [--json | --markdown] [--rounds N] [NAME...]`: what being watched costs, by
-// workload and watcher: the programs bare, under Vedette (default, strict, trace tier only), under an
-// LD_PRELOAD recorder, strace, and a minimal eBPF capture of the same fields. Medians of interleaved rounds,
+// `npm run bench -- overhead [--json | --markdown] [--rounds N] [--watchers LIST] [NAME...]`: what being
+// watched costs, by workload and watcher: the programs bare, under Vedette (default, strict, trace tier only;
+// with `--watchers native,vedette,adaptive` adaptive too), under an LD_PRELOAD recorder, strace, and a
+// minimal eBPF capture of the same fields. Medians of interleaved rounds,
 // then one run that counts events; the bars, met or not. NAMEs choose workloads whose name holds one of them.
 import { cpus, loadavg, release } from "node:os";
 import { parseArgs } from "node:util";
@@ -44,11 +45,14 @@ const { values: flags, positionals: wanted } = parseArgs({
     json: { type: "boolean", default: false },
     markdown: { type: "boolean", default: false },
     rounds: { type: "string", default: String(ROUNDS) },
+    watchers: { type: "string" },
   },
 });
 const isText = !flags.json && !flags.markdown;
 const rounds = Number(flags.rounds);
-const { able, unable } = watchers();
+const asked = flags.watchers?.split(",");
+const { able: known, unable } = watchers();
+const able = known.filter(({ name, isExtra }) => asked?.includes(name) ?? isExtra !== true);
 const names = able.map((watcher) => watcher.name);
 const rows: Row[] = [];
 const loadAt = { start: loadavg()[0]!, end: 0 };

@@ -30,10 +30,11 @@ export interface Workload {
 
 const LIMIT_MS = 180_000;
 
-export function output(watcher: Watcher, argv: readonly string[]): string {
+export function output(watcher: Watcher, argv: readonly string[], cwd?: string): string {
   const [command, ...args] = [...watcher.before, ...argv];
   return execFileSync(command!, args, {
     encoding: "utf8",
+    ...(cwd === undefined ? {} : { cwd }),
     timeout: LIMIT_MS,
     killSignal: "SIGKILL",
     maxBuffer: 1 << 28,
@@ -80,12 +81,12 @@ export function timed(
   };
 }
 
-// The shell's `time` knows what all that it waited for took.
-function timedRun(watcher: Watcher, argv: readonly string[]): Taken {
+/** The shell's `time` knows what all that it waited for took: of a watcher's, what it watches too. */
+export function timedRun(watcher: Watcher, argv: readonly string[], cwd?: string): Taken {
   const script = 'TIMEFORMAT="%3R %3U %3S"; { time "$@" > /dev/null 2>&1; } 2>&1';
   const env = Object.entries(watcher.env ?? {}).map(([name, value]) => `${name}=${value}`);
   const command = [...watcher.before, ...(env.length > 0 ? ["env", ...env] : []), ...argv];
-  const said = output({ name: "time", before: ["bash", "-c", script, "bash"] }, command);
+  const said = output({ name: "time", before: ["bash", "-c", script, "bash"] }, command, cwd);
   const [real, user, system] = said.trim().split(" ").map(Number);
   return { value: real! * 1e3, cpuNs: (user! + system!) * 1e9 };
 }

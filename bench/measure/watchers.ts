@@ -13,6 +13,8 @@ export interface Watcher {
   readonly env?: Readonly<Record<string, string>>;
   /** Every call stops the program: it gets fewer of them. */
   readonly isSlow?: boolean;
+  /** Only where it is asked for. */
+  readonly isExtra?: boolean;
 }
 
 const BUILT = join(ROOT, "build/bench");
@@ -22,6 +24,7 @@ export function watchers(): { able: Watcher[]; unable: string[] } {
   const able: Watcher[] = [
     { name: "native", before: [] },
     { name: "vedette", before: [AGENT, ...discard, "--"] },
+    { name: "adaptive", before: [AGENT, ...discard, "--integrity", "adaptive", "--"], isExtra: true },
     { name: "strict", before: [AGENT, ...discard, "--integrity", "strict", "--"] },
     { name: "trace", before: [AGENT, ...discard, "--tiers", "trace", "--"], isSlow: true },
     { name: "preload", before: [], env: { LD_PRELOAD: shared("preload") } },

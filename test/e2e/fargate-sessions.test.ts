@@ -34,6 +34,8 @@ const FIELDS = {
   session: "vedette.session",
   uid: "user.uid",
   args: "evt.args",
+  integrity: "vedette.integrity",
+  why: "vedette.integrity.reason",
 } as const;
 type Event = Record<keyof typeof FIELDS, string>;
 const GETTERS = Object.entries(FIELDS).map(([key, field]) => [key, fieldValue(field)!] as const);
@@ -193,18 +195,31 @@ if (missing === null) {
     });
   }
 
-  test("a session's I/O is recorded exactly, inline as the workload's", async () => {
-    const COUNT = 5000;
+  const ioOfSession = async (count: number, ...options: string[]): Promise<Event[]> => {
     const host = keepingHost();
-    const workload = app(toKeeper(), WORKLOAD, { addCapabilities: ["SYS_PTRACE"] });
+    const workload = app(toKeeper(...options), WORKLOAD, { addCapabilities: ["SYS_PTRACE"] });
     await isUp(workload);
-    const { status } = await workload.exec(["dd", "if=/dev/zero", "of=/dev/null", "bs=1", `count=${COUNT}`]);
+    const { status } = await workload.exec(["dd", "if=/dev/zero", "of=/dev/null", "bs=1", `count=${count}`]);
     assert.is(status, 0);
     assert.is(await finish(workload), 7);
     host.close();
     const events = ofSession(eventsOf(host)).filter(({ name }) => name === "dd");
     const ones = (type: string) => named(events, type).filter(({ result }) => result === "1");
-    assert.equal([ones("read").length, ones("write").length], [COUNT, COUNT]);
+    assert.equal([ones("read").length, ones("write").length], [count, count]);
+    return events;
+  };
+
+  test("a session's I/O is recorded exactly, each call by stops, and its events say why", async () => {
+    const COUNT = 1000;
+    const events = await ioOfSession(COUNT);
+    const own = events.filter(({ type }) => !type.startsWith("vedette."));
+    assert.equal([...new Set(own.map(({ tier }) => tier))], ["trace"]);
+    assert.equal([...new Set(own.map(({ integrity, why }) => `${integrity} ${why}`))], ["stops CAME_FROM_OUTSIDE"]);
+  });
+
+  test("under --integrity normal it is recorded as exactly, inline as the workload's", async () => {
+    const COUNT = 5000;
+    const events = await ioOfSession(COUNT, "--integrity", "normal");
     assert.ok(
       named(events, "read").filter(({ tier }) => tier === "inline").length > 0.9 * COUNT,
       "it stayed in the slow tier",

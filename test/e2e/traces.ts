@@ -21,11 +21,15 @@ const TIERS = process.env.VEDETTE_TEST_TIERS === undefined ? [] : ["--tiers", pr
 export async function trace(
   name: string,
   argv: string[],
-  options: RunOptions & { flags?: string[]; deceives?: boolean } = {},
+  options: RunOptions & { flags?: string[]; deceives?: boolean; inside?: string[] } = {},
 ): Promise<Traced> {
   const path = join(keptFolder(), `${name.replace(/[^\w.-]+/g, "_")}.jsonl`);
   const ended = await run(
-    [...VEDETTE, "trace", "--json", "-o", path, ...TIERS, ...(options.flags ?? []), "--", ...argv],
+    [
+      ...(options.inside ?? []),
+      ...VEDETTE,
+      ...["trace", "--json", "-o", path, ...TIERS, ...(options.flags ?? []), "--", ...argv],
+    ],
     options,
   );
   const events = readEvents(path);
@@ -44,9 +48,13 @@ function expectTrueRecords(events: Event[]): void {
   throw new Error(`the kernel does not agree with the records:\n${texts.join("\n")}`);
 }
 
-export async function summary(argv: string[], options: RunOptions = {}): Promise<{ run: Run; summary: Summary }> {
+export async function summary(
+  argv: string[],
+  options: RunOptions & { flags?: string[] } = {},
+): Promise<{ run: Run; summary: Summary }> {
   const path = join(keptFolder(), "summary.json");
-  const ended = await run([...VEDETTE, "trace", "--summary", "--json", "-o", path, "--", ...argv], options);
+  const words = ["trace", "--summary", "--json", "-o", path, ...(options.flags ?? []), "--", ...argv];
+  const ended = await run([...VEDETTE, ...words], options);
   return { run: ended, summary: JSON.parse(readFileSync(path, "utf8")) as Summary };
 }
 

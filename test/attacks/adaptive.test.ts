@@ -10,17 +10,14 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openRecorded } from "../../host/intake/intake.js";
 import { fieldValue } from "../../host/wire/fields.js";
-import { asInContainer, isContainer, leaveContainer, missingForName, onOverlay } from "../e2e/in-container.js";
 import { compile, hasCommand, ROOT, run, scratch, VEDETTE } from "../e2e/programs.js";
 import { type Event, notices, ofType, trace } from "../e2e/traces.js";
 import { answersOf, attack, buildAttack, control } from "./attack.js";
 
-type How = { readonly flags?: string[]; readonly inside?: string[] };
 const ADAPTIVE = { flags: ["--integrity", "adaptive"] };
 const NOT_OF_IMAGE = "its program is not of the image";
 const MAPS_CODE = "it maps code that is not of the image";
 const ROUNDS = 5;
-const ID = "ad".repeat(32);
 const STORY = ["proc.name", "fd.name", "vedette.integrity", "vedette.integrity.reason"].map(
   (name) => fieldValue(name)!,
 );
@@ -33,8 +30,8 @@ const opens = (events: readonly Event[], program: string): string[] =>
 
 const told = (events: readonly Event[]): string[] => notices(events, "TIER_DEGRADED");
 
-async function traced(script: string, tampers = false, how: How = ADAPTIVE): Promise<Event[]> {
-  const { run, events } = await trace("adaptive", ["sh", "-c", script], { cwd: scratch(), ...how });
+async function traced(script: string, tampers = false): Promise<Event[]> {
+  const { run, events } = await trace("adaptive", ["sh", "-c", script], { cwd: scratch(), ...ADAPTIVE });
   assert.is(run.status, 0, run.stderr);
   assert.is(notices(events, "TAMPER").length > 0, tampers, notices(events, "TAMPER").join("\n"));
   return events;
@@ -207,32 +204,6 @@ test("I14: threads that wait do not see that they were stopped, where the kernel
   assert.equal(answersOf(run), { loaded: "1", ...waits }, run.stderr);
   assert.equal(told(events), [MAPS_CODE]);
 });
-
-const COPIES = "cp /bin/bash mine; ./mine -c 'read a < /etc/hostname; read a < /etc/hosts; read a < /etc/hosts'";
-const CATS = "cat /etc/hostname /etc/hosts /etc/hosts > /dev/null";
-
-// The default: no option.
-const missing = missingForName();
-if (missing === null)
-  for (const [place, enter] of [
-    ["a container that its cgroup names, a program that was copied here", () => asInContainer(ID)],
-    ["a container that its overlay tells, a program of the writable layer", () => onOverlay(ROOT)],
-  ] as const)
-    test(`I14: by default, in ${place} stops at each call, and the image's record theirs`, async () => {
-      const events = await traced(`${COPIES}; ${CATS}`, false, { inside: enter() });
-      leaveContainer(ID);
-      assert.equal(opens(events, "mine"), ["trace", "trace", "trace"]);
-      assert.is(opens(events, "cat").at(-1), "inline");
-      assert.equal(told(events), [NOT_OF_IMAGE]);
-    });
-else console.log(`skip: by default, in a container: no ${missing}`);
-
-if (!isContainer())
-  test("I14: by default, outside a container, what was built a moment ago records its calls, and what was never a file does not", async () => {
-    assert.is(opens(await traced(COPIES, false, {}), "mine").at(-1), "inline");
-    if (hasCommand("python3")) assert.equal(told(await traced(FILELESS, false, {})), [NOT_OF_IMAGE]);
-  });
-else console.log("skip: by default, where there is no container: this is one");
 
 test("I14: control: the image's programs and libraries record their calls as ever", async () => {
   const events = await traced("cat /etc/hostname /etc/hosts /etc/hosts /etc/hosts > /dev/null");

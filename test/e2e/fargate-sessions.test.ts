@@ -209,17 +209,17 @@ if (missing === null) {
     return events;
   };
 
-  test("a session's I/O is recorded exactly, each call by stops, and its events say why", async () => {
+  test("under --integrity adaptive a session's I/O is recorded exactly, each call by stops, and its events say why", async () => {
     const COUNT = 1000;
-    const events = await ioOfSession(COUNT);
+    const events = await ioOfSession(COUNT, "--integrity", "adaptive");
     const own = events.filter(({ type }) => !type.startsWith("vedette."));
     assert.equal([...new Set(own.map(({ tier }) => tier))], ["trace"]);
     assert.equal([...new Set(own.map(({ integrity, why }) => `${integrity} ${why}`))], ["stops CAME_FROM_OUTSIDE"]);
   });
 
-  test("under --integrity normal it is recorded as exactly, inline as the workload's", async () => {
+  test("a session's I/O is recorded exactly, inline as the workload's", async () => {
     const COUNT = 5000;
-    const events = await ioOfSession(COUNT, "--integrity", "normal");
+    const events = await ioOfSession(COUNT);
     assert.ok(
       named(events, "read").filter(({ tier }) => tier === "inline").length > 0.9 * COUNT,
       "it stayed in the slow tier",

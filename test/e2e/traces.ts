@@ -21,15 +21,11 @@ const TIERS = process.env.VEDETTE_TEST_TIERS === undefined ? [] : ["--tiers", pr
 export async function trace(
   name: string,
   argv: string[],
-  options: RunOptions & { flags?: string[]; deceives?: boolean; inside?: string[] } = {},
+  options: RunOptions & { flags?: string[]; deceives?: boolean } = {},
 ): Promise<Traced> {
   const path = join(keptFolder(), `${name.replace(/[^\w.-]+/g, "_")}.jsonl`);
   const ended = await run(
-    [
-      ...(options.inside ?? []),
-      ...VEDETTE,
-      ...["trace", "--json", "-o", path, ...TIERS, ...(options.flags ?? []), "--", ...argv],
-    ],
+    [...VEDETTE, ...["trace", "--json", "-o", path, ...TIERS, ...(options.flags ?? []), "--", ...argv]],
     options,
   );
   const events = readEvents(path);

@@ -88,7 +88,7 @@ const TEXT_MAX = 300;
 const LOOK_S = 1;
 const SERVICE = ["service.name", "container.name", "process.executable.name"];
 const METHOD = ["http.request.method"];
-const ROUTE = ["http.route", "rpc.method", "db.operation.name"];
+const ROUTE = ["http.route", "rpc.method", "db.operation.name", "messaging.operation.name"];
 const FAILURE = "error.type";
 /** Exponential buckets are finer than anybody needs here: one for each power of two is kept. */
 const COARSE = 2 ** EXPONENTIAL.scale;

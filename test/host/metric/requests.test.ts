@@ -133,6 +133,22 @@ test("a meter that does not say which failed, and sets of labels without room, a
   );
 });
 
+test("the operation is the route, of a call, a statement and a message alike", () => {
+  const { requests, totals, pass } = opened();
+  for (const label of ["rpc.method", "db.operation.name", "messaging.operation.name"]) {
+    const plain = histogram(`${label}.duration`, [1], { unit: "s", labels: [label] });
+    totals.add(owner(label), [plain], one(1, [`a ${label}`], [1, 0]));
+  }
+  pass(1);
+  assert.equal(
+    requests
+      .view(ALL, everything)
+      .items.map(({ route }) => route)
+      .sort(),
+    ["a db.operation.name", "a messaging.operation.name", "a rpc.method"],
+  );
+});
+
 test("exponential buckets are as good as bounds by powers of two", () => {
   const { requests, totals, pass } = opened();
   const buckets = new Array<number>(209).fill(0);

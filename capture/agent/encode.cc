@@ -38,6 +38,7 @@ void Encoder::begin() {
   descriptors_.clear();
   records_.clear();
   strings_.clear();
+  alike_.fill(kNull);
 }
 
 size_t Encoder::bytes() const { return processes_.size() + descriptors_.size() + records_.size() + strings_.size(); }
@@ -110,10 +111,7 @@ uint32_t Encoder::index_of(const Process& process, bool with_ancestors) {
 
 uint32_t Encoder::index_of(const Ref<Descriptor>& descriptor) {
   if (!descriptor) return kNull;
-  if (descriptor->mark.batch != batch_) {
-    remember(descriptor->mark, static_cast<uint32_t>(descriptors_.size() / kDescriptorSize));
-    write_descriptor(*descriptor);
-  }
+  if (descriptor->mark.batch != batch_) remember(descriptor->mark, write_descriptor(*descriptor));
   return descriptor->mark.index;
 }
 
@@ -175,8 +173,25 @@ void Encoder::write_process(const Process& process, const Process::Parts& parts)
   processes_.append(fields);
 }
 
-void Encoder::write_descriptor(const Descriptor& descriptor) {
+// Looks at what differs between two opens, and only then is an entry made.
+bool Encoder::is_said_by(uint32_t index, const Descriptor& descriptor) {
   using F = DescriptorField;
+  if (index == kNull || index >= descriptors_.size() / kDescriptorSize) return false;
+  const uint8_t* const entry = descriptors_.data() + index * kDescriptorSize;
+  const auto has = [entry](F field, uint64_t value) {
+    return std::memcmp(entry + static_cast<size_t>(field) * sizeof value, &value, sizeof value) == 0;
+  };
+  return has(F::ino_, descriptor.ino) && has(F::dev_, descriptor.dev) && has(F::type_, static_cast<uint64_t>(descriptor.type)) &&
+         has(F::flags_, descriptor.flags) && has(F::open_flags_, static_cast<uint32_t>(descriptor.open_flags)) &&
+         has(F::nameraw_, pack_slot(place(descriptor.raw))) && has(F::name_, pack_slot(place(descriptor.name))) &&
+         has(F::realpath_, pack_slot(place(descriptor.real)));
+}
+
+uint32_t Encoder::write_descriptor(const Descriptor& descriptor) {
+  using F = DescriptorField;
+  const bool is_opened = descriptor.raw && !descriptor.is_socket && !descriptor.local.known() && !descriptor.remote.known();
+  uint32_t& alike = alike_[descriptor.ino % kAlikeMax];
+  if (is_opened && is_said_by(alike, descriptor)) return alike;
   uint64_t fields[kDescriptorFields];
   const auto set = [&](F field, uint64_t value) { fields[static_cast<size_t>(field)] = value; };
   const auto set_port = [&](F field, const Endpoint& end) {
@@ -205,7 +220,10 @@ void Encoder::write_descriptor(const Descriptor& descriptor) {
   set(F::name_, pack_slot(place(descriptor.name)));
   set(F::nameraw_, pack_slot(place(descriptor.raw)));
   set(F::realpath_, pack_slot(place(descriptor.real)));
+  const uint32_t index = static_cast<uint32_t>(descriptors_.size() / kDescriptorSize);
   descriptors_.append(fields);
+  if (is_opened) alike = index;
+  return index;
 }
 
 Span Encoder::place(const Ref<Text>& text) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes sightings into a batch (capture/wire/batch.h, docs/wire.md) and seals it into the msgpack envelope.
 // Within a batch each string, process and descriptor is written once; the objects themselves remember where
-// (their Mark), so finding them again costs a comparison. A batch that is full says so: seal it and append
-// again.
+// (their Mark), so finding them again costs a comparison. Opens of which the same is to be said, as of one
+// file that is opened again and again, share an entry if they come one soon after the other. A batch that is
+// full says so: seal it and append again.
 #pragma once
 
 #include <array>
@@ -40,7 +41,8 @@ class Encoder {
   uint32_t index_of(const Process& process, bool with_ancestors);
   uint32_t index_of(const Ref<Descriptor>& descriptor);
   void write_process(const Process& process, const Process::Parts& parts);
-  void write_descriptor(const Descriptor& descriptor);
+  bool is_said_by(uint32_t index, const Descriptor& descriptor);
+  uint32_t write_descriptor(const Descriptor& descriptor);
   Span place(const Ref<Text>& text);
   void remember(Mark& mark, uint32_t index);
   void begin();
@@ -52,6 +54,8 @@ class Encoder {
   uint32_t count_ = 0;
   Bin processes_, descriptors_, records_;
   Arena strings_;
+  static constexpr size_t kAlikeMax = 16;
+  std::array<uint32_t, kAlikeMax> alike_;  // by inode, the entry of the open that was written last
   std::vector<Mark*> marked_;  // by the append under way, to be undone if it does not fit
 };
 

@@ -19,21 +19,16 @@ enum class Ending { Nul, Limit, Fault };
 
 // Appends the string at `address` to the event's bytes, without its NUL, at most `limit` of it.
 Ending append_string(Decoding& d, uint64_t address, size_t limit) {
-  std::vector<char>& bytes = d.event.bytes;
+  char piece[kPiece];
   while (true) {
-    const size_t piece = std::min(kPiece, kPageSize - address % kPageSize);
-    const size_t start = bytes.size();
-    bytes.resize(start + piece);
-    const size_t got = d.memory.read(address, bytes.data() + start, piece);
-    const void* nul = std::memchr(bytes.data() + start, 0, got);
-    const size_t length = nul ? static_cast<size_t>(static_cast<const char*>(nul) - (bytes.data() + start)) : got;
-    if (length > limit) {
-      bytes.resize(start + limit);
-      return Ending::Limit;
-    }
-    bytes.resize(start + length);
+    const size_t size = std::min(kPiece, kPageSize - address % kPageSize);
+    const size_t got = d.memory.read(address, piece, size);
+    const void* nul = std::memchr(piece, 0, got);
+    const size_t length = nul ? static_cast<size_t>(static_cast<const char*>(nul) - piece) : got;
+    d.event.keep({piece, std::min(length, limit)});
+    if (length > limit) return Ending::Limit;
     if (nul) return Ending::Nul;
-    if (got < piece) return Ending::Fault;
+    if (got < size) return Ending::Fault;
     address += got;
     limit -= length;
   }

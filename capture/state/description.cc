@@ -37,11 +37,12 @@ constexpr LinkKind kLinkKinds[] = {
 };
 
 FdType type_of(std::string_view link, const std::optional<FileFacts>& facts) {
+  const bool is_path = link.starts_with('/') && !link.starts_with("/memfd:");
+  if (is_path) return facts && S_ISDIR(facts->mode) ? FdType::Directory : FdType::File;
   for (const LinkKind& kind : kLinkKinds) {
     if (link.starts_with(kind.prefix)) return kind.type;
   }
-  if (!link.starts_with('/')) return FdType::Other;
-  return facts && S_ISDIR(facts->mode) ? FdType::Directory : FdType::File;
+  return FdType::Other;
 }
 
 }  // namespace

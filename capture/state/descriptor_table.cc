@@ -36,7 +36,9 @@ auto lower_bound(List& list, int32_t fd) {
 
 }  // namespace
 
+// One that stands in no batch is in no process's entry either: what is made anew changes none of them.
 void Descriptor::changed() {
+  if (mark.batch == 0) return;
   mark = {};
   note_change();
 }
@@ -59,10 +61,15 @@ void DescriptorTable::set(int32_t fd, Ref<Descriptor> descriptor, bool close_on_
   if (fd < kStandardEnd) note_change();
 }
 
-void DescriptorTable::remove(int32_t fd) {
-  if (!find(fd)) return;
+void DescriptorTable::remove(int32_t fd) { remove(fd, find(fd)); }
+
+void DescriptorTable::remove(int32_t fd, const Ref<Descriptor>& descriptor) {
+  if (!descriptor || !entries_) return;
+  const auto found = lower_bound(entries_->list, fd);
+  if (found == entries_->list.end() || found->fd != fd || found->descriptor != descriptor) return;
+  const auto place = found - entries_->list.begin();
   std::vector<Entry>& list = writable();
-  list.erase(lower_bound(list, fd));
+  list.erase(list.begin() + place);
   if (fd < kStandardEnd) note_change();
 }
 

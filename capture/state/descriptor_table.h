@@ -17,6 +17,8 @@ class DescriptorTable : public Counted {
   Ref<Descriptor> find(int32_t fd) const;
   void set(int32_t fd, Ref<Descriptor> descriptor, bool close_on_exec);
   void remove(int32_t fd);
+  // If it refers to this one.
+  void remove(int32_t fd, const Ref<Descriptor>& descriptor);
   // From `first` to `last`, both included: close_range.
   void remove_range(uint32_t first, uint32_t last);
   void mark_range(uint32_t first, uint32_t last);

@@ -96,7 +96,7 @@ void open_handle(State::Books& books, Thread& thread, Sighting& s) {
 void close(State::Books&, Thread& thread, Sighting& s) {
   // Whatever close returns but EBADF, the number is free (close(2), Linux).
   if (!s.event.call.returned || s.event.call.result == -EBADF) return;
-  if (thread.files->find(s.event.fd) == s.descriptor) thread.files->remove(s.event.fd);
+  thread.files->remove(s.event.fd, s.descriptor);
 }
 
 void close_range(State::Books& books, Thread& thread, Sighting& s) {

@@ -22,9 +22,18 @@ void append_names(std::string_view path, std::string& into) {
   }
 }
 
+// Most paths are: every name in them stays, and there is one slash before each.
+bool is_joined(std::string_view path) {
+  for (size_t i = 0; i < path.size(); ++i) {
+    if (path[i] == '/' && (i + 1 == path.size() || path[i + 1] == '/' || path[i + 1] == '.')) return false;
+  }
+  return path.starts_with('/');
+}
+
 }  // namespace
 
 void join_path(std::string_view directory, std::string_view path, std::string& into) {
+  if (is_joined(path)) return void(into = path);
   into.clear();
   const bool is_absolute = path.starts_with('/');
   if (!is_absolute && !directory.starts_with('/')) {

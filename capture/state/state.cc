@@ -166,7 +166,7 @@ void State::before_call(Sighting& s, bool is_over) {
   Books& books = *books_;
   Event& event = s.event;
   Thread& thread = books.find_or_adopt(event.call.tid, event.call.enter_ns);
-  s.reset();
+  if (!is_over) s.reset();
   s.process = thread.process;
   if (s.process->credentials_are_old) books.images.load_credentials(*s.process, thread.tid);
   books.is_sure = !is_over || event.call.result != -EBADF;

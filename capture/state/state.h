@@ -56,7 +56,7 @@ class State {
   void stop_all();
 
   // At entry, after decode_enter: names the process and the descriptor while they still are what the call
-  // means. `is_over`: the call was made before, and is heard of now.
+  // means. `is_over`: the call was made before, and is heard of now; the sighting has been emptied.
   void before_call(Sighting& sighting, bool is_over = false);
   // At return, after decode_exit: brings the books up to date and completes the sighting. Good without
   // before_call too, for the exec of the launch, which begins before there is a workload.

@@ -7,9 +7,10 @@
 namespace vedette {
 
 Ref<Text> TextPool::share(std::string_view text) {
+  if (last_ && last_->value == text) return last_;
   Ref<Text>& entry = recent_[std::hash<std::string_view>{}(text) % kRemembered];
   if (!entry || entry->value != text) entry = make_ref<Text>(text);
-  return entry;
+  return last_ = entry;
 }
 
 }  // namespace vedette

@@ -35,6 +35,7 @@ class TextPool {
 
  private:
   static constexpr size_t kRemembered = 128;
+  Ref<Text> last_;  // the same file is opened again and again
   Ref<Text> recent_[kRemembered];
 };
 

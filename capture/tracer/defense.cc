@@ -294,6 +294,11 @@ std::string_view Defense::elsewhere(const Sighting& sighting) {
     }
     return {};
   }
+  if (file.real == numberless_) return {};
+  if (!names_a_number(view(file.real))) {
+    numberless_ = file.real;
+    return {};
+  }
   const std::string_view name = private_file(view(file.real), writes_by(sighting.event), Numbers::Ours);
   if (name.empty()) return {};
   const std::string link = "fd/" + std::to_string(sighting.event.fd);

@@ -53,6 +53,7 @@ class Defense {
 
   ProcTruth truth_;
   uint64_t proc_dev_ = 0;
+  Ref<Text> numberless_;  // the last path that had no number in it: the same file is opened again and again
   std::string text_;
 };
 

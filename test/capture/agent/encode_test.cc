@@ -123,6 +123,38 @@ TEST_CASE("within a batch each process, descriptor and string stands once") {
   CHECK(batch.text_slot(57, slot::read_::data) == "same payload");
 }
 
+TEST_CASE("opens of which the same is to be said share an entry, others do not") {
+  Encoding e;
+  e.open_file(100, 3, "/data/file");
+  e.encoder.append(e.open(100, "/data/file", 3));
+  e.encoder.append(e.call(100, "close", {3}, 0));
+  e.encoder.append(e.open(100, "/data/file", 3));
+  e.encoder.append(e.open(100, "../../data/file", 3));
+  e.encoder.append(e.open(100, "/data/file", 3, O_WRONLY));
+  e.open_file(100, 3, "/data/other");
+  e.encoder.append(e.open(100, "/data/other", 3));
+  const BatchReader batch = e.seal();
+  const auto entry = [&](size_t record) { return batch.header(record).descriptor; };
+  CHECK(entry(0) == entry(1));
+  CHECK(entry(0) == entry(2));
+  CHECK(batch.descriptor_text(entry(3), DescriptorField::nameraw_) == "../../data/file");
+  CHECK(batch.descriptor(entry(4), DescriptorField::open_flags_) != batch.descriptor(entry(0), DescriptorField::open_flags_));
+  CHECK(batch.descriptor_text(entry(5), DescriptorField::realpath_) == "/data/other");
+  CHECK(batch.descriptors() == 3 + 4);
+}
+
+TEST_CASE("an entry of an earlier batch is shared with nobody") {
+  Encoding e;
+  const auto open = [&e] {
+    e.encoder.append(e.open(100, "/data/file", 3));
+    return e.seal();
+  };
+  e.open_file(100, 3, "/data/file");
+  (void)open();
+  const BatchReader batch = open();
+  CHECK(batch.descriptor_text(batch.header(0).descriptor, DescriptorField::realpath_) == "/data/file");
+}
+
 TEST_CASE("the next batch is good by itself") {
   Encoding e;
   e.encoder.append(e.open(100, "/a", 3));

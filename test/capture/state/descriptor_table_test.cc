@@ -34,6 +34,23 @@ TEST_CASE("numbers are found, replaced and removed") {
   CHECK(table.size() == 1);
 }
 
+TEST_CASE("a number is removed if it refers to what it should") {
+  DescriptorTable table;
+  const Ref<Descriptor> first = named("first"), second = named("second");
+  table.remove(3, first);
+  table.set(3, first, false);
+  table.set(7, second, false);
+  table.remove(3, second);
+  table.remove(3, {});
+  table.remove(5, first);
+  CHECK(table.find(3) == first);
+  const Ref<DescriptorTable> copy = table.copy();
+  copy->remove(3, first);
+  CHECK_FALSE(copy->find(3));
+  CHECK(copy->find(7) == second);
+  CHECK(table.find(3) == first);
+}
+
 TEST_CASE("a copy shares its entries until one side writes") {
   Ref<DescriptorTable> parent = make_ref<DescriptorTable>();
   const Ref<Descriptor> file = named("file");
@@ -72,6 +89,17 @@ TEST_CASE("only what concerns a standard descriptor counts as a change of the pr
   CHECK(state_changes == before);
   table.set(2, named("x"), false);
   CHECK(state_changes > before);
+}
+
+TEST_CASE("a descriptor that stands in no batch changes nothing that was written") {
+  const Ref<Descriptor> descriptor = named("x");
+  const uint64_t before = state_changes;
+  descriptor->changed();
+  CHECK(state_changes == before);
+  descriptor->mark = {1, 0};
+  descriptor->changed();
+  CHECK(state_changes > before);
+  CHECK(descriptor->mark.batch == 0);
 }
 
 TEST_CASE("numbers are found behind many gaps and few") {

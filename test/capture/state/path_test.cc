@@ -34,6 +34,16 @@ TEST_CASE("dots and doubled slashes vanish, and nothing is above the root") {
   CHECK(join("/a", "..b/.c") == "/a/..b/.c");
 }
 
+TEST_CASE("what has to be taken out is found wherever it stands") {
+  CHECK(join("/home", "/.hidden/..b") == "/.hidden/..b");
+  CHECK(join("/home", "/a/.") == "/a");
+  CHECK(join("/home", "/a/") == "/a");
+  CHECK(join("/home", "/a//") == "/a");
+  CHECK(join("/home", "/a/..") == "/");
+  CHECK(join("/home", "//") == "/");
+  CHECK(join("/home", "/") == "/");
+}
+
 TEST_CASE("without a known directory a relative path stays as it is") {
   CHECK(join("", "../x") == "../x");
   CHECK(join("(unreachable)/a", "x") == "x");

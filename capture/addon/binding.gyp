@@ -18,6 +18,7 @@
         "hang_watch.cc",
         "idle_code.cc",
         "launch.cc",
+        "older_library.cc",
         "signals.cc",
         "write_now.cc",
       ],

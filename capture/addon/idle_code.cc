@@ -13,10 +13,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
+#include <charconv>
+#include <cstdint>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace vedette::addon {
@@ -36,18 +37,35 @@ struct Range {
 
 const size_t kPage = static_cast<size_t>(sysconf(_SC_PAGESIZE));
 
-// Of files, private, and never written to; neighbours of the same rights are one.
+// The number that `line` begins with, which loses it and the character after it.
+uint64_t take_number(std::string_view& line, int base) {
+  uint64_t number = 0;
+  const char* const end = std::from_chars(line.begin(), line.end(), number, base).ptr;
+  line.remove_prefix(std::min<size_t>(line.size(), end - line.begin() + 1));
+  return number;
+}
+
+std::string_view take_word(std::string_view& line) {
+  const std::string_view word = line.substr(0, line.find(' '));
+  line.remove_prefix(std::min(line.size(), word.size() + 1));
+  return word;
+}
+
+// Of files, private, and never written to; neighbours of the same rights are one. Not read by sscanf: with
+// glibc's headers from 2.38 on that is a function which older ones do not have.
 std::vector<Range> read_only_files() {
   std::ifstream file("/proc/self/maps");
   std::vector<Range> ranges;
   std::string rights_before;
-  for (std::string line; std::getline(file, line);) {
+  for (std::string text; std::getline(file, text);) {
+    std::string_view line = text;
     Range range;
-    char rights[5] = "";
-    unsigned long long inode = 0;
-    const char* const form = "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %llu";
-    if (sscanf(line.c_str(), form, &range.start, &range.end, rights, &inode) != 4) continue;
-    if (inode == 0 || rights[1] != '-' || rights[3] != 'p') continue;
+    range.start = take_number(line, 16);
+    range.end = take_number(line, 16);
+    const std::string_view rights = take_word(line);
+    for (int i = 0; i < 2; i++) take_word(line);  // offset and device
+    const uint64_t inode = take_number(line, 10);
+    if (inode == 0 || rights.size() != 4 || rights[1] != '-' || rights[3] != 'p') continue;
     range.is_code = rights[2] == 'x';
     if (!ranges.empty() && ranges.back().end == range.start && rights == rights_before)
       ranges.back() = {ranges.back().start, range.end, range.is_code, true};

@@ -89,7 +89,7 @@ function adviceOnArm(definition: Definition): string[] {
   const node = definition.get(definition.properties, "runtimePlatform", "cpuArchitecture");
   if (node?.kind !== "scalar" || node.value !== "ARM64") return [];
   return [
-    "the task runs on ARM64: give an image made on arm64. Its agent has only the trace tier, in which each call costs more",
+    "the task runs on ARM64: give an image that has arm64. Its agent has only the trace tier, in which each call costs more",
   ];
 }
 

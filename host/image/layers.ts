@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder as an OCI image of one layer, without a container engine: `skopeo`, `podman`, `crane` and
-// `docker load` (25 and later) take the archive. The same folder gives the same digests. https://github.com/opencontainers/image-spec
+// Folders as an OCI image of one layer each, a folder a processor, without a container engine: `skopeo`,
+// `podman`, `crane` and `docker load` (25 and later) take the archive. Of several processors the layout's
+// index names an image index, which has a manifest for each. The same folders give the same digests.
+// https://github.com/opencontainers/image-spec
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
-/**
- * The image's configuration. `name` is the reference that `docker load` gives it, `architecture` is Go's word
- * (`amd64`, `arm64`).
- */
+/** One processor's root file system; `architecture` is Go's word (`amd64`, `arm64`). */
+export interface Platform {
+  readonly architecture: string;
+  readonly rootfs: string;
+}
+
+/** The image's configuration. `name` is the reference that `docker load` gives it. */
 export interface ImageOptions {
   readonly name: string;
-  readonly architecture: string;
   readonly entryPoint: readonly string[];
   readonly command: readonly string[];
   readonly volumes: readonly string[];
@@ -29,28 +33,49 @@ const TYPE = "application/vnd.oci.image";
 /** So that the same content gives the same bytes. */
 const REPRODUCIBLE = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0"];
 
-/** Writes the layout into `folder` and packs it into `archive`; gives the layer's compressed size. */
-export function writeImage(rootfs: string, folder: string, archive: string, options: ImageOptions): number {
+/** Writes the layout into `folder` and packs it into `archive`; gives the layers' compressed sizes. */
+export function writeImage(
+  platforms: readonly Platform[],
+  folder: string,
+  archive: string,
+  options: ImageOptions,
+): number[] {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, "blobs/sha256"), { recursive: true });
+  const written = platforms.map((platform) => writeManifest(platform, folder, options));
+  const manifests = written.map(({ entry }) => entry);
+  const [only] = manifests.length === 1 ? manifests : [indexOf(manifests, folder)];
+  const annotations = { "org.opencontainers.image.ref.name": options.name };
+  const index = { schemaVersion: 2, manifests: [{ ...only, annotations }] };
+  writeFileSync(join(folder, "index.json"), JSON.stringify(index));
+  writeFileSync(join(folder, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+  execFileSync("tar", [...REPRODUCIBLE, "-cf", archive, "-C", folder, "."]);
+  return written.map(({ layerBytes }) => layerBytes);
+}
+
+function indexOf(manifests: readonly object[], folder: string): object {
+  const mediaType = `${TYPE}.index.v1+json`;
+  return { mediaType, ...writeJson(folder, { schemaVersion: 2, mediaType, manifests }) };
+}
+
+function writeManifest({ architecture, rootfs }: Platform, folder: string, options: ImageOptions) {
   const layer = writeLayer(rootfs, folder);
-  const config = writeJson(folder, configOf(options, layer.diffId));
+  const config = writeJson(folder, configOf(architecture, options, layer.diffId));
+  const mediaType = `${TYPE}.manifest.v1+json`;
   const manifest = writeJson(folder, {
     schemaVersion: 2,
-    mediaType: `${TYPE}.manifest.v1+json`,
+    mediaType,
     config: { mediaType: `${TYPE}.config.v1+json`, ...config },
     layers: [{ mediaType: `${TYPE}.layer.v1.tar+gzip`, digest: layer.digest, size: layer.size }],
   });
-  const platform = { architecture: options.architecture, os: "linux" };
-  const annotations = { "org.opencontainers.image.ref.name": options.name };
-  const entry = { mediaType: `${TYPE}.manifest.v1+json`, ...manifest, platform, annotations };
-  writeFileSync(join(folder, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [entry] }));
-  writeFileSync(join(folder, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
-  execFileSync("tar", [...REPRODUCIBLE, "-cf", archive, "-C", folder, "."]);
-  return layer.size;
+  return { entry: { mediaType, ...manifest, platform: { architecture, os: "linux" } }, layerBytes: layer.size };
 }
 
-function configOf({ architecture, entryPoint, command, volumes, labels }: ImageOptions, diffId: string): object {
+function configOf(
+  architecture: string,
+  { entryPoint, command, volumes, labels }: ImageOptions,
+  diffId: string,
+): object {
   return {
     architecture,
     os: "linux",

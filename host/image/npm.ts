@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// A part of `npm run package`: three packages for npm, in build/package/npm or the folder that is given.
+// A part of `npm run package`: the packages for npm, in build/package/npm or the folder that is given.
 //
-//   vedette-VERSION.tgz             host, SDK, policies with their modules, docs: the same for every processor
-//   vedette-linux-x64-VERSION.tgz   @vedette/linux-x64: agent, jail and addon, so that no machine needs a compiler
-//   vedette-sdk-VERSION.tgz         @vedette/sdk: what policies import, for the editors of their authors
+//   vedette-VERSION.tgz               host, SDK, policies with their modules, docs: the same for every processor
+//   vedette-linux-x64-VERSION.tgz     @vedette/linux-x64: agent, jail and addon, so that no machine needs a compiler
+//   vedette-linux-arm64-VERSION.tgz   @vedette/linux-arm64: the same for arm64, where a compiler for it is installed
+//   vedette-sdk-VERSION.tgz           @vedette/sdk: what policies import, for the editors of their authors
 //
-// The first names the second as an optional dependency: npm takes the one that fits the machine. None runs a
-// script when it is installed. The same files give the same bytes: npm writes one date for all of them. A
-// bill of materials lies beside each (sbom.ts).
+// The first names those of the processors as optional dependencies: npm takes the one that fits the machine.
+// None runs a script when it is installed. The same files give the same bytes: npm writes one date for all of
+// them. A bill of materials lies beside each (sbom.ts).
 import { execFileSync } from "node:child_process";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { builtFile, ROOT } from "../paths.js";
 import { BillOfMaterials } from "./sbom.js";
-import { copy, manifest, NATIVE, PLATFORM, said, stageHost, stageManifest } from "./staged.js";
+import {
+  asked,
+  compiledFor,
+  copy,
+  leaveOut,
+  manifest,
+  NATIVE,
+  type Processor,
+  processors,
+  said,
+  stageHost,
+  stageManifest,
+} from "./staged.js";
 
 const MANUAL = "vedette.1";
 /** What policies import, and of it the classes that come from events.yaml. */
@@ -31,15 +44,18 @@ const EDITOR_CONFIG = {
     paths: { vedette: ["./index.ts"], "vedette/protocols": ["./protocols.ts"], "vedette/falco": ["./falco.ts"] },
   },
 };
-const to = resolve(process.argv[2] ?? builtFile("package/npm"));
+const to = resolve(asked.to ?? builtFile("package/npm"));
 
 rmSync(to, { recursive: true, force: true });
 pack(stagedHost(join(to, "host")));
-pack(stagedNative(join(to, PLATFORM)));
 pack(stagedSdk(join(to, "sdk")));
 new BillOfMaterials().write(join(to, `vedette-sdk-${manifest.version}.spdx.json`));
 (await new BillOfMaterials().withModules()).write(join(to, `vedette-${manifest.version}.spdx.json`));
-new BillOfMaterials().withLinked().write(join(to, `vedette-${PLATFORM}-${manifest.version}.spdx.json`));
+for (const processor of asked.processors) {
+  const compiled = compiledFor(processor);
+  if (compiled === null) leaveOut(`@vedette/linux-${processor}`, "the compiler for it");
+  else packNative(processor, compiled);
+}
 
 function stagedHost(folder: string): string {
   stageHost(folder);
@@ -49,7 +65,7 @@ function stagedHost(folder: string): string {
     ...kept,
     files: [...kept.files, MANUAL],
     man: MANUAL,
-    optionalDependencies: { [`@vedette/${PLATFORM}`]: manifest.version },
+    optionalDependencies: Object.fromEntries(processors.map((one) => [`@vedette/linux-${one}`, manifest.version])),
   });
   return folder;
 }
@@ -90,20 +106,23 @@ function sdkSources(): string[] {
   return all.filter((path) => !COMPILERS.some((folder) => path.startsWith(`${folder}/`))).sort();
 }
 
-function stagedNative(folder: string): string {
-  for (const name of NATIVE) copy(`build/${name}`, join(folder, name));
+function packNative(processor: Processor, compiled: string): void {
+  const platform = `linux-${processor}`;
+  const folder = join(to, platform);
+  for (const name of NATIVE) copy(join(compiled, name), join(folder, name));
   copy("LICENSE", join(folder, "LICENSE"));
   const { version, license } = manifest;
   stageManifest(folder, {
-    name: `@vedette/${PLATFORM}`,
+    name: `@vedette/${platform}`,
     version,
-    description: `What Vedette has compiled for ${PLATFORM}: the capture agent, the jail and the addon`,
+    description: `What Vedette has compiled for ${platform}: the capture agent, the jail and the addon`,
     license,
     os: ["linux"],
-    cpu: [process.arch],
+    cpu: [processor],
     files: NATIVE,
   });
-  return folder;
+  pack(folder);
+  new BillOfMaterials().withLinked(processor).write(join(to, `vedette-${platform}-${version}.spdx.json`));
 }
 
 function pack(folder: string): void {

@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// `npm run package`: makes build/package out of what `npm run build` made.
+// `npm run package`: makes build/package, or the folder that is given, out of what `npm run build` made.
 //
 //   rootfs/                     the sidecar's root, from nothing: node and its libraries, the host, policies compiled
 //     bin/vedette  bin/node     the command, and what it runs on
 //     app/                      host (its modules in it), addon, policies
 //     vedette/vedette-capture   the agent; the image declares /vedette a volume, so ECS copies it there
-//   vedette-VERSION-image.tar   the same as an OCI image
-//   vedette-VERSION.tar.gz      host, agent and policies for a machine that has Node
+//   rootfs-arm64/               the same for arm64, where its compiler and its Node can be had; `--arch` names which are made
+//   vedette-VERSION-image.tar   both as one OCI image
+//   vedette-VERSION.tar.gz      host, agent and policies for a machine of this processor that has Node
 //
-// Beside both lies a bill of materials (sbom.ts). Prints what came out and how large it is.
+// Beside both lie bills of materials (sbom.ts). Prints what came out and how large it is. Another processor's
+// host comes without its code compiled (code-cache.ts): that takes a Node that runs there.
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  cpSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import { parse } from "yaml";
 import { HOST_COMMAND, VOLUME_PATH } from "../ecs/layout.js";
 import { whileShowing } from "../output/progress.js";
@@ -35,29 +27,39 @@ import { plainJson } from "../policy/yaml.js";
 import { commit } from "../version.js";
 import { withoutHead } from "../wasm/head.js";
 import { bundleHost, keepCompiled } from "./bundle.js";
-import { writeImage } from "./layers.js";
+import { type Platform, writeImage } from "./layers.js";
+import { librariesOf, nodeFor, type PackagedNode } from "./node.js";
 import { BillOfMaterials } from "./sbom.js";
-import { ARCHITECTURE, manifest, stageManifest } from "./staged.js";
+import {
+  architectureOf,
+  asked,
+  compiledFor,
+  leaveOut,
+  manifest,
+  OWN,
+  type Processor,
+  stageManifest,
+} from "./staged.js";
 
-const OUT = builtFile("package");
+const OUT = resolve(asked.to ?? builtFile("package"));
 /** Needed to compile policies from source alone; in the image they are compiled. */
 const COMPILER = ["assemblyscript", "binaryen", "long"];
 const MIB = 1 << 20;
 
+interface Made extends Platform {
+  readonly processor: Processor;
+  readonly node: PackagedNode;
+}
+
 async function main(): Promise<void> {
-  const rootfs = join(OUT, "rootfs");
   rmSync(OUT, { recursive: true, force: true });
-  mkdirSync(join(rootfs, "bin"), { recursive: true });
-  copyNode(rootfs);
-  await copyApp(join(rootfs, "app"));
-  copyAgent(rootfs);
-  writeCommand(rootfs);
-  for (const folder of ["etc", "tmp", "proc", "sys", "dev"]) mkdirSync(join(rootfs, folder), { recursive: true });
-  writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0:root:/:/bin/vedette\n");
+  const app = join(OUT, "app");
+  await copyApp(app);
+  const made = asked.processors.flatMap((processor) => makeRoot(processor, app) ?? []);
+  rmSync(app, { recursive: true });
   const archive = join(OUT, `vedette-${manifest.version}-image.tar`);
-  const layer = writeImage(rootfs, join(OUT, "image"), archive, {
+  const layers = writeImage(made, join(OUT, "image"), archive, {
     name: `vedette:${manifest.version}`,
-    architecture: ARCHITECTURE,
     entryPoint: [HOST_COMMAND],
     command: ["serve"],
     volumes: [VOLUME_PATH],
@@ -67,50 +69,69 @@ async function main(): Promise<void> {
       "org.opencontainers.image.revision": commit() ?? "",
     },
   });
-  const tarball = join(OUT, `vedette-${manifest.version}.tar.gz`);
-  execFileSync("tar", ["--sort=name", "--owner=0", "--group=0", "-czf", tarball, "-C", rootfs, "app", "vedette"]);
-  await writeBills(archive, tarball);
-  for (const [what, bytes] of sizes(rootfs, archive, tarball, layer))
+  for (const { processor, architecture, node } of made)
+    (await billFor(processor)).withNode(node.version).write(`${archive}.${architecture}.spdx.json`);
+  const own = made.find(({ processor }) => processor === OWN);
+  const files = [archive, ...(own === undefined ? [] : [await packTarball(own.rootfs)])];
+  for (const [what, bytes] of [...made.flatMap((one, i) => sizes(one, layers[i]!)), ...files.map(sizeOf)])
     console.log(`${(bytes / MIB).toFixed(1).padStart(7)} MiB  ${what}`);
 }
 
-async function writeBills(archive: string, tarball: string): Promise<void> {
-  const bill = (await new BillOfMaterials().withModules(COMPILER)).withLinked();
-  bill.write(`${tarball}.spdx.json`);
-  bill.withNode().write(`${archive}.spdx.json`);
+/** The sidecar's root for a processor; null: something that it takes is not here, which was said. */
+function makeRoot(processor: Processor, app: string): Made | null {
+  const architecture = architectureOf(processor);
+  const compiled = compiledFor(processor);
+  if (compiled === null) return leaveOut(`the image for ${architecture}`, "the compiler for it");
+  const node = nodeFor(processor);
+  if (node === null) return leaveOut(`the image for ${architecture}`, "its Node, which npm brings,");
+  const rootfs = join(OUT, processor === OWN ? "rootfs" : `rootfs-${processor}`);
+  const native = (name: string): string => join(ROOT, compiled, name);
+  mkdirSync(join(rootfs, "bin"), { recursive: true });
+  cpSync(node.path, join(rootfs, "bin/node"));
+  for (const [inside, outside] of librariesOf(processor, [node.path, native("capture.node")]))
+    cpSync(outside, join(rootfs, inside));
+  cpSync(app, join(rootfs, "app"), { recursive: true });
+  for (const name of ["capture.node", "vedette-jail"]) cpSync(native(name), join(rootfs, "app/build", name));
+  if (processor === OWN) keepCompiled(join(rootfs, "app/build/js/host"), "serve");
+  cpSync(native("vedette-capture"), join(rootfs, VOLUME_PATH, "vedette-capture"));
+  writeCommand(rootfs);
+  for (const folder of ["etc", "tmp", "proc", "sys", "dev"]) mkdirSync(join(rootfs, folder), { recursive: true });
+  writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0:root:/:/bin/vedette\n");
+  return { processor, architecture, rootfs, node };
 }
 
-function sizes(rootfs: string, archive: string, tarball: string, layer: number): [string, number][] {
+async function packTarball(rootfs: string): Promise<string> {
+  const tarball = join(OUT, `vedette-${manifest.version}.tar.gz`);
+  execFileSync("tar", ["--sort=name", "--owner=0", "--group=0", "-czf", tarball, "-C", rootfs, "app", "vedette"]);
+  (await billFor(OWN)).write(`${tarball}.spdx.json`);
+  return tarball;
+}
+
+async function billFor(processor: Processor): Promise<BillOfMaterials> {
+  return (await new BillOfMaterials().withModules(COMPILER)).withLinked(processor);
+}
+
+function sizes({ architecture, rootfs }: Made, layer: number): [string, number][] {
   return [
-    ["agent", statSync(join(rootfs, "vedette/vedette-capture")).size],
-    ["node", statSync(join(rootfs, "bin/node")).size],
-    ["host, addon and policies", bytesIn(join(rootfs, "app"))],
-    ["the sidecar's root", bytesIn(rootfs)],
-    ["the image's layer, compressed", layer],
-    [archive.slice(ROOT.length + 1), statSync(archive).size],
-    [tarball.slice(ROOT.length + 1), statSync(tarball).size],
+    [`${architecture}: agent`, statSync(join(rootfs, "vedette/vedette-capture")).size],
+    [`${architecture}: node`, statSync(join(rootfs, "bin/node")).size],
+    [`${architecture}: host, addon and policies`, bytesIn(join(rootfs, "app"))],
+    [`${architecture}: the sidecar's root`, bytesIn(rootfs)],
+    [`${architecture}: the image's layer, compressed`, layer],
   ];
 }
 
-/** The node that runs this, and the libraries that its loader names. */
-function copyNode(rootfs: string): void {
-  cpSync(realpathSync(process.execPath), join(rootfs, "bin/node"));
-  const listed = [process.execPath, builtFile("capture.node")].map((file) =>
-    execFileSync("ldd", [file], { encoding: "utf8" }),
-  );
-  for (const path of new Set(listed.join("").match(/\/\S+(?= \(0x)/g))) {
-    mkdirSync(join(rootfs, dirname(path)), { recursive: true });
-    cpSync(realpathSync(path), join(rootfs, path));
-  }
+function sizeOf(path: string): [string, number] {
+  return [relative(ROOT, path), statSync(path).size];
 }
 
+/** What is the same for every processor. */
 async function copyApp(app: string): Promise<void> {
   stageManifest(app);
-  for (const path of ["LICENSE", "build/capture.node", "build/vedette-jail"]) cpSync(join(ROOT, path), join(app, path));
+  cpSync(join(ROOT, "LICENSE"), join(app, "LICENSE"));
   cpSync(builtFile("web"), join(app, "build/web"), { recursive: true });
   await bundleHost(join(app, "build/js/host"), COMPILER);
   await copyPolicies(app);
-  keepCompiled(join(app, "build/js/host"), "serve");
 }
 
 /**
@@ -139,11 +160,6 @@ async function copyPolicies(app: string): Promise<void> {
   } finally {
     compiler.close();
   }
-}
-
-function copyAgent(rootfs: string): void {
-  mkdirSync(join(rootfs, VOLUME_PATH), { recursive: true });
-  cpSync(builtFile("vedette-capture"), join(rootfs, VOLUME_PATH, "vedette-capture"));
 }
 
 /**

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../paths.js";
-import { askNpm, bundledModules, manifest, neededModules } from "./staged.js";
+import { architectureOf, askNpm, bundledModules, manifest, neededModules, OWN, type Processor } from "./staged.js";
 
 interface SpdxPackage {
   readonly SPDXID: string;
@@ -28,12 +28,22 @@ interface Document {
   readonly relationships: readonly Relationship[];
 }
 
-/** A library that the linker took from Debian: its package there, and its licence. */
-const LINKED = [
-  { name: "capstone", debian: "libcapstone-dev", license: "BSD-3-Clause" },
+interface Linked {
+  readonly name: string;
+  readonly debian: string;
+  readonly license: string;
+  readonly only?: Processor;
+}
+
+/** Libraries that the linker took from Debian. `only`: of one processor. */
+const LINKED: readonly Linked[] = [
+  { name: "capstone", debian: "libcapstone-dev", license: "BSD-3-Clause", only: "x64" },
   { name: "glibc", debian: "libc6-dev", license: "LGPL-2.1-or-later" },
   { name: "gcc-14", debian: "libstdc++-14-dev", license: "GPL-3.0-or-later WITH GCC-exception-3.1" },
-] as const;
+];
+/** What Debian calls the libraries of its cross compilers. */
+const crossOf = (debian: string, processor: Processor): string =>
+  processor === OWN ? debian : `${debian}-${architectureOf(processor)}-cross`;
 /** Compiled into the addon. */
 const COMPILED = "node-addon-api";
 const VEDETTE = `SPDXRef-Package-vedette-${manifest.version}`;
@@ -74,10 +84,10 @@ export class BillOfMaterials {
     return this;
   }
 
-  /** The libraries in what was compiled. */
-  withLinked(): this {
-    for (const { name, debian, license } of LINKED) {
-      const version = debianVersion(debian);
+  /** The libraries in what was compiled for a processor. */
+  withLinked(processor: Processor = OWN): this {
+    for (const { name, debian, license } of LINKED.filter(({ only = processor }) => only === processor)) {
+      const version = debianVersion(crossOf(debian, processor));
       this.#add({ name, version, license, purl: `deb/debian/${name}` }, "STATIC_LINK");
     }
     const { version, license } = JSON.parse(
@@ -87,9 +97,8 @@ export class BillOfMaterials {
     return this;
   }
 
-  /** The Node that runs this. */
-  withNode(): this {
-    const version = process.version.slice(1);
+  /** The Node that the package brings: the one that runs this, or another. */
+  withNode(version = process.versions.node): this {
     this.#add({ name: "node", version, license: "MIT", purl: "generic/node" }, "CONTAINED_BY");
     return this;
   }

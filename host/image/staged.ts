@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What packages hold, of the built tree: the host with its policies and docs, what was compiled for this
 // processor, and the modules that the host needs. package.json lists the first (`files`).
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { builtFile, ROOT } from "../paths.js";
 import { commit } from "../version.js";
@@ -45,10 +46,49 @@ export function stageManifest(folder: string, content: object = manifest): void 
 export const NATIVE: readonly string[] = ["vedette-capture", "vedette-jail", "capture.node"];
 /** As npm names processors. */
 export const PLATFORM = `linux-${process.arch}`;
-/** As Debian and OCI name this one: Go's word. */
-export const ARCHITECTURE = { x64: "amd64", arm64: "arm64" }[process.arch as string] ?? process.arch;
+/** Every processor that there is a package for, as npm names it: as Debian and OCI, and as compilers. */
+const PROCESSORS = {
+  x64: { architecture: "amd64", compiler: "x86_64" },
+  arm64: { architecture: "arm64", compiler: "aarch64" },
+} as const;
+/** A processor, as npm and Node name it. */
+export type Processor = keyof typeof PROCESSORS;
+/** All of them. */
+export const processors = Object.keys(PROCESSORS) as Processor[];
+/** This machine's. */
+export const OWN = process.arch as Processor;
+/** As Debian and OCI name one: Go's word. */
+export const architectureOf = (processor: Processor): string => PROCESSORS[processor].architecture;
+/** As compilers name one. */
+export const compilerOf = (processor: Processor): string => PROCESSORS[processor].compiler;
+/** This machine's, as Debian names it. */
+export const ARCHITECTURE = architectureOf(OWN);
 
 const LISTED_BYTES_MAX = 64 << 20;
+
+/** What each part of `npm run package` is told: `--arch x64|arm64`, perhaps twice, and a folder. */
+export const asked = readAsked();
+
+function readAsked(): {
+  readonly to: string | undefined;
+  readonly processors: readonly Processor[];
+  readonly isByName: boolean;
+} {
+  const options = { arch: { type: "string", multiple: true } } as const;
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const { arch = [] } = values;
+  const unknown = arch.find((one) => !Object.hasOwn(PROCESSORS, one));
+  if (unknown !== undefined) throw new Error(`--arch ${unknown}: there are ${processors.join(" and ")}`);
+  const named = processors.filter((one) => arch.includes(one));
+  return { to: positionals[0], processors: named.length > 0 ? named : processors, isByName: named.length > 0 };
+}
+
+/** Says that a package cannot be made here. Where somebody asked for it, that is an error. */
+export function leaveOut(what: string, missing: string): null {
+  if (asked.isByName) throw new Error(`${what} cannot be made: ${missing} is missing`);
+  console.log(`without ${what}: ${missing} is missing`);
+  return null;
+}
 
 /** What npm prints; its warnings are left out. */
 export function askNpm(...words: readonly string[]): string {
@@ -59,6 +99,19 @@ export function askNpm(...words: readonly string[]): string {
 /** The host, for every processor. */
 export function stageHost(folder: string): void {
   for (const path of packedFiles()) if (!NATIVE.includes(path.replace(/^build\//, ""))) copy(path, join(folder, path));
+}
+
+/**
+ * The folder of NATIVE for a processor, below ROOT. For another one than this machine's it is made now, with
+ * Debian's cross compiler. null: that is not installed.
+ */
+export function compiledFor(processor: Processor): string | null {
+  if (processor === OWN) return "build";
+  const compiler = compilerOf(processor);
+  if (spawnSync(`${compiler}-linux-gnu-g++`, ["--version"]).status !== 0) return null;
+  const what = [`ARCH=${compiler}`, "-j2", "agent", "addon"];
+  execFileSync("make", ["-C", "capture", ...what], { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"] });
+  return `build/${compiler}`;
 }
 
 /** Copies a file of the built tree. */

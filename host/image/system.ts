@@ -16,10 +16,12 @@ import { builtFile, ROOT } from "../paths.js";
 import { BillOfMaterials } from "./sbom.js";
 import {
   ARCHITECTURE,
+  asked,
   copy,
   manifest,
   NATIVE,
   neededModules,
+  OWN,
   PLATFORM,
   said,
   stageHost,
@@ -44,10 +46,14 @@ const LEFT_OUT = "node_modules/binaryen/bin";
 /** Seconds since the epoch, of every file. */
 const DATE = "315532800";
 
-const to = resolve(process.argv[2] ?? builtFile("package/system"));
+const to = resolve(asked.to ?? builtFile("package/system"));
 const { version } = manifest;
 const root = join(to, "root");
 
+if (!asked.processors.includes(OWN)) {
+  console.log(`without a .deb and a tarball with Node: they are made for this machine's processor`);
+  process.exit(0);
+}
 rmSync(to, { recursive: true, force: true });
 stageHome(join(root, HOME));
 const bill = (await new BillOfMaterials().withModules()).withLinked().withNode();

@@ -22,7 +22,10 @@ export function packaged(): string {
   const policies = readdirSync("policies", { recursive: true, encoding: "utf8" }).map((path) => join("policies", path));
   const newest = Math.max(...[...made, ...policies].map(changedAt));
   if (!existsSync(join(ROOTFS, "app/package.json")) || changedAt(ROOTFS) < newest)
-    execFileSync(process.execPath, ["build/js/host/image/package.js"], { timeout: PACKAGE_MS_MAX, stdio: "pipe" });
+    execFileSync(process.execPath, ["build/js/host/image/package.js", "--arch", process.arch], {
+      timeout: PACKAGE_MS_MAX,
+      stdio: "pipe",
+    });
   return resolve(ROOTFS);
 }
 

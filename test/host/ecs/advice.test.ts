@@ -243,7 +243,7 @@ test("P7: a task whose CPU is given away is told, and can be given some; ARM64 i
   assert.match(tooMuch.message, /container\.cpu=64.*: the containers ask for 256 of the task's 256 CPU units/);
   assert.equal(run({ containerDefinitions: [{ ...APP, cpu: 256 }] }, { set: ["container.cpu=64"] }).advice, []);
   const arm = run({ runtimePlatform: { cpuArchitecture: "ARM64" }, containerDefinitions: [APP] });
-  assert.match(arm.advice.join("\n"), /ARM64: give an image made on arm64/);
+  assert.match(arm.advice.join("\n"), /ARM64: give an image that has arm64/);
 });
 
 test("P8: what is refused is explained by what it is", () => {

@@ -17,15 +17,16 @@ const rootfs = join(folder, "rootfs");
 mkdirSync(join(rootfs, "bin"), { recursive: true });
 writeFileSync(join(rootfs, "bin/tool"), "#!/bin/sh\n");
 chmodSync(join(rootfs, "bin/tool"), 0o755);
+const PLATFORMS = [{ architecture: "amd64", rootfs }];
 const OPTIONS = {
-  ...{ name: "vedette:1", architecture: "amd64", entryPoint: ["/bin/tool"], command: ["serve"] },
+  ...{ name: "vedette:1", entryPoint: ["/bin/tool"], command: ["serve"] },
   ...{ volumes: ["/vedette"], labels: { "org.opencontainers.image.title": "vedette" } },
 };
 const digestOf = (bytes: Buffer): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
 test("every digest of the image is of the bytes that it names, and its layer holds the folder", () => {
   const layout = join(folder, "layout");
-  const size = writeImage(rootfs, layout, join(folder, "image.tar"), OPTIONS);
+  const [size] = writeImage(PLATFORMS, layout, join(folder, "image.tar"), OPTIONS);
   const blob = ({ digest, size }: { digest: string; size: number }): Buffer => {
     const bytes = readFileSync(join(layout, "blobs", digest.replace(":", "/")));
     assert.equal([digestOf(bytes), bytes.length], [digest, size]);
@@ -48,7 +49,7 @@ test("the same folder gives the same bytes at another time, and leaves nothing o
   const [first, layout] = [readFileSync(join(folder, "image.tar")), join(folder, "layout")];
   writeFileSync(join(layout, "blobs/left"), "of before");
   utimesSync(join(rootfs, "bin/tool"), 1, 1);
-  writeImage(rootfs, layout, join(folder, "again.tar"), OPTIONS);
+  writeImage(PLATFORMS, layout, join(folder, "again.tar"), OPTIONS);
   assert.ok(readFileSync(join(folder, "again.tar")).equals(first));
 });
 

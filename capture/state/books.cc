@@ -185,7 +185,8 @@ std::string_view State::Books::directory(Thread& thread, int32_t dirfd) {
   const Ref<Descriptor> descriptor = resolve(thread, dirfd);
   if (!descriptor) return {};
   const Ref<Folder>& folder = descriptor->folder;
-  if (!folder || folder->path == descriptor->real || view(folder->path) == view(descriptor->real)) return view(descriptor->name);
+  const std::string_view name = view(descriptor->name);
+  if (!folder || folder->path == descriptor->real || view(folder->path) == view(descriptor->real)) return is_whole(name) ? name : std::string_view();
   const std::string_view root = view(thread.place->root), path = view(folder->path);
   return root.size() > 1 && path.size() > root.size() && is_at_or_below(path, root) ? path.substr(root.size()) : path;
 }
@@ -202,16 +203,30 @@ void State::Books::begin_folder(Descriptor& descriptor) {
   descriptor.folder = folders.at({}, descriptor.real);
 }
 
+// Where the kernel says that the name's parent is, while the thread stands still. Not from another root: `..`
+// would lead us out of it.
+bool State::Books::join_by_kernel(const Thread& thread, int32_t dirfd, std::string_view path, std::string& into) {
+  if (real_paths.is_divided() || view(thread.place->root).size() > 1) return false;
+  const size_t name_at = path.rfind('/') + 1;
+  std::string parent = "/proc/" + std::to_string(thread.tid) + (dirfd == AT_FDCWD ? "/cwd/" : "/fd/" + std::to_string(dirfd) + "/");
+  parent += path.substr(0, name_at);
+  std::string found;
+  if (!truth.resolve(thread.tid, thread.process->pid, false, parent, true, found) || !found.starts_with('/')) return false;
+  join_path(found, path.substr(name_at), into);
+  return true;
+}
+
 void State::Books::join(Thread& thread, Sighting& s, unsigned slot, int32_t dirfd) {
   Event& event = s.event;
   if (!event.has(slot)) return;
   const Span raw = event.span(slot);
   const bool is_relative = !event.text(raw).starts_with('/');
   const std::string_view from = is_relative ? directory(thread, dirfd) : std::string_view();
-  if (is_relative && from.empty()) event.flags |= kPathGuessed;
   const bool is_first = s.raw_path.offset == kNull;
   std::string& joined = is_first ? s.path : scratch;
-  join_path(from, event.text(raw), joined);
+  const bool is_asked = is_relative && from.empty() && s.stands_still && join_by_kernel(thread, dirfd, event.text(raw), joined);
+  if (!is_asked) join_path(from, event.text(raw), joined);
+  if (is_relative && from.empty() && !is_asked) event.flags |= kPathGuessed;
   if (joined.size() > limits.path_max) {
     joined.resize(limits.path_max);
     event.flags |= kTruncated;
@@ -220,7 +235,7 @@ void State::Books::join(Thread& thread, Sighting& s, unsigned slot, int32_t dirf
   // A reader joins with the process's working directory itself; it cannot know where another descriptor
   // leads, nor that this thread has a directory of its own.
   const bool reader_can_join = dirfd == AT_FDCWD && thread.place == thread.process->place;
-  if (is_relative && !from.empty() && !reader_can_join) event.set_text(slot, joined);
+  if (is_asked || (is_relative && !from.empty() && !reader_can_join)) event.set_text(slot, joined);
 }
 
 void State::Books::use_own_files(Thread& thread) {

@@ -83,6 +83,10 @@ struct State::Books {
   void begin_folder(Descriptor& descriptor);
   // Joins the path in a slot: the first one into s.path, and into the slot what no reader could join.
   void join(Thread& thread, Sighting& s, unsigned slot, int32_t dirfd);
+  bool join_by_kernel(const Thread& thread, int32_t dirfd, std::string_view path, std::string& into);
+  // A path that was cut leads somewhere else, above all once `..` is joined to it. The kernel names no
+  // directory by so long a one, so nobody knows where it is, nor what lies below it.
+  bool is_whole(std::string_view path) const { return path.starts_with('/') && path.size() < limits.path_max; }
 
   void use_own_files(Thread& thread);
   void use_own_place(Thread& thread);

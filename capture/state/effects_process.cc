@@ -84,6 +84,9 @@ void directory(State::Books& books, Thread& thread, Sighting& s) {
   else if (told.starts_with('/')) folder = books.folders.at(root, books.names.share(told));
   if (!folder && s.event.id == EventId::chdir) folder = books.folders.at(root, books.names.share(s.path));
   if (!folder && s.descriptor) folder = s.descriptor->folder ? s.descriptor->folder : books.folders.at(root, s.descriptor->name);
+  if (folder && !books.is_whole(view(folder->name))) folder = {};
+  // Only at a stop can the kernel be asked where what is relative to it begins.
+  if (!folder && !s.stands_still) s.doubt = Doubt::ChangedTooOften;
   thread.place->folder = folder;
   note_change();
 }

@@ -173,7 +173,9 @@ class OpenedFile {
       descriptor_.dev = s_.opened->dev;
       descriptor_.ino = s_.opened->ino;
     }
-    if (!is_of_proc()) {
+    if (!own_name().starts_with('/') || (s_.event.flags & kTruncated) != 0) {
+      s_.doubt = Doubt::ChangedTooOften;  // of a path that is not known whole nothing can be untrue
+    } else if (!is_of_proc()) {
       const bool is_explained = books_.real_paths.have_changed_since(s_.event.call.enter_ns) || have_others_changed_names();
       s_.doubt = !is_explained ? Doubt::Untrue : is_rare() ? Doubt::NamesChanged : Doubt::ChangedTooOften;
     } else if (!is_of_other_pids()) {

@@ -38,7 +38,7 @@ void Context::tell_doubt(const Sighting& sighting) {
   const Tid tid(static_cast<pid_t>(event.call.tid));
   const bool is_untrue = sighting.doubt == Doubt::Untrue;
   std::string text = is_untrue ? "not what was recorded: " : "no longer what was recorded: ";
-  if (sighting.descriptor && sighting.descriptor->name) text += view(sighting.descriptor->name);
+  text += sighting.descriptor && sighting.descriptor->name ? view(sighting.descriptor->name) : std::string_view(sighting.path).substr(0, kToldNameMax);
   if (sighting.opened) text += ", but inode " + std::to_string(sighting.opened->ino) + " of device " + std::to_string(sighting.opened->dev);
   notice(tid, Notice::UNCERTAIN, event.info().name, text, is_untrue);
   // Names that change too often are an honest program's, too.

@@ -10,7 +10,10 @@
 //   again    when the call returns: the kernel has read the argument by then, so its page is there. Paths of such calls are the kernel's
 //            word as much as any others
 //
-// What cannot be read even then is told by an UNCERTAIN notice, once an image.
+// What cannot be read even then is told by an UNCERTAIN notice, once an image. So is what lies in memory
+// that the kernel shows to its own program alone (memfd_secret, a device's): no way of reading leads
+// there, but the kernel reads a call's arguments there all the same. A call that got EFAULT passed what
+// the kernel could not read either.
 #pragma once
 
 #include "capture/tracer/context.h"

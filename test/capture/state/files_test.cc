@@ -290,6 +290,23 @@ TEST_CASE("a thread with a directory of its own has its paths joined for the rea
   CHECK(view(w.process(100)->place->cwd()) == "/home/user");
 }
 
+TEST_CASE("what begins in a folder whose path is too long to be known is told by the kernel's word, or as it was passed") {
+  World w;
+  const std::string name(200, 'd');
+  w.kernel.links.erase("100/cwd");
+  for (int i = 0; i < 25; ++i) w.call(100, "chdir", {w.memory.put_text(name.c_str())}, 0);
+  CHECK(w.process(100)->place->cwd() == nullptr);
+  Sighting& guessed = w.call(100, "unlink", {w.memory.put_text("../../victim")}, 0);
+  CHECK(guessed.event.text(slot::unlink_::path) == "../../victim");
+  CHECK((guessed.event.flags & kPathGuessed) != 0);
+  w.kernel.paths["/proc/100/cwd/../../"] = {"/tmp/top", {}};
+  Sighting& known = w.call(100, "unlink", {w.memory.put_text("../../victim")}, 0);
+  CHECK(known.event.text(slot::unlink_::path) == "/tmp/top/victim");
+  CHECK((known.event.flags & kPathGuessed) == 0);
+  w.call(100, "chdir", {w.memory.put_text("/")}, 0);
+  CHECK(view(w.process(100)->place->cwd()) == "/");
+}
+
 TEST_CASE("chroot is told") {
   World w;
   w.kernel.links["100/root"] = "/jail";

@@ -196,7 +196,8 @@ void accept(State::Books& books, Thread& thread, Sighting& s) {
 }
 
 void send(State::Books& books, Thread& thread, Sighting& s) {
-  if (s.event.failed() || !is_socket(s) || s.event.peer.offset == kNull) return;
+  const bool begins = s.event.call.result == -EINPROGRESS;  // a connection, with MSG_FASTOPEN: the bytes go later
+  if ((s.event.failed() && !begins) || !is_socket(s) || s.event.peer.offset == kNull) return;
   set_remote(*s.descriptor, peer_of(s), books.names);
   settle_role(*s.descriptor, false, books.names);
   if (s.descriptor->local.is_any() && !s.descriptor->asked_local) learn_local(books, thread, s, *s.descriptor);

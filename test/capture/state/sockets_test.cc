@@ -36,8 +36,8 @@ struct Network : World {
     return call(100, "connect", {uint64_t(fd), memory.put_value(address), sizeof address}, result);
   }
   template <typename T>
-  Sighting& send(int fd, const T& address) {
-    return call(100, "sendto", {uint64_t(fd), memory.put("hi"), 2, 0, memory.put_value(address), sizeof address}, 2);
+  Sighting& send(int fd, const T& address, int64_t result = 2) {
+    return call(100, "sendto", {uint64_t(fd), memory.put("hi"), 2, 0, memory.put_value(address), sizeof address}, result);
   }
   template <typename T>
   Sighting& receive(int fd, const T& address) {
@@ -202,6 +202,14 @@ TEST_CASE("who sends first over UDP is the client; the first peer and another on
   CHECK(w.kernel.asked == asked);
   w.receive(3, inet("9.9.9.9", 53));
   CHECK((w.at(100, 3)->flags & (kServer | kNameChanged)) == 0);
+}
+
+TEST_CASE("a send that begins a connection names its peer, a refused one names none") {
+  Network w;
+  w.socket(3);
+  CHECK(view(w.send(3, inet("8.8.8.8", 53), -EINPROGRESS).descriptor->name).ends_with("->8.8.8.8:53"));
+  w.socket(4);
+  CHECK(!w.send(4, inet("8.8.8.8", 53), -EOPNOTSUPP).descriptor->remote.known());
 }
 
 TEST_CASE("who receives first over UDP is the server") {

@@ -57,7 +57,7 @@ void InlineCode::on_mapped(Task& task, const Call& call) {
 }
 
 bool InlineCode::maps_text(const Call& call) {
-  return call.nr == SYS_mmap && (call.args[2] & PROT_WRITE) == 0 && (call.args[3] & MAP_PRIVATE) != 0 && (call.args[3] & MAP_ANONYMOUS) == 0;
+  return call.nr == SYS_mmap && (call.args[2] & PROT_WRITE) == 0 && (call.args[3] & MAP_TYPE) == MAP_PRIVATE && (call.args[3] & MAP_ANONYMOUS) == 0;
 }
 
 std::optional<MappedFile> InlineCode::text_of(Task& task, const Call& call, MemoryRange range) {

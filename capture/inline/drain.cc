@@ -253,8 +253,8 @@ void InlineDrain::emit(const Call& call, Memory& memory, bool is_record, bool wa
   Event& event = sighting_.event;
   if (!decode_enter(call, memory, context_->limits, event)) return;
   if (!was_stopped) event.flags |= static_cast<uint16_t>(Tier::Inline);
+  sighting_.stands_still = !is_record;  // before names are joined: the kernel is asked of who stands still alone
   context_->state.before_call(sighting_, is_record);
-  sighting_.stands_still = !is_record;
   if (is_record) sighting_.heard_ns = std::max(reading_since_ns_, call.exit_ns);
   if (is_record) take_answers(call.nr, memory);
   decode_exit(call, memory, context_->limits, event);

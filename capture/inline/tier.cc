@@ -80,11 +80,11 @@ void InlineTier::on_forked(Task& parent, Task& child, uint64_t flags) {
 }
 
 // Registers are a copy of the parent's, GS base too; the ring is not the child's. Where we have given up, GS
-// is the program's own.
+// is the program's own; but a thread that is born while we do has a copy still.
 bool InlineTier::on_start(Task& task) {
   if (inline_part(task).borrowed) return false;
   const InlineImage* const image = image_of(*task.space);
-  const bool has_copy = image != nullptr && image->active;
+  const bool has_copy = image != nullptr && (image->active || task.unbelieved);
   if (has_copy) rings_.take_off(task);
   return has_copy;
 }

@@ -14,6 +14,21 @@
 //   kEndedByStops         waits that any stop ends with EINTR, of which the kernel decides after the stop whether they restart
 #pragma once
 
+#include <cstdint>
+
+namespace vedette {
+
+// How a wait is told how long it may last: a negative number or a null pointer means for ever.
+enum class Timeout : uint8_t { None, Milliseconds, Pointer };
+
+struct EndedByStops {
+  uint64_t number;
+  Timeout timeout;
+  unsigned argument;  // where the timeout stands
+};
+
+}  // namespace vedette
+
 #if defined(__x86_64__)
 #include "capture/kernel/arch_x86_64.h"
 #elif defined(__aarch64__)

@@ -18,7 +18,7 @@ inline constexpr uint32_t kAuditForeign = AUDIT_ARCH_ARM;
 inline constexpr uint32_t kForeignNumberBit = 0;
 inline constexpr unsigned kSyscallBytes = 4;
 inline constexpr uint8_t kSyscallCode[kSyscallBytes] = {0x01, 0x00, 0x00, 0xd4};
-inline constexpr std::array<uint64_t, 0> kEndedByStops = {};  // none: this kernel looks at the result before it stops (do_signal)
+inline constexpr std::array<EndedByStops, 0> kEndedByStops = {};  // none: this kernel looks at the result before it stops (do_signal)
 
 struct Registers {
   user_regs_struct raw;

@@ -22,7 +22,15 @@ inline constexpr uint32_t kForeignNumberBit = 0x40000000;   // __X32_SYSCALL_BIT
 inline constexpr unsigned kSyscallBytes = 2;
 inline constexpr uint8_t kSyscallCode[kSyscallBytes] = {0x0f, 0x05};
 // signal(7), on stop signals. The result is looked at when the stop is over (arch_do_signal_or_restart).
-inline constexpr std::array<uint64_t, 7> kEndedByStops = {SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_semop, SYS_semtimedop, SYS_rt_sigtimedwait, SYS_io_getevents};
+inline constexpr std::array<EndedByStops, 7> kEndedByStops = {{
+    {SYS_epoll_wait, Timeout::Milliseconds, 3},
+    {SYS_epoll_pwait, Timeout::Milliseconds, 3},
+    {SYS_epoll_pwait2, Timeout::Pointer, 3},
+    {SYS_semop, Timeout::None, 0},
+    {SYS_semtimedop, Timeout::Pointer, 3},
+    {SYS_rt_sigtimedwait, Timeout::Pointer, 2},
+    {SYS_io_getevents, Timeout::Pointer, 4},
+}};
 inline constexpr uint64_t kTrapFlag = 0x100;  // in eflags: a SIGTRAP after every instruction
 
 struct Registers {

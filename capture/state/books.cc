@@ -174,6 +174,7 @@ Ref<Folder> State::Books::directory_by_kernel(const Thread& thread) {
 
 void State::Books::confirm_directory(const Thread& thread) {
   const Ref<Folder> folder = directory_by_kernel(thread);
+  if (folder) thread.place->is_guess = false;
   if (!folder || view(folder->name) == view(thread.place->cwd())) return;
   thread.place->folder = folder;
   note_change();
@@ -248,6 +249,7 @@ void State::Books::use_own_place(Thread& thread) {
   Ref<Place> own = make_ref<Place>();
   own->folder = thread.place->folder;
   own->root = thread.place->root;
+  own->is_guess = thread.place->is_guess;
   thread.place = std::move(own);
   if (thread.is_leader()) thread.process->place = thread.place;
 }

@@ -42,8 +42,16 @@ void prctl(State::Books& books, Thread& thread, Sighting& s) {
   }
 }
 
-void namespaces(State::Books&, Thread& thread, Sighting& s) {
+// To where the kernel says that it has come.
+void take_place(State::Books& books, Thread& thread) {
+  thread.place->root = books.linked(thread, "root");
+  if (const Ref<Folder> folder = books.directory_by_kernel(thread)) thread.place->folder = folder;
+  note_change();
+}
+
+void namespaces(State::Books& books, Thread& thread, Sighting& s) {
   if (s.event.failed()) return;
+  if (s.event.id == EventId::setns) take_place(books, thread);  // of a mount namespace: its root
   thread.process->nested_pids = true;  // it may have been the pid namespace: children's vpid must be asked for
   // A new user namespace gives all capabilities in it. The call itself is told with those that it was made
   // with.
@@ -79,23 +87,24 @@ void directory(State::Books& books, Thread& thread, Sighting& s) {
   if (told.ends_with('\0')) told.remove_suffix(1);
   if (told.starts_with(kUnreachable)) told.remove_prefix(kUnreachable.size());
   const std::string_view root = view(thread.place->root);
-  Ref<Folder> folder;
-  if (s.stands_still) folder = books.directory_by_kernel(thread);
-  else if (told.starts_with('/')) folder = books.folders.at(root, books.names.share(told));
+  const Ref<Folder> by_kernel = s.stands_still ? books.directory_by_kernel(thread) : Ref<Folder>();
+  Ref<Folder> folder = by_kernel;
+  if (!s.stands_still && told.starts_with('/')) folder = books.folders.at(root, books.names.share(told));
   if (!folder && s.event.id == EventId::chdir) folder = books.folders.at(root, books.names.share(s.path));
   if (!folder && s.descriptor) folder = s.descriptor->folder ? s.descriptor->folder : books.folders.at(root, s.descriptor->name);
   if (folder && !books.is_whole(view(folder->name))) folder = {};
   // Only at a stop can the kernel be asked where what is relative to it begins.
   if (!folder && !s.stands_still) s.doubt = Doubt::ChangedTooOften;
   thread.place->folder = folder;
+  thread.place->is_guess = s.stands_still && !by_kernel;
   note_change();
 }
 
 void root(State::Books& books, Thread& thread, Sighting& s) {
   if (s.event.failed()) return;
-  thread.place->root = books.linked(thread, "root");
-  if (const Ref<Folder> folder = books.directory_by_kernel(thread)) thread.place->folder = folder;
-  note_change();
+  take_place(books, thread);
+  // It also moves all others that stood at the old root.
+  if (s.event.id == EventId::pivot_root) books.moves_unseen = true;
 }
 
 void limit(State::Books& books, Thread& thread, Sighting& s) {

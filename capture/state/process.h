@@ -33,6 +33,7 @@ struct Credentials {
 struct Place : Counted {
   Ref<Folder> folder;  // empty: unknown
   Ref<Text> root;      // empty: "/"
+  bool is_guess = false;  // the kernel did not say where it is
 
   Ref<Text> cwd() const { return folder ? folder->name : Ref<Text>(); }
 };

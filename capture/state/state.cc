@@ -137,7 +137,8 @@ void State::on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns) {
   process.files = thread.files;
   process.place = thread.place;
   books.confirm_standard(thread);
-  if (books.moves_unseen || process.entry != 0) books.confirm_directory(thread);  // who came in may have moved before
+  // Who came in may have moved before; and what could not be read, can be now.
+  if (books.moves_unseen || process.entry != 0 || thread.place->is_guess) books.confirm_directory(thread);
   books.threads[tid] = std::move(thread);
   books.images.reload(process, now_ns);
 }

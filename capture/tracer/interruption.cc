@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "capture/tracer/calls.h"
 #include "capture/tracer/context.h"
@@ -16,6 +17,15 @@ constexpr size_t kInterruptedMax = 8;  // handlers that interrupt calls of handl
 bool repeats(const PendingCall& call, const SyscallInfo& info) {
   return call.nr == info.seccomp.nr && call.ip == info.instruction_pointer && call.sp == info.stack_pointer &&
          std::equal(call.args, call.args + 6, info.seccomp.args);
+}
+
+bool ends_in_time(const EndedByStops& wait, const Registers& registers) {
+  switch (wait.timeout) {
+    case Timeout::None: return false;
+    case Timeout::Milliseconds: return static_cast<int32_t>(registers.argument(wait.argument)) >= 0;
+    case Timeout::Pointer: return registers.argument(wait.argument) != 0;
+  }
+  return false;
 }
 
 // What the program will find in its result register once the handler returns.
@@ -52,10 +62,13 @@ std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info)
   return nullptr;
 }
 
-void make_again(const Task& task) {
+void make_again(Task& task) {
   Result<Registers> registers = ptrace_registers(task.tid);
   if (!registers || !registers->is_native() || registers->result() != -EINTR) return;
-  if (std::find(kEndedByStops.begin(), kEndedByStops.end(), registers->number()) == kEndedByStops.end()) return;
+  const auto wait = std::ranges::find(kEndedByStops, registers->number(), &EndedByStops::number);
+  if (wait == kEndedByStops.end()) return;
+  const WaitPlace place{registers->number(), registers->ip(), registers->sp()};
+  if (ends_in_time(*wait, *registers) && std::exchange(task.made_again, place) == place) return;
   registers->set_result(-kRestartsUnlessHandled);
   (void)ptrace_set_registers(task.tid, *registers);
 }

@@ -36,8 +36,9 @@ void set_aside(Calls& calls, Task& task, std::unique_ptr<PendingCall> call);
 std::unique_ptr<PendingCall> take_restarted(Task& task, const SyscallInfo& info);
 
 // In a stop that we asked for: a wait that this stop has ended is made again, as most are, for as long as it
-// was to last. If a handler runs first, the program sees EINTR.
-void make_again(const Task& task);
+// was to last: once, so that stops that come again and again do not keep a timeout from ever being over. If a
+// handler runs first, the program sees EINTR.
+void make_again(Task& task);
 
 // Delivers `signal`; out of an interrupted call so that the task stops at its handler, if it has one.
 void deliver(Context& context, Task& task, int signal);

@@ -80,6 +80,14 @@ struct Stay {
   int signal;
 };
 
+// Where a thread waits in a call.
+struct WaitPlace {
+  uint64_t number = 0;
+  uint64_t ip = 0;
+  uint64_t sp = 0;
+  bool operator==(const WaitPlace&) const = default;
+};
+
 struct Task {
   Task(Tid self, Tid leader, Ref<AddressSpace> image)
       : tid(self), process(leader), memory(self), space(std::move(image)) {
@@ -110,6 +118,7 @@ struct Task {
   Ref<OwnFilter> filters;        // the last that it has installed, or inherited
   std::unique_ptr<PendingCall> call;                       // set exactly in InCall, and in Launching's execve
   std::vector<std::unique_ptr<PendingCall>> interrupted;   // innermost last
+  WaitPlace made_again;  // the wait with a timeout that was made again last (make_again)
   std::unique_ptr<ArgumentRegisters> own_arguments;        // go back at the return of the call that it is in
   std::unique_ptr<ArgumentRegisters> born_with;            // its registers are a copy of its parent's in a call that we have changed
   std::unique_ptr<Birth> birth;                            // it may be making a task, and has not told of it (births.h)

@@ -260,6 +260,35 @@ TEST_CASE("a memfd is named as it was made, and is a memfd") {
   CHECK_FALSE(w.at(100, 3));
 }
 
+TEST_CASE("where setns and pivot_root put a task is asked at once, and where pivot_root put others at their exec") {
+  World w;
+  w.state.let_move_unseen(false);
+  w.fork(100, 101);
+  w.kernel.links["101/cwd"] = "/old";
+  for (const std::string_view name : {"setns", "pivot_root"}) {
+    w.kernel.links["100/cwd"] = "/";
+    w.call(100, name, {0, 0}, 0);
+    CHECK(w.call(100, "unlink", {w.memory.put_text("etc/passwd")}, 0).path == "/etc/passwd");
+    w.kernel.links["100/cwd"] = "/home/user";
+    w.call(100, "chdir", {w.memory.put_text("/home/user")}, 0);
+  }
+  w.state.on_exec(101, 101, ++w.now);
+  CHECK(w.call(101, "unlink", {w.memory.put_text("file")}, 0).path == "/old/file");
+}
+
+TEST_CASE("a directory that could not be read is asked for again at the exec, and no other") {
+  World w;
+  w.state.let_move_unseen(false);
+  w.kernel.links.erase("100/cwd");  // not dumpable, and we have no SYS_PTRACE
+  w.call(100, "chdir", {w.memory.put_text("/tmp/link/..")}, 0);
+  w.kernel.links["100/cwd"] = "/etc";
+  w.state.on_exec(100, 100, ++w.now);
+  CHECK(w.call(100, "unlink", {w.memory.put_text("passwd")}, 0).path == "/etc/passwd");
+  w.kernel.links["100/cwd"] = "/elsewhere";
+  w.state.on_exec(100, 100, ++w.now);
+  CHECK(w.call(100, "unlink", {w.memory.put_text("passwd")}, 0).path == "/etc/passwd");
+}
+
 TEST_CASE("chdir and fchdir move relative paths; threads share the directory, forks copy it") {
   World w;
   w.fork(100, 101, CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND);

@@ -31,14 +31,22 @@ export async function configuredAtStart<Flags extends object>(command: Command):
   return flags;
 }
 
-/** What each command that has such an option takes from the environment, even if it reads no vedette.yaml. */
-const OF_ALL = ["quiet", "log-format", "snaplen", "tiers", "integrity", "site-cache", "io-uring", "on-overload"];
+/** How a command speaks. */
+const OF_SPEECH = ["quiet", "log-format"];
+/** How a command captures. */
+const OF_CAPTURE = ["snaplen", "tiers", "integrity", "site-cache", "io-uring", "on-overload"];
+/** Those that capture, and read no vedette.yaml. */
+const CAPTURING = ["record", "trace", "top"];
 
 /** Before any command: from here on it speaks as the command line and the environment say. */
 export async function heedEnvironment(command: Command): Promise<void> {
-  const options = command.options.filter((option) => OF_ALL.includes(option.name()));
-  if (options.some((option) => process.env[variableOf(option.name())] !== undefined)) {
-    const { options: said } = (await import("../config/config.js")).readConfiguration(null, process.env);
+  const heeded = CAPTURING.includes(command.name()) ? [...OF_SPEECH, ...OF_CAPTURE] : OF_SPEECH;
+  const options = command.options.filter((option) => heeded.includes(option.name()));
+  // Of the others only vedette.yaml may say what they mean, and `run` and `serve` read them beside it.
+  const names = options.map((option) => variableOf(option.name()));
+  const heard = Object.fromEntries(Object.entries(process.env).filter(([name]) => names.includes(name)));
+  if (Object.keys(heard).length > 0) {
+    const { options: said } = (await import("../config/config.js")).readConfiguration(null, heard);
     for (const option of options) {
       const [attribute, value] = [option.attributeName(), said.get(option.name())];
       if (value === undefined || command.getOptionValueSource(attribute) === "cli") continue;

@@ -134,6 +134,11 @@ export class MongoDb extends PairedProtocol {
     return super.sent(e, data);
   }
 
+  protected sentUnseen(e: Event): i32 {
+    this.begin(e);
+    return super.sentUnseen(e);
+  }
+
   private begin(e: Event): void {
     this.event = changetype<usize>(e);
     this.routes.makeRoom();
@@ -217,7 +222,9 @@ export class MongoDb extends PairedProtocol {
     const error = doc == 0 ? 0 : errorIn(doc, end), name = this.waitingName(c);
     this.tell(c, this.learn(name, id, error == 0 && isDone(doc, end)), error);
     this.answered(c);
-    store<u8>(c, u8(code == MESSAGE && (load<u32>(from, FLAGS) & MORE_TO_COME) != 0), HAS_MORE);
+    // Where others wait, each answer that is nobody's would be looked for among all of them.
+    const hasMore = code == MESSAGE && !this.isWaiting(c) && (load<u32>(from, FLAGS) & MORE_TO_COME) != 0;
+    store<u8>(c, u8(hasMore), HAS_MORE);
   }
 
   /** The name with its collection's number, if that may leave. */

@@ -129,7 +129,11 @@ export function spanOf(address: usize, size: u32): usize {
 
 /** A span of a field without a value. */
 export function noSpan(): usize {
-  const span = heap.alloc(8);
+  return clearSpan(heap.alloc(8));
+}
+
+/** Makes the 8 bytes at `span` name a field without a value. */
+export function clearSpan(span: usize): usize {
   store<u32>(span, NULL);
   store<u32>(span, 0, 4);
   return span;

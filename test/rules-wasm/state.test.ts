@@ -123,6 +123,28 @@ test("different things are counted once each, within their time and up to their 
   assert.is(opened("/f", "60s"), "files 1 1");
 });
 
+test("asking for a text takes no memory, however often a batch asks", async () => {
+  const often = new Running(
+    await loadSource(`import { Close, keyOf, minutes, note, Priority, rule, TextMemo } from "vedette";
+const LAST = new TextMemo(minutes(10), 4096);
+@rule({ name: "last", priority: Priority.Debug })
+export function last(e: Close): bool {
+  for (let i = 0; i < 2_000; i++) LAST.get(e, 1);
+  if (!LAST.get(e, 1).exists) LAST.set(e, 1, e.proc.cmdline);
+  note(LAST.get(e, 1).size.toString() + (LAST.get(e, 2).exists ? "" : " and none"));
+  return true;
+}
+`),
+  );
+  const args = ["x".repeat(5_000)];
+  const closes = Array.from(
+    { length: 20 },
+    (_, i) => ["close", { at: `${i + 1}s`, proc: { name: "a", args } }] as const,
+  );
+  const said = often.judge(...closes);
+  assert.equal([...new Set(said)], ["last 4096 and none"]);
+});
+
 test("a text is kept by process, cut at its length, and forgotten when told", () => {
   const closed = (name: string, at: string) => kept.judge(["close", { at, proc: { name, pid: 7, start_time: 5 } }])[0];
   assert.equal(

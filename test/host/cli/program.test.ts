@@ -123,6 +123,29 @@ test("commands that read no vedette.yaml take from the environment how they spea
   assert.match(readFileSync(file("env"), "utf8"), `"evt.buffer":"${secret}`, "the control");
 });
 
+test("a command heeds no other variable, and none of an output that stands in a file alone", () => {
+  const others = { VEDETTE_OUTPUTS_SIEM_HEADERS: "authorization=x", VEDETTE_DRAIN: "soon", ...JSON_LOG };
+  const [checked] = logOf(withVariables(others, "policy", "check", file("nowhere")));
+  assert.is(checked?.code, "VEDETTE_POLICY_UNREADABLE");
+  writeFileSync(file("siem.yaml"), `outputs: {siem: {type: http, url: "http://127.0.0.1:9/"}}\npolicies: [/nowhere]\n`);
+  const { VEDETTE_DRAIN: _, ...ofOutput } = others;
+  const [ran] = logOf(withVariables(ofOutput, "run", "--config", file("siem.yaml"), "--", "true"));
+  assert.is(ran?.code, "VEDETTE_POLICY_UNREADABLE");
+});
+
+test("what an environment says of capture is none of what instrument writes", () => {
+  const task = file("task.json");
+  const app = { name: "app", image: "debian", entryPoint: ["true"], essential: true };
+  writeFileSync(
+    task,
+    JSON.stringify({ family: "t", networkMode: "awsvpc", cpu: "256", memory: "1024", containerDefinitions: [app] }),
+  );
+  const words = ["instrument", task, "--quiet", "--image", "registry/vedette:1"] as const;
+  const made = withVariables({}, ...words);
+  assert.is(made.status, 0, made.stderr);
+  assert.is(withVariables({ VEDETTE_ON_OVERLOAD: "block" }, ...words).stdout, made.stdout);
+});
+
 test("what follows -- is the workload's alone, even another -- and our own options", () => {
   assert.is(traced("echo", "--help", "--", "--json", "-o", "x").stdout, "--help -- --json -o x\n");
 });

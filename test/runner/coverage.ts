@@ -78,7 +78,7 @@ function shareOf(files: readonly FileCoverage[]): number {
 export type Side = "host" | "capture";
 
 /** How many of a side's lines in a hundred are to be run, of host/ by all that is counted or by CI's part. */
-export const BARS = { host: 85, counted: 80, capture: 80 } as const;
+export const BARS = { host: 85, counted: 85, capture: 80 } as const;
 
 /** A side's figure as one line, and whether it reaches its bar. */
 export function barred(side: Side, files: readonly FileCoverage[], bar: number): { line: string; holds: boolean } {

@@ -7,9 +7,8 @@
 //
 //   const BROKERS = new Kafka();
 //   ... for (let i = 0, n = BROKERS.saw(e); i < n; i++) DURATION.label(BROKERS.operation(i)) ...
-import { total } from "../connection/cursor";
-import { OWN, PairedProtocol } from "../connection/paired";
-import { DONE, isIdle, keptAt, keptSize, Lengths, message, MORE, reset, SIZED, UNSEEN } from "../connection/sized";
+import { Lengths } from "../connection/sized";
+import { SizedProtocol } from "../connection/sized-protocol";
 import { named, OTHER } from "../connection/words";
 import { u16At, u32At } from "../network-order";
 import { errorIn } from "./errors";
@@ -31,11 +30,6 @@ import { errorIn } from "./errors";
   "75 DescribeTopicPartitions 76 ShareGroupHeartbeat 77 ShareGroupDescribe 78 ShareFetch 79 ShareAcknowledge",
 );
 
-/** A connection's own bytes: the two directions. */
-const IN: usize = OWN;
-const OUT: usize = IN + SIZED;
-const OWN_SIZE: usize = OUT + SIZED - OWN;
-
 /** Bytes of a request up to its client's name, and of an answer up to its body. */
 const REQUEST_HEADER: u32 = 14;
 const ANSWER_HEADER: u32 = 8;
@@ -50,10 +44,10 @@ const MESSAGE_MAX: u32 = 1 << 28;
 @lazy const LENGTHS = new Lengths(true, 4, ANSWER_HEADER, MESSAGE_MAX);
 
 /** Connections of all brokers that a policy sees. One is made at the top of a file. */
-export class Kafka extends PairedProtocol {
+export class Kafka extends SizedProtocol {
   /** How many connections and requests underway are known; the oldest go. */
   constructor(connections: u32 = 1024, underway: u32 = 4096) {
-    super(connections, underway, OWN_SIZE);
+    super(connections, underway, 0, LENGTHS);
   }
 
   /** Of an operation that is finished, by its number in the answer: `Fetch`. */
@@ -79,27 +73,7 @@ export class Kafka extends PairedProtocol {
     return client >= -1 && client <= <i32>(whole - REQUEST_HEADER);
   }
 
-  protected startAnew(c: usize): void {
-    reset(c + IN);
-    reset(c + OUT);
-  }
-
-  protected read(c: usize): void {
-    const d = c + IN;
-    while (total > 0) {
-      if (isIdle(d)) this.mayStart(c);
-      const came = message(d, LENGTHS);
-      if (came == MORE) return;
-      if (came == DONE) this.take(c, keptAt(d), keptSize(d));
-      else if (came != UNSEEN) this.beOther(c);
-      reset(d);
-      if (came == UNSEEN) return this.isWaiting(c) ? this.lose(c) : this.cutRequest(c);
-      if (!this.isFollowed(c)) return;
-    }
-  }
-
-  /** A request is there, or its begin. */
-  private take(c: usize, from: usize, size: u32): void {
+  protected take(c: usize, from: usize, size: u32): void {
     if (size < REQUEST_HEADER && LENGTHS.of(from) > size) return this.miss(c);
     if (!this.isRequest(from, size)) return this.beOther(c);
     const api = u16At(from + 4), version = u16At(from + 6);
@@ -108,39 +82,11 @@ export class Kafka extends PairedProtocol {
     this.wait(c, (api << API) | version, u32At(from + 8));
   }
 
-  protected answer(c: usize): void {
-    const d = c + OUT;
-    while (total > 0) {
-      const came = message(d, LENGTHS);
-      if (came == MORE) return;
-      if (came == DONE) this.hear(c, keptAt(d), keptSize(d));
-      else if (came != UNSEEN) this.beOther(c);
-      reset(d);
-      if (came == UNSEEN) return this.cutAnswer(c);
-      if (!this.isFollowed(c)) return;
-    }
-  }
-
-  /** An answer is there, or its begin. */
-  private hear(c: usize, from: usize, size: u32): void {
+  protected hear(c: usize, from: usize, size: u32): void {
     if (size < ANSWER_HEADER) return this.miss(c);
     if (!this.isAnswerTo(c, u32At(from + 4))) return this.doubt(c);
     const name = this.waitingName(c);
     this.tell(c, name, errorIn(from + ANSWER_HEADER, size - ANSWER_HEADER, name >> API, name & 0xffff));
     this.answered(c);
-  }
-
-  /** By what a message is known was not seen. */
-  private miss(c: usize): void {
-    this.unsynced++;
-    this.lose(c);
-  }
-
-  protected finishCut(c: usize): void {
-    this.leaveOldest(c);
-  }
-
-  protected forgetAnswer(c: usize): void {
-    reset(c + OUT);
   }
 }

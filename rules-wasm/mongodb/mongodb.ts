@@ -9,11 +9,10 @@
 //
 //   const SERVERS = new MongoDb();
 //   ... for (let i = 0, n = SERVERS.saw(e); i < n; i++) DURATION.label(SERVERS.operation(i)) ...
-import { total } from "../connection/cursor";
 import { programOf } from "../connection/key";
-import { OWN, PairedProtocol } from "../connection/paired";
 import { Routes } from "../connection/routes";
-import { DONE, isIdle, keptAt, keptSize, Lengths, message, MORE, reset, SIZED, UNSEEN } from "../connection/sized";
+import { Lengths } from "../connection/sized";
+import { BEHIND_SIZED, SizedProtocol } from "../connection/sized-protocol";
 import { Stash } from "../connection/stash";
 import { Words } from "../connection/words";
 import { Event } from "../event";
@@ -41,11 +40,9 @@ import { ARRAY, DOCUMENT, find, first, keyAt, keySize, number, TEXT, type, value
 /** Of the first so many the value is a collection's name. */
 const WITH_COLLECTION: u32 = 22;
 
-/** A connection's own bytes: the two directions, and whether replies come unasked. */
-const IN: usize = OWN;
-const OUT: usize = IN + SIZED;
-const HAS_MORE: usize = OUT + SIZED; // u8
-const OWN_SIZE: usize = HAS_MORE + 8 - OWN;
+/** A connection's own byte, u8: whether replies come unasked. */
+const HAS_MORE: usize = BEHIND_SIZED;
+const OWN_SIZE: usize = 8;
 
 const ID: usize = 4;
 const REPLIED_TO: usize = 8;
@@ -78,7 +75,7 @@ const UNSEEN_ERROR: u32 = u32.MAX_VALUE;
 @lazy const LENGTHS = new Lengths(false, 0, HEADER, MESSAGE_MAX);
 
 /** Connections of all servers that a policy sees. One is made at the top of a file. */
-export class MongoDb extends PairedProtocol {
+export class MongoDb extends SizedProtocol {
   private readonly routes: Routes = new Routes(50);
   /** Collections of requests that wait. */
   private readonly collections: Stash = new Stash(COLLECTION_MAX);
@@ -88,7 +85,7 @@ export class MongoDb extends PairedProtocol {
 
   /** How many connections and requests underway are known; the oldest go. */
   constructor(connections: u32 = 1024, underway: u32 = 4096) {
-    super(connections, underway, OWN_SIZE);
+    super(connections, underway, OWN_SIZE, LENGTHS);
   }
 
   /** Of an operation that is finished, by its number in the answer: `find`. */
@@ -151,27 +148,11 @@ export class MongoDb extends PairedProtocol {
   }
 
   protected startAnew(c: usize): void {
-    reset(c + IN);
-    reset(c + OUT);
+    super.startAnew(c);
     store<u8>(c, 0, HAS_MORE);
   }
 
-  protected read(c: usize): void {
-    const d = c + IN;
-    while (total > 0) {
-      if (isIdle(d)) this.mayStart(c);
-      const came = message(d, LENGTHS);
-      if (came == MORE) return;
-      if (came == DONE) this.take(c, keptAt(d), keptSize(d));
-      else if (came != UNSEEN) this.beOther(c);
-      reset(d);
-      if (came == UNSEEN) return this.isWaiting(c) ? this.lose(c) : this.cutRequest(c);
-      if (!this.isFollowed(c)) return;
-    }
-  }
-
-  /** A request is there, or its begin. */
-  private take(c: usize, from: usize, size: u32): void {
+  protected take(c: usize, from: usize, size: u32): void {
     if (size < KNOWN && LENGTHS.of(from) > size) return this.miss(c);
     if (!this.isRequest(from, size)) return this.beOther(c);
     const code = load<u32>(from, CODE), id = load<u32>(from, ID), end = from + size;
@@ -196,21 +177,7 @@ export class MongoDb extends PairedProtocol {
     return command | (UNLEARNED << COLLECTION);
   }
 
-  protected answer(c: usize): void {
-    const d = c + OUT;
-    while (total > 0) {
-      const came = message(d, LENGTHS);
-      if (came == MORE) return;
-      if (came == DONE) this.hear(c, keptAt(d), keptSize(d));
-      else if (came != UNSEEN) this.beOther(c);
-      reset(d);
-      if (came == UNSEEN) return this.cutAnswer(c);
-      if (!this.isFollowed(c)) return;
-    }
-  }
-
-  /** A reply is there, or its begin. */
-  private hear(c: usize, from: usize, size: u32): void {
+  protected hear(c: usize, from: usize, size: u32): void {
     if (size < KNOWN) return LENGTHS.of(from) > size ? this.miss(c) : this.beOther(c);
     const code = load<u32>(from, CODE), id = load<u32>(from, REPLIED_TO);
     if (code != MESSAGE && code != COMPRESSED && code != OLD_REPLY) return this.beOther(c);
@@ -236,20 +203,6 @@ export class MongoDb extends PairedProtocol {
     const found = this.routes.find(programOf(changetype<Event>(this.event)), this.path, this.collections.size + 1, isGood);
     this.collections.drop(key);
     return found < 0 ? name : (name & COMMAND) | ((<u32>found + 1) << COLLECTION);
-  }
-
-  /** By what a message is known was not seen. */
-  private miss(c: usize): void {
-    this.unsynced++;
-    this.lose(c);
-  }
-
-  protected finishCut(c: usize): void {
-    this.leaveOldest(c);
-  }
-
-  protected forgetAnswer(c: usize): void {
-    reset(c + OUT);
   }
 }
 

@@ -5,7 +5,7 @@
 //
 //   node kafka-broker.mjs PORT LOG
 import { appendFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { serve } from "./message-server.mjs";
 
 const [port, log] = process.argv.slice(2);
 const VERSIONS = [
@@ -194,11 +194,4 @@ function take(socket, bytes) {
   return size;
 }
 
-createServer((socket) => {
-  let left = Buffer.alloc(0);
-  socket.on("error", () => undefined);
-  socket.on("data", (more) => {
-    left = Buffer.concat([left, more]);
-    for (let taken = take(socket, left); taken > 0; taken = take(socket, left)) left = left.subarray(taken);
-  });
-}).listen(Number(port), "127.0.0.1");
+serve(port, take);

@@ -5,23 +5,17 @@
 // (mongodb-server.mjs), since Debian has none; the driver is the one that others use. Clients wait, ask for
 // much and for more of it, want no reply, and compress.
 // Time limit: 120 s.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { until } from "../until.js";
+import { answered } from "./answered.js";
 import { freePort } from "./free-port.js";
-import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
-import { endGroup, hasCommand, ROOT, scratch, start, VEDETTE } from "./programs.js";
+import { hasCommand, ROOT } from "./programs.js";
 
-const folder = scratch();
-const socket = join(folder, "c.sock");
 const port = await freePort();
 const DRIVER = join(ROOT, "node_modules/mongodb/lib/index.js");
 
-writeFileSync(
-  join(folder, "client.mjs"),
-  `import { MongoClient } from ${JSON.stringify(DRIVER)};
+const CLIENT = `import { MongoClient } from ${JSON.stringify(DRIVER)};
 const open = (options) => new MongoClient("mongodb://127.0.0.1:${port}/?directConnection=true", {
   serverMonitoringMode: "poll", heartbeatFrequencyMS: 100_000, retryReads: false, retryWrites: false, ...options });
 for (const options of [{}, { compressors: ["zlib"] }]) {
@@ -52,51 +46,21 @@ async function orders(d) {
   await d.collection("orders").createIndex({ a: 1 });
   await d.collection("orders").listIndexes().toArray();
   await d.listCollections().toArray();
-}\n`,
-);
-writeFileSync(
-  join(folder, "run.sh"),
-  `${process.execPath} ${JSON.stringify(join(ROOT, "test/e2e/mongodb-server.mjs"))} ${port} log ${JSON.stringify(DRIVER)} & server=$!
-${process.execPath} -e 'const go = () => require("net").connect(${port}, "127.0.0.1").on("error", () => setTimeout(go, 50)).on("connect", function () { this.end(); }); go()'
-${process.execPath} client.mjs
-touch done; until [ -e over ]; do sleep 0.1; done; kill $server; wait`,
-);
-
-function told(side: "server" | "client"): Counts {
-  const counts: Counts = {};
-  for (const { of, value } of seriesOf(socket, `db_${side}_operation_duration_seconds_count`)) {
-    const words = [of("db_operation_name"), of("db_collection_name"), of("db_response_status_code")];
-    add(counts, words.join(" ").trim().replace(/ +/g, " "), value);
-  }
-  return sorted(counts);
-}
-
-function answered(): Counts {
-  const counts: Counts = {};
-  for (const line of readFileSync(join(folder, "log"), "utf8").split("\n").slice(0, -1))
-    add(counts, line.replace("s3cret", "_OTHER"), 1);
-  return sorted(counts);
-}
+}\n`;
 
 test("what the meter counts by command, collection and error is what the server has answered", async () => {
   if (!hasCommand("curl")) return console.log("skip: curl is missing");
-  const flags = ["--policy", "meters/mongodb", "--snaplen", "512", "--control", socket];
-  const { child, ended, said } = start([...VEDETTE, "run", ...flags, "--", "sh", "run.sh"], { cwd: folder });
-  try {
-    await until("the client is done", () => existsSync(join(folder, "done")), { ms: 60_000, tell: said });
-    const tell = (): string => JSON.stringify({ server: told("server"), client: told("client"), answered: answered() });
-    const isSame = (): boolean =>
-      [told("server"), told("client")].every((one) => JSON.stringify(one) === JSON.stringify(answered()));
-    await until("both ends tell what was answered", isSame, { ms: 20_000, tell });
-    const { find = 0, ...all } = answered();
-    assert.ok(find === 0 && Object.keys(all).length > 15, JSON.stringify(all));
-    assert.not.match(scraped(socket), /s3cret/i);
-    assert.not.match(scraped(socket), /^vedette_monitor_unsynced_total/m);
-    writeFileSync(join(folder, "over"), "");
-    await ended;
-  } finally {
-    endGroup(child.pid);
-  }
+  const { find = 0, ...all } = await answered({
+    policy: "meters/mongodb",
+    snaplen: 512,
+    port,
+    server: ["mongodb-server.mjs", DRIVER],
+    client: CLIENT,
+    metric: (side) => `db_${side}_operation_duration_seconds`,
+    wordsOf: ({ of }) => [of("db_operation_name"), of("db_collection_name"), of("db_response_status_code")],
+    asTold: (line) => line.replace("s3cret", "_OTHER"),
+  });
+  assert.ok(find === 0 && Object.keys(all).length > 15, JSON.stringify(all));
 });
 
 test.run();

@@ -5,8 +5,8 @@
 //
 //   node mongodb-server.mjs PORT LOG PATH-OF-THE-DRIVER
 import { appendFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { deflateSync, inflateSync } from "node:zlib";
+import { serve } from "./message-server.mjs";
 
 const [port, log, driver] = process.argv.slice(2);
 const { BSON } = await import(driver);
@@ -92,11 +92,4 @@ function take(socket, bytes) {
   return size;
 }
 
-createServer((socket) => {
-  let left = Buffer.alloc(0);
-  socket.on("error", () => undefined);
-  socket.on("data", (more) => {
-    left = Buffer.concat([left, more]);
-    for (let taken = take(socket, left); taken > 0; taken = take(socket, left)) left = left.subarray(taken);
-  });
-}).listen(Number(port), "127.0.0.1");
+serve(port, take);

@@ -197,7 +197,7 @@ void InlineTier::tell_wrong_gate(Task& task, const SyscallInfo& at) {
   lose_trust(task, IntegrityReason::CAUGHT);
 }
 
-// Whether its site, patched or not, makes it stop for now.
+// Whether its site, patched or not, makes it stop as things are.
 bool InlineTier::is_left_to_stop(const SyscallInfo& at) const {
   return tells_folder(number_of(at)) ? !folder_gates_.are_open() : may_change_names(at) && !name_moves_.are_moving();
 }

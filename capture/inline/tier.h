@@ -13,7 +13,7 @@
 // Who does what: code.h knows files and sites, rings.h who has which ring, boot.h gets both into a process,
 // traps.h decides what a call that trapped is worth, room.h what a program may do to our addresses, closing.h
 // when nothing more may be attached, intrusion.h who has taken another's ring, code_watch.h what no record
-// explains, name_moves.h and folder_gates.h which calls stop for now, pace.h how often rings are read. Here
+// explains, name_moves.h and folder_gates.h which calls must stop, pace.h how often rings are read. Here
 // stands in which order they are asked.
 #pragma once
 

@@ -57,7 +57,7 @@ stream(struct.pack(">H", len(query)), query)
 const APART = 'ip link set lo up && exec "$@"';
 
 test("H47: what only looks like a query has no name, and a point within a label parts none", async () => {
-  if (process.getuid?.() !== 0) return console.log("skip: not root");
+  if (process.getuid?.() !== 0) return console.log("skip: root is missing, who may make a network of his own");
   const folder = scratch();
   writeFileSync(join(folder, "rules.yaml"), RULES);
   writeFileSync(join(folder, "sends.py"), SENDS);

@@ -11,6 +11,9 @@
 //     - name: what happened on the 3rd of May
 //       recording: may-3.rec                       # of `vedette record`, in the policy's folder, instead of events
 //       alerts: [Sensitive file read]
+//     - name: in a container that the orchestrator knows
+//       container: {name: web, image: "web:1.2", labels: {tier: front}}
+//       events: [...]
 //     - name: what a meter counts
 //       events:
 //         - read: {proc: {name: cat}}
@@ -23,6 +26,7 @@
 import * as z from "zod";
 import { PRIORITIES } from "../finding/priority.js";
 import type { ParameterValues } from "../wasm/settings.js";
+import type { ContainerFacts } from "../wire/container.js";
 import { type Bundle, placeOf } from "./bundle.js";
 import { readTestRecording, type TestRecording } from "./test-recording.js";
 import { parseYaml, YAML_BYTES_MAX, type YamlFile } from "./yaml.js";
@@ -30,6 +34,7 @@ import { parseYaml, YAML_BYTES_MAX, type YamlFile } from "./yaml.js";
 /** Name of the file in a policy's folder. */
 export const TEST_FILE = "tests.yaml";
 
+const text = z.string().nullable().default(null);
 const Event = z.record(z.string(), z.record(z.string(), z.unknown()).nullable());
 const ExpectedAlert = z.strictObject({
   rule: z.string(),
@@ -45,11 +50,28 @@ const ExpectedMetric = z.strictObject({
   count: z.number().int().nonnegative().optional(),
 });
 const ExpectedDenial = z.strictObject({ row: z.string(), event: z.number().int().positive().optional() });
+/** As Falco's container.* fields: `image.repository` is what stands before the tag. */
+const Container = z.strictObject({
+  id: z.string().default("0123456789ab"),
+  type: z.string().default("ecs"),
+  name: text,
+  ip: text,
+  image: text,
+  "image.id": text,
+  "image.repository": text,
+  "image.tag": text,
+  "image.digest": text,
+  labels: z
+    .record(z.string().regex(/^[^=\0]+$/), z.string())
+    .nullable()
+    .default(null),
+});
 const Test = z.strictObject({
   name: z.string().min(1),
   parameters: z
     .record(z.string(), z.union([z.boolean(), z.number().int(), z.string(), z.array(z.string())]))
     .default({}),
+  container: Container.optional(),
   events: z.array(Event).min(1).optional(),
   recording: z
     .string()
@@ -71,6 +93,8 @@ export type ExpectedDenial = z.infer<typeof ExpectedDenial>;
 export interface PolicyTest {
   readonly name: string;
   readonly parameters: ParameterValues;
+  /** What an orchestrator says of the container of these events; null: there is none. */
+  readonly container: ContainerFacts | null;
   readonly events: readonly { readonly type: string; readonly written: Readonly<Record<string, unknown>> }[];
   /** Instead of events. */
   readonly recording: TestRecording | null;
@@ -96,6 +120,7 @@ export function readTests(bundle: Bundle): PolicyTests {
   );
   const tests = file.value.tests.map((test, i) => ({
     ...test,
+    container: test.container === undefined ? null : factsOf(test.container),
     recording: recordingOf(bundle, test, i, file),
     events: (test.events ?? []).map((event, k) => {
       const entries = Object.entries(event);
@@ -124,15 +149,28 @@ function expectedIn({ alerts, metrics, denied }: z.infer<typeof Test>, index: nu
   return alerts ?? [];
 }
 
+/** Of a task nothing is known. */
+function factsOf(said: z.infer<typeof Container>): ContainerFacts {
+  const { "image.id": imageId, "image.repository": imageRepository, "image.tag": imageTag, ...rest } = said;
+  const { "image.digest": imageDigest, labels, ...own } = rest;
+  const sorted =
+    labels === null ? null : Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const task = { taskArn: null, taskFamily: null, taskRevision: null, cluster: null, service: null };
+  const place = { containerArn: null, availabilityZone: null };
+  return { ...own, imageId, imageRepository, imageTag, imageDigest, labels: sorted, ...task, ...place };
+}
+
 /** The recording that a test names; one test has either that or events. */
 function recordingOf(
   bundle: Bundle,
-  { events, recording }: z.infer<typeof Test>,
+  { container, events, recording }: z.infer<typeof Test>,
   index: number,
   file: YamlFile<unknown>,
 ): TestRecording | null {
   if ((events === undefined) === (recording === undefined))
     throw file.wrong(["tests", index], "a test has either events or a recording");
+  if (recording !== undefined && container !== undefined)
+    throw file.wrong(["tests", index, "container"], "a recording says itself of which container it is");
   if (recording === undefined) return null;
   try {
     return readTestRecording(bundle, recording);

@@ -100,7 +100,8 @@ function shortEvents(test: PolicyTest, index: number, file: PolicyTests["file"])
       throw file.wrong(["tests", index, "events", k, type, error.key], error.message);
     }
   });
-  return { batches: [madeUp(events.bytes())], eventAt: (time) => times.indexOf(time) + 1 };
+  const batch = { ...madeUp(events.bytes()), container: test.container };
+  return { batches: [batch], eventAt: (time) => times.indexOf(time) + 1 };
 }
 
 function recorded({ batches, numbers }: TestRecording): Omit<Made<never>, "policy"> {

@@ -53,6 +53,24 @@ test("a difference names what was expected, what came, and what is not right", a
   ]);
 });
 
+test("A14: a test says of which container its events are", async () => {
+  const output = '{output: "in %container.name of %container.image.tag, %container.label[tier]"}';
+  writeFileSync(join(folder, "policy.yaml"), `name: hand-written\nrules: {Failed open: ${output}}\n`);
+  try {
+    const container = 'container: {name: web, image.tag: "1.2", labels: {tier: front}}';
+    const { outcomes } = await run(
+      `tests:\n  - name: of web\n    ${container}\n${FAILED}    alerts: [{rule: Failed open, output: "in web of 1.2, front"}]\n` +
+        `  - name: of none\n${FAILED}    alerts: [{rule: Failed open, fields: {container.name: host}}]\n`,
+    );
+    assert.equal(
+      outcomes.flatMap(({ differences }) => differences),
+      [],
+    );
+  } finally {
+    writeFileSync(join(folder, "policy.yaml"), "name: hand-written\n");
+  }
+});
+
 test("a missing and an unexpected alert are differences", async () => {
   const { outcomes } = await run(
     `tests:\n  - name: none\n${FAILED}    alerts: []\n  - name: two\n${FAILED}    alerts: [Failed open, Failed open]\n`,

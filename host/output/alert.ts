@@ -89,6 +89,7 @@ export function alertDetail({ policy, tenant, finding, incident, evidence }: Ale
   const event = finding === undefined ? null : `${finding.event.source}/${finding.event.num}`;
   return [
     ["vedette.policy", policy ?? null],
+    ["vedette.policy.version", finding?.version ?? null],
     ["vedette.tenant", tenant ?? null],
     ["vedette.event", event],
     ["vedette.id", finding === undefined ? null : findingId(finding)],

@@ -62,7 +62,7 @@ export class Monitor implements IntakeCounts {
     "container",
     "reason",
   ]);
-  readonly #alerts = this.#counter("alerts_total", "alerts raised", ["rule", "priority"]);
+  readonly #alerts = this.#counter("alerts_total", "alerts raised", ["rule", "priority", "policy", "tenant"]);
   readonly #suppressed = this.#counter("suppressed_alerts_total", "alerts that a limit kept back", ["rule"]);
   readonly #faults = this.#counter("faults_total", "errors of the catalogue that were met", ["code"]);
   readonly #refusals = this.#counter("refusals_total", "streams that were refused", ["code"]);
@@ -245,8 +245,8 @@ export class Monitor implements IntakeCounts {
     return this.#names.has(name) ? name : "(others)";
   }
 
-  onAlert({ rule, priority, source, outputFields }: Alert): void {
-    this.#alerts.inc({ rule, priority });
+  onAlert({ rule, priority, policy = "", tenant = "", source, outputFields }: Alert): void {
+    this.#alerts.inc({ rule, priority, policy, tenant });
     if (source !== "internal" || rule !== SUPPRESSED) return;
     const fields = new Map(outputFields);
     this.#suppressed.inc({ rule: String(fields.get("rule")) }, Number(fields.get("n_alerts")));
@@ -266,9 +266,9 @@ export class Monitor implements IntakeCounts {
 
   /** Their rules' counters exist before the first alert. */
   onPolicies(policies: readonly LoadedPolicy[]): void {
-    for (const { rules } of policies)
+    for (const { name: policy, tenancy, rules } of policies)
       for (const { name, priority } of rules) {
-        this.#alerts.inc({ rule: name, priority }, 0);
+        this.#alerts.inc({ rule: name, priority, policy, tenant: tenancy?.tenant ?? "" }, 0);
         this.#suppressed.inc({ rule: name }, 0);
       }
   }

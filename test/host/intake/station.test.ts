@@ -328,17 +328,17 @@ test("the monitor says whether it is ready, and counts what agents lost once", a
   monitor.close();
 });
 
-test("P13: counters are there before the first hit, with build and state, and nothing of Node's own", async () => {
+test("P13, A1: counters are there before the first hit, with build and state, and nothing of Node's own", async () => {
   const health = new Health();
   const monitor = new Monitor(health);
   const rule = { name: "R", priority: "Critical", enabled: true } as unknown as LoadedPolicy["rules"][number];
-  monitor.onPolicies([{ rules: [rule] } as unknown as LoadedPolicy]);
+  monitor.onPolicies([{ name: "p", rules: [rule] } as unknown as LoadedPolicy]);
   monitor.onLost("app", "s1", []);
   health.watch({ workers: () => ({ count: 2, stuck: 1 }), policies: () => ["judging", "refused"] });
   const line = (text: string, start: string) => text.split("\n").find((one) => one.startsWith(start)) ?? "(none)";
   const text = await monitor.metrics();
   for (const expected of [
-    'vedette_alerts_total{rule="R",priority="Critical"} 0',
+    'vedette_alerts_total{rule="R",priority="Critical",policy="p",tenant=""} 0',
     'vedette_lost_events_total{container="app",reason="spool"} 0',
     'vedette_agents_silent_total{container="app"} 0',
     'vedette_agents_gone_total{container="app",cause="closed"} 0',

@@ -156,26 +156,28 @@ test("extra fields stand beside the output's own: a field with its type, a forma
   ]);
 });
 
-test("detail adds policy, tenant, event and the finding's name to the fields, and changes nothing else", () => {
+test("A1: detail adds policy, its version, tenant, event and the finding's name to the fields, and changes nothing else", () => {
   const event = { source: "9f".repeat(16), num: 41, time: OPEN_FROM_CAT.time, type: "openat" };
   const whose = { policy: "secrets", tenant: "payments" };
-  const alert = { ...OPEN_FROM_CAT, ...whose, finding: { event } as NonNullable<Alert["finding"]> };
+  const finding = { event, version: "1.2.0" } as NonNullable<Alert["finding"]>;
+  const alert = { ...OPEN_FROM_CAT, ...whose, finding };
   assert.is(alertJson(alert), alertJson(OPEN_FROM_CAT), "by default it is Falco's, key for key");
   const detailed = JSON.parse(alertJson(alert, { isDetailed: true }));
   const {
     "vedette.policy": policy,
+    "vedette.policy.version": version,
     "vedette.tenant": tenant,
     "vedette.event": num,
     "vedette.id": id,
     ...rest
   } = detailed.output_fields;
-  assert.equal([policy, tenant, num], ["secrets", "payments", `${event.source}/41`]);
+  assert.equal([policy, version, tenant, num], ["secrets", "1.2.0", "payments", `${event.source}/41`]);
   assert.is(id, findingId(alert.finding));
   assert.equal({ ...detailed, output_fields: rest }, JSON.parse(alertJson(OPEN_FROM_CAT)));
   const none = JSON.parse(alertJson(OPEN_FROM_CAT, { isDetailed: true })).output_fields;
   assert.equal(
-    [none["vedette.policy"], none["vedette.tenant"], none["vedette.event"], none["vedette.id"]],
-    Array(4).fill(null),
+    ["policy", "policy.version", "tenant", "event", "id"].map((name) => none[`vedette.${name}`]),
+    Array(5).fill(null),
   );
 });
 
@@ -198,7 +200,7 @@ test("detail stands behind Falco's sentence in an output of text", () => {
   const line = alertForm("text", "/alerts", { isDetailed: true })({ ...OPEN_FROM_CAT, policy: "p", tenant: "a\nb" });
   assert.match(
     line,
-    / Warning An open was seen .* vedette_policy=p vedette_tenant=a\\nb vedette_event=<NA> vedette_id=<NA>$/,
+    / Warning An open was seen .* vedette_policy=p vedette_policy_version=<NA> vedette_tenant=a\\nb vedette_event=<NA> vedette_id=<NA>$/,
   );
   assert.not.match(alertForm("text", "/alerts", {})(OPEN_FROM_CAT), /vedette/);
 });

@@ -16,6 +16,7 @@ import {
 } from "./tidy/files.js";
 import { linksLeadSomewhere, namedFilesAreThere } from "./tidy/links.js";
 import { proseEndsByItsColumn } from "./tidy/prose.js";
+import { everyReportHasItsTest } from "./tidy/reports.js";
 import { nothingImportsInACircle, roomsAreEnteredByTheirDoors } from "./tidy/rooms.js";
 import { everyThreatHasItsTest } from "./tidy/threats.js";
 import { complaintText, type Rule, readTree } from "./tidy/tree.js";
@@ -39,6 +40,7 @@ const RULES: Record<string, Rule> = {
   "files that the docs name are there": namedFilesAreThere,
   "prose ends by column 110": proseEndsByItsColumn,
   "every threat has its test, every attack its row": everyThreatHasItsTest,
+  "what people ran into has its test": everyReportHasItsTest,
 };
 
 for (const [title, rule] of Object.entries(RULES)) {

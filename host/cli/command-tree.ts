@@ -22,6 +22,8 @@ export interface CommandFacts {
   /** What follows the path in its usage. */
   readonly usage: string;
   readonly options: readonly OptionFacts[];
+  /** Words that its arguments take; none: any. */
+  readonly words: readonly string[];
   /** Names of the commands below it. */
   readonly commands: readonly string[];
 }
@@ -49,6 +51,7 @@ function factsOf(command: Command): CommandFacts {
       value: /[<[].*[>\]]/.exec(option.flags)?.[0] ?? null,
       choices: option.argChoices ?? [],
     })),
+    words: command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices),
     commands: command.commands.map((one) => one.name()),
   };
 }

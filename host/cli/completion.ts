@@ -42,9 +42,10 @@ function cases(commands: readonly CommandFacts[]): string[] {
         return `    ${alternatives(namesOf(option).map((name) => `${path} ${name}`))}) ${words}; return ;;`;
       }),
   );
-  const words = commands.map(({ path, options, commands: below }) => {
-    const files = below.length === 0 ? " files=1" : "";
-    return `    ${quoted(path)}) offers=${quoted([...below, ...options.flatMap(namesOf)].join(" "))}${files} ;;`;
+  const words = commands.map(({ path, options, words, commands: below }) => {
+    const files = below.length === 0 && words.length === 0 ? " files=1" : "";
+    const offers = [...below, ...words, ...options.flatMap(namesOf)];
+    return `    ${quoted(path)}) offers=${quoted(offers.join(" "))}${files} ;;`;
   });
   return ['  case "$path $prev" in', ...values, "  esac", '  case "$path" in', ...words, "  esac"];
 }
@@ -116,7 +117,8 @@ function fish(commands: readonly CommandFacts[]): string[] {
         option.value === null ? "" : option.choices.length > 0 ? ` -x -a ${quoted(option.choices.join(" "))}` : " -r";
       return `${fishLine(command)}${short} -l ${option.long.slice(2)}${value} -d ${quoted(firstClause(option.description))}`;
     });
-    return [...below, ...options];
+    const words = command.words.length === 0 ? [] : [`${fishLine(command)} -f -a ${quoted(command.words.join(" "))}`];
+    return [...below, ...words, ...options];
   });
   return [
     "# Completion of vedette for fish: vedette completion fish | source",

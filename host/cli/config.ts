@@ -5,11 +5,11 @@ import type { Command, Option } from "commander";
 import type * as z from "zod";
 import { configSchema, KEYS, kindOf, OUTPUT_TYPES, readConfiguration, variableName } from "../config/config.js";
 import { counted } from "../output/counted.js";
+import { pathOf } from "./command-tree.js";
+import { keysOf, readsConfig } from "./configured.js";
 import { print } from "./print.js";
 
 const KINDS = { text: "text", number: "number", switch: "true or false", list: "list", map: "mapping" };
-/** Commands that read the file. */
-const READERS = ["run", "serve"];
 
 /** Throws what is wrong. */
 export function checkConfig(path: string): number {
@@ -31,11 +31,12 @@ export function printSchema(): number {
 
 /** A row for each key that is an option, too. */
 export function keyTable(program: Command): string[] {
-  const commands = program.commands.filter((one) => READERS.includes(one.name()));
+  const readers = readersIn(program);
   const rows = Object.entries(KEYS).map(([key, { option, schema }]) => {
-    const having = commands.filter((one) => optionOf(one, option) !== undefined);
-    const { description = "" } = optionOf(having[0] as Command, option) ?? {};
-    const who = having.map((one) => `\`${one.name()}\``).join(", ");
+    const having = readers.filter((one) => keysOf(one).has(key));
+    const { description = "" } = keysOf(having[0] as Command).get(key) as Option;
+    const names = having.map((one) => `\`${pathOf(one).replace(/^vedette /, "")}\``).join(", ");
+    const who = having.length === readers.length ? "all" : names;
     return `| \`${key}\` | ${KINDS[kindOf(schema)]} | \`${variableName(key)}\` | ${who} | \`--${option}\`: ${cell(description)} |`;
   });
   return ["| key | kind | variable | of | what it is |", "|---|---|---|---|---|", ...rows];
@@ -53,8 +54,15 @@ export function outputTable(type: string): string[] {
   return [`| key of \`type: ${type}\` | kind | what it is |`, "|---|---|---|", ...rows];
 }
 
-const optionOf = (command: Command, name: string): Option | undefined =>
-  command.options.find((one) => one.name() === name && !one.negate);
+/**
+ * Commands that read the file; `run` and `serve`, which have most keys, before those that have parts of
+ * these.
+ */
+function readersIn(program: Command): Command[] {
+  const all = [program, ...program.commands.flatMap((one) => [one, ...one.commands])].filter(readsConfig);
+  const isFirst = (one: Command): boolean => ["run", "serve"].includes(one.name());
+  return [...all.filter(isFirst), ...all.filter((one) => !isFirst(one))];
+}
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 

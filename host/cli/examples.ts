@@ -49,10 +49,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   "vedette policy watch": [{ says: "See after each change whether it is right", line: "vedette policy watch mine" }],
   "vedette policy bench": [{ says: "Measure a policy", line: "vedette policy bench mine" }],
-  "vedette policy inspect": [{ says: "See what a policy is", line: "vedette policy inspect mine" }],
+  "vedette policy inspect": [
+    { says: "See what a policy is", line: "vedette policy inspect mine" },
+    { says: "List the rules of the pack", line: "vedette policy inspect pack" },
+  ],
   "vedette policy sign": [{ says: "Sign a policy", line: "vedette policy sign --key key.pem mine" }],
   "vedette policy status": [
     { says: "See how a running Vedette's policies are", line: "vedette policy status --socket /run/vedette.sock" },
+    { says: "Of the one that this file is of", line: "vedette policy status --config vedette.yaml" },
   ],
   "vedette policy explain": [
     {
@@ -62,6 +66,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     {
       says: "The same of a Falco rule",
       line: "vedette policy explain '{execve: {}}' --falco-rules rules.yaml",
+    },
+    {
+      says: "The same of a rule of the pack",
+      line: "vedette policy explain '{openat: {name: /x}}' --rule 'Sensitive file read'",
     },
   ],
   "vedette policy import-falco": [

@@ -6,7 +6,7 @@ import { VedetteError } from "../errors.js";
 import { enabledRules, type FalcoFlags, type FalcoOptions, RuleTerms } from "../falco/falco.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler, SOURCE_FILE } from "../policy/compile.js";
-import { foldersOf } from "../policy/load.js";
+import { foldersOf, type LoadedRule, loadPolicy, PACK_NAME } from "../policy/load.js";
 import type { Decisive, Subject, ToldTerm, ToldVerdict } from "../policy/nearest.js";
 import { waysOf } from "../policy/trace.js";
 import type { Batch } from "../wire/batch.js";
@@ -14,8 +14,10 @@ import { fieldValue } from "../wire/fields.js";
 
 /** What the command line says of rules, and which of them are asked about. */
 export interface ExplainFlags extends FalcoFlags {
-  /** Folders of policies. */
+  /** Folders of policies; none, and no rules of Falco's: the pack, as `run` takes it. */
   readonly policy: readonly string[];
+  /** A folder of tenants' policies. */
+  readonly policiesD?: string;
   /** Whole names; none: all rules. */
   readonly rule: readonly string[];
   readonly filter?: string;
@@ -31,11 +33,14 @@ export async function falcoSubjects(
   flags: ExplainFlags,
   options: FalcoOptions,
   types: readonly string[],
+  names: Set<string> = new Set(),
 ): Promise<Subject[]> {
   if (flags.falcoRules.length === 0) return [];
   const { statics } = options;
   const subjects: Subject[] = [];
-  for (const rule of enabledRules(flags, options).filter(({ name }) => isAsked(flags, name))) {
+  for (const rule of enabledRules(flags, options)) {
+    names.add(rule.name);
+    if (!isAsked(flags, rule.name)) continue;
     const terms = await RuleTerms.of(rule, { statics, types, isFalcoExact: flags.falcoExact ?? false });
     subjects.push({
       rule: rule.name,
@@ -64,23 +69,55 @@ function falcoVerdict(terms: RuleTerms, statics: ReadonlyMap<string, string>, ba
   return { isMatch: terms.isMatch(at), distance: terms.distance(at), decisive };
 }
 
-/** Rules of policies that are asked about. They are explained from their sources. */
-export async function policySubjects(flags: ExplainFlags): Promise<Subject[]> {
-  if (flags.policy.length === 0) return [];
+/**
+ * Rules of policies that are asked about. They are explained from their sources, and a policy without such a
+ * rule is not compiled for that. `types`: of the events that will be asked about; none: nobody knows. `names`
+ * gets those of all rules that are switched on.
+ */
+export async function policySubjects(
+  flags: ExplainFlags,
+  types: readonly string[],
+  names: Set<string> = new Set(),
+): Promise<Subject[]> {
   const compiler = new PolicyCompiler();
   try {
     const subjects: Subject[] = [];
-    for (const folder of foldersOf(flags.policy)) {
+    for (const folder of policyFolders(flags)) {
       const bundle = openBundle(folder);
+      const { rules } = await loadPolicy(bundle, { compiler });
+      for (const { name, enabled } of rules) if (enabled) names.add(name);
+      if (!rules.some((rule) => isAskedOf(flags, types, rule))) continue;
       if (!bundle.has(SOURCE_FILE)) throw usage(`${folder} has no ${SOURCE_FILE}; its rules cannot be explained.`);
       const ways = await waysOf(bundle, compiler);
       for (const [i, rule] of ways.policy.rules.entries())
-        if (rule.enabled && isAsked(flags, rule.name)) subjects.push(ways.subject(i));
+        if (isAskedOf(flags, types, rule)) subjects.push(ways.subject(i));
     }
     return subjects;
   } finally {
     compiler.close();
   }
+}
+
+/** Those that `run` would judge by. */
+function policyFolders({ policy, policiesD, falcoRules }: ExplainFlags): string[] {
+  const named = policy.length > 0 || falcoRules.length > 0 ? policy : [PACK_NAME];
+  return [...foldersOf(named), ...(policiesD === undefined ? [] : tenantsFolders(policiesD))];
+}
+
+/** It may be empty, for now. */
+function tenantsFolders(folder: string): string[] {
+  try {
+    return foldersOf([folder]);
+  } catch (error) {
+    if (error instanceof VedetteError && error.code === "VEDETTE_POLICY_NONE") return [];
+    throw error;
+  }
+}
+
+/** Where nobody chose policies or rules, those are left out that no event has a type for. */
+function isAskedOf(flags: ExplainFlags, types: readonly string[], { name, enabled, events }: LoadedRule): boolean {
+  const isChosen = flags.policy.length > 0 || flags.rule.length > 0 || types.length === 0;
+  return enabled && isAsked(flags, name) && (isChosen || events.some((event) => types.includes(event)));
 }
 
 const isAsked = ({ rule }: ExplainFlags, name: string): boolean => rule.length === 0 || rule.includes(name);

@@ -10,6 +10,7 @@ import { hideProgress } from "../output/progress.js";
 import { Sink } from "../output/sink.js";
 import { lossText, totalLost } from "../output/summary.js";
 import { Voice } from "../output/voice.js";
+import { LOST } from "./exit-statuses.js";
 
 const OUR_FAULT = 70; // EX_SOFTWARE of sysexits.h
 
@@ -31,6 +32,26 @@ function fewFiles(error: unknown): VedetteError | undefined {
   const reason = code === "ERR_WORKER_INIT_FAILED" ? /\bE[MN]FILE\b/.exec(message)?.[0] : code; // Node says it so of a thread
   if (reason !== "EMFILE" && reason !== "ENFILE") return undefined;
   return new VedetteError("VEDETTE_FILES_LIMIT", { reason }, { cause: error });
+}
+
+let isLost = false;
+
+/** Of an output that fails while the command goes on: it is said, and a status of 0 will not stay. */
+export function reportLoss(error: unknown): void {
+  report(error);
+  noteLoss();
+}
+
+/** What was to be told was not, as was said. */
+export function noteLoss(): void {
+  isLost = true;
+}
+
+/** What a command ends with that `work` gives the status of. */
+export async function endingOf(work: () => Promise<number>): Promise<number> {
+  isLost = false;
+  const status = await work();
+  return status === 0 && isLost ? LOST : status;
 }
 
 let voice: Voice | null = null;

@@ -3,6 +3,7 @@
 // `vedette policy import-falco`. Each command's code is loaded when it is asked for.
 import type { Command } from "commander";
 import type { Inherited } from "../capture/inheritance.js";
+import { withoutConfigured } from "./configured.js";
 import type { ExplainFlags } from "./explained.js";
 import type { FieldsFlags } from "./falco-fields.js";
 import { alertOptions, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
@@ -30,7 +31,11 @@ export function defineFalco(
     .option("--print", "print the events instead of judging them")
     .option("-f, --filter <condition>", "print only events that this condition matches")
     .option("--json", "print the events, one object a line, flat Falco names")
-    .action(async (file: string, flags: ReplayFlags) => done(await (await import("./replay.js")).replay(file, flags)));
+    .action(async (file: string, _, asked: Command) => {
+      const { isPrinted, replay } = await import("./replay.js");
+      const typed = withoutConfigured<ReplayFlags>(asked, ["policy", "falcoRules"]);
+      done(await replay(file, isPrinted(typed) ? typed : asked.opts<ReplayFlags>()));
+    });
   program
     .command("fields")
     .description("list the fields that conditions and outputs can ask for, or the parameters of an event")
@@ -49,7 +54,13 @@ export function defineFalco(
   falcoOptions(policy.command("explain"))
     .description("say which terms of a policy's or a Falco rule kept it from firing, and for which values")
     .argument("<event>", "an event as tests.yaml has it, or a recording, or a .scap file")
-    .option("--policy <dir>", "a policy's folder, or a folder of them; may be given again", collect, [])
+    .option(
+      "--policy <dir>",
+      "a policy's folder, a folder of them, or `pack`; may be given again (default: pack, unless Falco's rules are given)",
+      collect,
+      [],
+    )
+    .option("--policies-d <dir>", "a folder of tenants' policies too: DIR/TENANT/POLICY/")
     .option("--rule <name>", "only this rule, by its whole name; may be given again", collect, [])
     .option("-f, --filter <condition>", "only of events that this condition matches")
     .option("--json", "one JSON array")

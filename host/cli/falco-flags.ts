@@ -63,13 +63,6 @@ export const watchOption = (): Option =>
     "take rules, policies and outputs from their files whenever these change, without a start anew",
   );
 
-/** Where the same options, and more outputs, may stand. */
-export const configOption = (): Option =>
-  new Option(
-    "--config <file>",
-    "vedette.yaml: these options, and more outputs, in a file; the command line and the environment win over it",
-  );
-
 function syslog(text: string): SyslogSettings {
   const settings = parseSyslogUrl(text);
   if (settings === null)

@@ -8,9 +8,11 @@ import type { SnapshotSettings } from "../output/metrics-snapshot.js";
 import { Outputs, type OutputsOptions } from "../output/outputs.js";
 import { type Asked, keyFilesIn, type NamedOutput, type Repeats } from "../output/registry.js";
 import { type SyslogSettings, withAuthority } from "../output/syslog-url.js";
+import type { LoadedPolicy } from "../policy/load.js";
 import { sharedFolder } from "../policy/shared-code.js";
 import type { ResponseRow } from "../response/response.js";
 import type { CaptureForm, EvidenceSettings, Judging } from "../sensor/sensor.js";
+import { Delay } from "./delay.js";
 import { say, warn } from "./failure.js";
 
 const MIB = 1 << 20;
@@ -72,8 +74,7 @@ export async function judging(
   const options = falco?.optionsIn(flags) ?? null;
   const settings = outputSettings(flags, options, { isPatient, showsIncidents });
   const outputs = running ?? (await Outputs.open(settings));
-  const policies =
-    flags.policy.length > 0 || !isFalco ? await (await import("../policy/load.js")).loadPolicies(flags.policy) : [];
+  const policies = flags.policy.length > 0 || !isFalco ? await loadedPolicies(flags.policy) : [];
   let asking: ReadonlyMap<string, number | null> = new Map();
   if (falco !== null && options !== null && isFalco) {
     const { policy, captures = asking } = await falco.falcoPolicy(flags, options, warn);
@@ -92,6 +93,20 @@ export async function judging(
     ...(keeps === null ? {} : { keeps }),
     leavesRepeats: [flags, ...(flags.outputs ?? [])].some(({ repeats }) => repeats === "first") || showsIncidents,
   };
+}
+
+/**
+ * Policies whose modules are kept are there at once. Off a terminal, nothing else tells that others are
+ * not.
+ */
+async function loadedPolicies(folders: readonly string[]): Promise<LoadedPolicy[]> {
+  const { loadPolicies } = await import("../policy/load.js");
+  const delay = new Delay("compiling policies that are new or have changed: nothing is judged before that is done");
+  try {
+    return await loadPolicies(folders, { onCompile: () => delay.begin() });
+  } finally {
+    delay.end();
+  }
 }
 
 const speaksFalco = ({ falcoRules = [], option = [] }: Partial<FalcoFlags>): boolean =>

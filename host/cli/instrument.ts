@@ -22,6 +22,7 @@ import {
   unifiedDiff,
 } from "../ecs/patcher.js";
 import { VedetteError } from "../errors.js";
+import { whileShowing } from "../output/progress.js";
 import { reasonOf } from "../reason.js";
 import { say, warn } from "./failure.js";
 
@@ -116,7 +117,8 @@ async function instrumentFolder(folder: string, flags: InstrumentFlags): Promise
 
 async function imagesFor(document: Document, flags: InstrumentFlags): Promise<ImageConfigs> {
   const given = readImageConfigs(flags.imageConfig ?? []);
-  return flags.registry ? imagesOfRegistries(document, flags, given, process.env) : given;
+  if (!flags.registry) return given;
+  return whileShowing("asking registries", () => imagesOfRegistries(document, flags, given, process.env));
 }
 
 /**
@@ -158,7 +160,7 @@ function print(text: string): void {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "EPIPE") return; // whoever read it has enough
-      if (code !== "EAGAIN") throw error;
+      if (code !== "EAGAIN") throw unwritable("stdout", error);
     }
   }
 }
@@ -171,6 +173,9 @@ function writeWhole(path: string, text: string): void {
     renameSync(draft, path);
   } catch (cause) {
     rmSync(draft, { force: true });
-    throw new VedetteError("VEDETTE_OUTPUT_UNWRITABLE", { path, reason: reasonOf(cause) }, { cause });
+    throw unwritable(path, cause);
   }
 }
+
+const unwritable = (path: string, cause: unknown): VedetteError =>
+  new VedetteError("VEDETTE_OUTPUT_UNWRITABLE", { path, reason: reasonOf(cause) }, { cause });

@@ -25,6 +25,12 @@ function manual(commands: readonly CommandFacts[], version: string): string[] {
     ...rest.flatMap(commandLines),
     ...section("OPTIONS"),
     ...optionLines(program),
+    ...section("FILES"),
+    roff(
+      "vedette.yaml, which --config or VEDETTE_CONFIG names, holds options by their keys. Each key is a variable of " +
+        "the environment, too. `vedette config keys` lists both. The command line wins over the environment, and " +
+        "the environment over the file.",
+    ),
     ...section("EXIT STATUS"),
     ...EXIT_STATUSES.flatMap(([status, meaning]) => [".TP", `.B ${status ?? "other"}`, roff(meaning)]),
   ];

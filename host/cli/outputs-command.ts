@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette outputs`: what helps whoever sets outputs up.
 import type { Command } from "commander";
-import { configOption } from "./falco-flags.js";
+import type { NamedOutput } from "../output/registry.js";
 
 /** Adds the commands to the program. `done` takes the exit status. */
 export function defineOutputs(program: Command, done: (status: number) => void): void {
@@ -10,8 +10,7 @@ export function defineOutputs(program: Command, done: (status: number) => void):
     .command("test")
     .description("send one alert to an output, and say what became of it")
     .argument("<name>", "what vedette.yaml, or a variable, calls the output")
-    .addOption(configOption())
-    .action(async (name: string, { config }: { config?: string }) =>
-      done(await (await import("./outputs-test.js")).testOutput(name, config)),
+    .action(async (name: string, { outputs: all = [] }: { outputs?: readonly NamedOutput[] }) =>
+      done(await (await import("./outputs-test.js")).testOutput(name, all)),
     );
 }

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette outputs test NAME`: opens one output as `run` and `serve` would, sends an alert of source
 // `internal` with its real code, and says what the receiver made of it.
-import { readConfiguration } from "../config/config.js";
 import { VedetteError } from "../errors.js";
-import { outputsOf } from "../output/registry.js";
+import { type NamedOutput, outputsOf } from "../output/registry.js";
 import { testAlert } from "../output/test-alert.js";
-import { CONFIG_VARIABLE } from "./configured.js";
 import { print } from "./print.js";
 
 /**
- * Gives 0 when it was taken. Throws VEDETTE_OUTPUT_UNKNOWN, or VEDETTE_OUTPUT_UNDELIVERED with the reason.
+ * `outputs`: those that are configured. Gives 0 when it was taken. Throws VEDETTE_OUTPUT_UNKNOWN, or
+ * VEDETTE_OUTPUT_UNDELIVERED with the reason.
  */
-export async function testOutput(name: string, config: string | undefined): Promise<number> {
-  const { outputs } = readConfiguration(config ?? process.env[CONFIG_VARIABLE] ?? null, process.env);
+export async function testOutput(name: string, outputs: readonly NamedOutput[]): Promise<number> {
   const found = outputs.find((one) => one.name === name);
   if (found === undefined) {
     const known = outputs.map((one) => one.name).join(", ") || "none";

@@ -9,8 +9,9 @@ import type { TestFlags } from "./policy-test.js";
 /** Adds the commands to the program. `done` takes the exit status. */
 export function definePolicy(program: Command, done: (status: number) => void): void {
   const policy = program.command("policy").description("make, check, test, measure and look at policies");
-  const verb = (name: string, description: string): Command =>
-    policy.command(name).description(description).argument("<dir>", "the policy's folder");
+  const verb = (name: string, description: string, what = "the policy's folder"): Command =>
+    policy.command(name).description(description).argument("<dir>", what);
+  const several = "the policy's folder, or a folder of policies";
 
   verb("new", "make the folder of a new policy")
     .option("--from <file>", "Falco's rule files: make it of a rule in them; may be given again, in order", collect, [])
@@ -24,14 +25,14 @@ export function definePolicy(program: Command, done: (status: number) => void): 
     .action(async (folder: string, options: { output?: string }) =>
       done(await (await import("./policy-build.js")).buildPolicy(folder, options.output)),
     );
-  verb("test", "run tests.yaml")
+  verb("test", "run tests.yaml", several)
     .option("-k, --only <part>", "run only tests with this part in their names")
     .option("--coverage", "say which branches of the code no test reaches")
     .option("--json", "one JSON object")
     .action(async (folder: string, options: TestFlags) =>
       done(await (await import("./policy-test.js")).testPolicies(folder, options)),
     );
-  verb("watch", "check and test whenever a file changes").action(async (folder: string) =>
+  verb("watch", "check and test whenever a file changes", several).action(async (folder: string) =>
     done(await (await import("./policy-watch.js")).watchPolicies(folder)),
   );
   verb("bench", "measure what an event costs, by type")
@@ -39,12 +40,16 @@ export function definePolicy(program: Command, done: (status: number) => void): 
     .action(async (folder: string, options: { json?: boolean }) =>
       done(await (await import("./policy-bench.js")).benchPolicy(folder, options.json === true)),
     );
-  verb("inspect", "show what a policy or module is")
+  verb(
+    "inspect",
+    "show what a policy or module is, or list the rules of several",
+    "the policy's folder or module (.wasm), a folder of policies, or `pack`",
+  )
     .option("--json", "one JSON object")
     .action(async (path: string, options: { json?: boolean }) =>
       done(await (await import("./policy-inspect.js")).inspectPolicy(path, options.json === true)),
     );
-  verb("sign", "sign all files of a policy")
+  verb("sign", "sign all files of a policy", several)
     .requiredOption("--key <file>", "an ed25519 private key in PEM form; made when it is not there")
     .action(async (folder: string, options: { key: string }) =>
       done((await import("./policy-sign.js")).signPolicies(folder, options.key)),
@@ -52,11 +57,16 @@ export function definePolicy(program: Command, done: (status: number) => void): 
   policy
     .command("status")
     .description("show the state of each policy of a running Vedette")
-    .requiredOption("--socket <path>", "what `--control` was given (a tenant's owner: that path, a dot, the tenant)")
+    .option("--socket <path>", "what `--control` was given (a tenant's owner: that path, a dot, the tenant)")
     .option("--json", "one JSON array")
-    .action(async (options: { socket: string; json?: boolean }) =>
-      done(await (await import("./policy-status.js")).showStatus(options.socket, options.json === true)),
-    );
+    .action(async ({ socket, json = false }: { socket?: string; json?: boolean }) => {
+      if (socket === undefined)
+        throw new VedetteError("VEDETTE_USAGE", {
+          problem: "Give --socket PATH of the Vedette that runs, or `control` in vedette.yaml.",
+          command: "policy status",
+        });
+      done(await (await import("./policy-status.js")).showStatus(socket, json));
+    });
 }
 
 type CheckFlags = Omit<FalcoFlags, "falcoRules"> & { falco?: string[]; json?: boolean };
@@ -65,7 +75,7 @@ type CheckFlags = Omit<FalcoFlags, "falcoRules"> & { falco?: string[]; json?: bo
 function defineCheck(policy: Command, done: (status: number) => void): void {
   falcoOptions(policy.command("check"), true)
     .description("compile and lint a policy, and report all errors")
-    .argument("[dir]", "the policy's folder")
+    .argument("[dir]", "the policy's folder, or a folder of policies")
     .option("--falco <file...>", "Falco's rule files (or folders of them) instead, loaded together in order")
     .option("--json", "with --falco: Falco's own JSON")
     .action(async (folder: string | undefined, flags: CheckFlags) => {
@@ -74,7 +84,7 @@ function defineCheck(policy: Command, done: (status: number) => void): void {
         return done(await (await import("./falco-check.js")).checkFalco({ ...flags, falcoRules }, flags));
       }
       if (folder === undefined)
-        throw new VedetteError("VEDETTE_USAGE", { problem: "No policy's folder was given.", command: "policy" });
+        throw new VedetteError("VEDETTE_USAGE", { problem: "No policy's folder was given.", command: "policy check" });
       return done(await (await import("./policy-check.js")).checkPolicy(folder));
     });
 }

@@ -6,6 +6,7 @@
 // one that lacks something else is looked for.
 import { existsSync } from "node:fs";
 import { parse } from "yaml";
+import { suggested } from "../config/config.js";
 import { Filter, optionsIn } from "../falco/falco.js";
 import { openRecorded, type RecordedFile } from "../intake/intake.js";
 import { counted } from "../output/counted.js";
@@ -23,8 +24,6 @@ const SHOWN_MAX = 3;
 
 /** Gives status 0. Throws VEDETTE_USAGE where an event or a rule's name is wrong. */
 export async function explainEvents(what: string, flags: ExplainFlags): Promise<number> {
-  if (flags.falcoRules.length === 0 && flags.policy.length === 0)
-    throw usage("Give the rules with --falco-rules, or a policy with --policy.");
   const options = optionsIn(flags);
   const written = isWritten(what);
   const batches = written === null ? null : [eventsIn(written)];
@@ -33,10 +32,11 @@ export async function explainEvents(what: string, flags: ExplainFlags): Promise<
   const progress = new Progress("explaining", "events");
   const searches: Search[] = [];
   try {
-    const subjects = [...(await falcoSubjects(flags, options, types)), ...(await policySubjects(flags))];
-    for (const name of flags.rule)
-      if (!subjects.some(({ rule }) => rule === name))
-        throw usage(`There is no rule "${name}" among those that are loaded and switched on.`);
+    const names = new Set<string>();
+    const ofFalco = await falcoSubjects(flags, options, types, names);
+    const subjects = [...ofFalco, ...(await policySubjects(flags, types, names))];
+    const unknown = flags.rule.find((name) => !names.has(name));
+    if (unknown !== undefined) throw usage(noRule(unknown, names));
     searches.push(...subjects.map((subject) => new Search(subject)));
     for await (const batch of batches ?? batchesOf(openRecorded(what))) {
       progress.add(batch.count);
@@ -48,8 +48,13 @@ export async function explainEvents(what: string, flags: ExplainFlags): Promise<
   }
   const explained = searches.map((search) => search.result());
   if (flags.json === true) printJson(explained);
-  else print(explained.flatMap(linesOf));
+  else print(explained.length > 0 ? explained.flatMap(linesOf) : ["no rule asks for an event of this type"]);
   return 0;
+}
+
+function noRule(name: string, names: ReadonlySet<string>): string {
+  const sentence = `There is no rule "${name}" among those that are loaded and switched on.`;
+  return [sentence, suggested(name, [...names])].filter((one) => one !== "").join(" ");
 }
 
 /** An event as tests.yaml has it; null: a file's path. */

@@ -1,26 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-// `vedette policy inspect DIR|MODULE`: what a policy is, without running any of it.
+// `vedette policy inspect DIR|MODULE`: what a policy is, without running any of it. Of a folder of
+// several, or of the pack, it lists their rules.
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import type { PreventRow } from "../engine/prevent-row.js";
 import { VedetteError } from "../errors.js";
+import { PRIORITIES } from "../finding/priority.js";
 import { whileShowing } from "../output/progress.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler } from "../policy/compile.js";
-import { loadPolicy, moduleBytes } from "../policy/load.js";
+import { foldersOf, loadPolicy, moduleBytes } from "../policy/load.js";
 import { readPolicyFile } from "../policy/policy-file.js";
 import { reasonOf } from "../reason.js";
 import { admit, DEFAULT_LIMITS, PAGE } from "../wasm/admission.js";
 import { readSections } from "../wasm/sections.js";
-import { print, printJson } from "./print.js";
+import { counted, print, printJson } from "./print.js";
 
-/** Prints what a folder or a module holds. Gives status 0. */
+/** Prints what a folder or a module holds, or lists what is in a folder of several. Gives status 0. */
 export async function inspectPolicy(path: string, asJson: boolean): Promise<number> {
-  const { bytes, prevent } = await whileShowing("compiling", () => partsOf(path));
+  const found = existsSync(path) && !statSync(path).isDirectory() ? [path] : foldersOf([path]);
+  const all = await whileShowing("compiling", async () => {
+    const facts: Facts[] = [];
+    for (const one of found) facts.push(await factsOf(one));
+    return facts;
+  });
+  if (asJson) printJson(all.length === 1 ? all[0] : all);
+  else print(all.length === 1 ? lines(all[0] as Facts) : listed(all));
+  return 0;
+}
+
+async function factsOf(path: string): Promise<Facts> {
+  const { bytes, prevent } = await partsOf(path);
   // A policy that only prevents has no rules.
   const { metadata, memory } = await admit(bytes, path, { ...DEFAULT_LIMITS, rulesMin: prevent.length > 0 ? 0 : 1 });
   const sections = readSections(bytes, path);
-  const facts = {
+  return {
     ...metadata,
     sha256: createHash("sha256").update(bytes).digest("hex"),
     bytes: bytes.length,
@@ -31,9 +45,6 @@ export async function inspectPolicy(path: string, asJson: boolean): Promise<numb
     memoryBytesMax: memory.maximum * PAGE,
     prevent,
   };
-  if (asJson) printJson(facts);
-  else print(lines(facts));
-  return 0;
 }
 
 interface Parts {
@@ -62,10 +73,28 @@ type Facts = Awaited<ReturnType<typeof admit>>["metadata"] & {
   readonly bytes: number;
   readonly functions: number;
   readonly imports: readonly string[];
+  readonly exports: readonly string[];
   readonly memoryBytes: number;
   readonly memoryBytesMax: number;
   readonly prevent: readonly PreventRow[];
 };
+
+const PRIORITY_WIDTH = Math.max(...PRIORITIES.map((one) => one.length));
+
+/** A line for each policy, and below it one for each of its rules, meters and rows. */
+function listed(all: readonly Facts[]): string[] {
+  const row = (what: string, name: string): string => `  ${what.padEnd(PRIORITY_WIDTH)} ${name}`;
+  const rules = all.reduce((sum, one) => sum + one.rules.length, 0);
+  return [
+    ...all.flatMap(({ name, version, rules, meters = [], prevent }) => [
+      `${name} ${version}`,
+      ...rules.map((one) => row(one.priority, one.name)),
+      ...meters.map((one) => row("meter", one.name)),
+      ...prevent.map((one) => row("denies", one.name)),
+    ]),
+    `${counted(all.length, "policy", "policies")} with ${counted(rules, "rule")}`,
+  ];
+}
 
 function lines(facts: Facts): string[] {
   return [

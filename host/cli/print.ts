@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The answer of a command that runs no workload: lines on stdout, written whole.
-import { Sink } from "../output/sink.js";
+import { openSink } from "../output/sink.js";
+import { reportLoss } from "./failure.js";
 
 export { counted } from "../output/counted.js";
 
-/** Writes the lines and returns when they are written. A reader that left is no error. */
+/**
+ * Writes the lines and returns when they are written. A reader that left is no error; a full disk is told.
+ */
 export function print(lines: readonly string[]): void {
-  const stdout = new Sink(1);
+  const stdout = openSink("stdout", "w", "VEDETTE_OUTPUT_UNWRITABLE", reportLoss);
   for (const line of lines) stdout.line(line);
   stdout.flush();
 }

@@ -2,32 +2,34 @@
 // The command line. Everything after `--` is the workload's and is never looked at: it is cut off before the
 // options are read. Each command's code is loaded when it is asked for, so that a workload under `run` does
 // not pay for what `doctor` needs.
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { SCHEMA, SCHEMA_MINOR } from "../../build/generated/events.js";
 import { type Inherited, inheritedDescriptors } from "../capture/inheritance.js";
 import { VedetteError } from "../errors.js";
 import { LOG_FORMATS } from "../log.js";
-import { Sink } from "../output/sink.js";
 import { shortCommit, VERSION } from "../version.js";
 import { ABI } from "../wasm/abi.js";
 import { defineConfig } from "./config-command.js";
-import { configured, configuredAtStart, heedEnvironment } from "./configured.js";
-import { report } from "./failure.js";
+import { configOption, configured, heedConfiguration, withOneOf } from "./configured.js";
+import type { ConsoleFlags } from "./console.js";
+import { endingOf, report } from "./failure.js";
 import { defineFalco } from "./falco-command.js";
-import { alertOptions, collect, configOption, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
+import { alertOptions, collect, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
 import { defineInstrument } from "./instrument-command.js";
 import { defineOutputs } from "./outputs-command.js";
 import { definePolicy } from "./policy-command.js";
 import { addServiceOptions } from "./policy-service.js";
+import { print } from "./print.js";
 import type { RunOptions } from "./run.js";
 import { defineServe } from "./serve-command.js";
+import type { TopFlags } from "./top.js";
 import { endOfParsing, shapeHelp } from "./usage.js";
 
 const SNAPLEN_MAX = 4096;
 
 /** Runs one command; gives the exit status. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
-  if (argv[0] !== "falco") return runCommand(argv);
+  if (argv[0] !== "falco") return endingOf(() => runCommand(argv));
   try {
     return await runCommand(argv);
   } catch (error) {
@@ -66,9 +68,10 @@ export function defineProgram(
     .description("Runtime security for containers without kernel access.")
     .option("--version", "print the version, its commit, and which policies and agents it works with")
     .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
     .enablePositionalOptions(); // `falco --version` is falco's
   program.on("option:version", () => {
-    print(1)(versionLine());
+    print([versionLine()]);
     throw new CommanderError(0, "commander.version", "");
   });
   const workload = (name: string, description: string): Command =>
@@ -95,14 +98,11 @@ export function defineProgram(
     .option("--incidents", "end with the incidents: what belongs together, as a story (default at a terminal)")
     .option("--no-incidents", "do not, and show every alert as it comes")
     .addOption(respondOption())
-    .addOption(configOption())
     .addOption(watchOption())
-    .action(async (_, asked: Command) => {
+    .action(async (options: RunOptions, asked: Command) => {
       const { run } = await import("./run.js");
-      const words = needCommand("run", command);
-      const first = { ...(await configuredAtStart<RunOptions>(asked)), inherited };
       const flags = async (): Promise<RunOptions> => ({ ...(await configured<RunOptions>(asked)), inherited });
-      done(await run(words, first, { flags }));
+      done(await run(needCommand("run", command), { ...options, inherited }, { flags }));
     });
   workload("trace", "run COMMAND and print every call it makes")
     .option("--json", "one object a line, flat Falco names")
@@ -149,23 +149,24 @@ export function defineProgram(
     )
     .option("--evidence <dir>", "with --store: the folder of evidence, whose files are shown beside their incidents")
     .option("--at <address>", "where the store is shown: 127.0.0.1:PORT", "127.0.0.1:7411")
-    .action(async (options) => {
+    .action(async (_, asked: Command) => {
       const { showConsole } = await import("./console.js");
-      done(await showConsole(options));
+      done(await showConsole(withOneOf<ConsoleFlags>(asked, ["socket", "store"])));
     });
   workload("top", "show what happens as tables: of a running Vedette, a recording, or COMMAND")
     .usage("[options] --socket PATH | FILE | -- COMMAND [ARGUMENT]...")
     .argument("[file]", "what `vedette record` made, or a capture of Falco or sysdig")
     .option("--socket <path>", "the Unix socket that the running Vedette was given as --control")
-    .addOption(new Option("--control <path>", "as --socket").hideHelp())
-    .option("--view <name>", "what is shown first; a wrong name lists them", "processes")
+    .addOption(otherSocket())
+    .addOption(view())
     .option("-f, --filter <condition>", "only events that this condition of Falco's language matches")
     .addOption(interval())
     .option("--once", "print one table, and end; so it does where there is no terminal")
     .option("--json", "print one table as lines of JSON, and end")
-    .action(async (file: string | undefined, { control, ...options }) => {
+    .action(async (file: string | undefined, _, asked: Command) => {
       const { top } = await import("./top.js");
-      done(await top(file, command, { socket: control, ...options, inherited }));
+      const isOther = file !== undefined || command.length > 0;
+      done(await top(file, command, { ...withOneOf<TopFlags>(asked, ["socket"], isOther), inherited }));
     });
   defineInstrument(program, done);
   defineServe(program, done);
@@ -175,12 +176,15 @@ export function defineProgram(
   defineFalco(program, command, inherited, done);
   defineHelpers(program, done);
 
-  for (const each of withSubcommands(program))
-    if (isTold(each)) each.addOption(logFormat(each.name())).addOption(quiet());
-  program.hook("preAction", (_program, command) => heedEnvironment(command));
+  for (const each of withSubcommands(program)) {
+    if (!isTold(each)) continue;
+    each.addOption(logFormat(each.name())).addOption(quiet());
+    if (!isAboutFile(each)) each.addOption(configOption());
+  }
+  program.hook("preAction", (_program, command) => heedConfiguration(command));
   shapeHelp(program);
   for (const each of withSubcommands(program))
-    each.exitOverride().configureOutput({ writeOut: print(1), writeErr: () => {} });
+    each.exitOverride().configureOutput({ writeOut: (text) => print([text.replace(/\n$/, "")]), writeErr: () => {} });
   return program;
 }
 
@@ -189,7 +193,7 @@ function defineHelpers(program: Command, done: (status: number) => void): void {
   program
     .command("completion")
     .description("print a script that completes commands and options in your shell")
-    .argument("<shell>", "bash, zsh or fish")
+    .addArgument(shellArgument())
     .action(async (shell: string) => {
       const { complete } = await import("./completion.js");
       done(complete(shell, (await import("./command-tree.js")).commandsOf(program)));
@@ -203,6 +207,13 @@ function defineHelpers(program: Command, done: (status: number) => void): void {
     });
 }
 
+/** The shells are offered; one that is none is refused where completions are made. */
+function shellArgument(): Argument {
+  const argument = new Argument("<shell>", "bash, zsh or fish");
+  argument.argChoices = ["bash", "zsh", "fish"];
+  return argument;
+}
+
 function withSubcommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withSubcommands)];
 }
@@ -211,6 +222,11 @@ function withSubcommands(command: Command): Command[] {
 function isTold(command: Command): boolean {
   const hasNone = ["completion", "man", "fields", "doctor", "falco"];
   return command.commands.length === 0 && !hasNone.includes(command.name());
+}
+
+/** `config` is about the file itself, and `instrument` has a file of what it writes as `--config`. */
+function isAboutFile(command: Command): boolean {
+  return command.name() === "instrument" || command.parent?.name() === "config";
 }
 
 function needCommand(name: string, command: readonly string[]): readonly string[] {
@@ -226,6 +242,21 @@ const snaplen = (): Option =>
         throw new InvalidArgumentError(`It must be a number from 0 to ${SNAPLEN_MAX}.`);
       return Number(text);
     });
+/** Of host/terminal/views.ts, which is not loaded for them; the command refuses a name that is none. */
+function view(): Option {
+  const option = new Option("--view <name>", "what is shown first").default("processes");
+  option.argChoices = [
+    ...["processes", "files", "connections", "containers", "syscalls", "errors", "users", "opens", "connects", "echo"],
+    ...["events", "incidents", "findings", "policies", "sensors"],
+  ];
+  return option;
+}
+/** What hosts call the socket at which `top` asks. */
+function otherSocket(): Option {
+  const option = new Option("--control <path>", "as --socket").hideHelp();
+  option.attributeName = () => "socket";
+  return option;
+}
 const interval = (): Option =>
   new Option("--interval <seconds>", "time between two tables, 0.2 to 10").default(1).argParser((text) => {
     const seconds = Number(text);
@@ -265,14 +296,6 @@ const ioUring = (): Option =>
   new Option("--io-uring <what>", "whether programs may use io_uring, whose calls Vedette cannot see")
     .choices(["refuse", "allow"])
     .default("refuse");
-
-function print(fd: number): (text: string) => void {
-  return (text) => {
-    const sink = new Sink(fd);
-    sink.line(text.replace(/\n$/, ""));
-    sink.flush();
-  };
-}
 
 /** The ABI is that of policies; agents, recordings and modules hold the contract of events. */
 function versionLine(): string {

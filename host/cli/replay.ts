@@ -10,9 +10,9 @@ import { counted } from "../output/counted.js";
 import { EventJson } from "../output/event-json.js";
 import { EventText } from "../output/event-text.js";
 import { Progress } from "../output/progress.js";
-import { Sink } from "../output/sink.js";
+import { openSink } from "../output/sink.js";
 import { type Judging, Sensor } from "../sensor/sensor.js";
-import { isChatty, report, say, speaking, warn } from "./failure.js";
+import { isChatty, noteLoss, report, reportLoss, say, speaking, warn } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { eventsText, policiesText } from "./judged.js";
 
@@ -47,7 +47,7 @@ export async function replay(path: string, flags: ReplayFlags): Promise<number> 
 /**
  * Whether its events are printed. They are printed or judged: never both, and never one of the two unasked.
  */
-function isPrinted({ falcoRules, policy, filter, json, print }: ReplayFlags): boolean {
+export function isPrinted({ falcoRules, policy, filter, json, print }: ReplayFlags): boolean {
   const isPrinted = print === true || json === true || filter !== undefined;
   if (isPrinted && falcoRules.length + policy.length > 0)
     throw new VedetteError("VEDETTE_USAGE", {
@@ -73,6 +73,7 @@ function judgeAll(file: RecordedFile, flags: JudgingFlags, progress: Progress): 
     intake: (handlers: ConstructorParameters<typeof Replayed>[1]) => new Replayed({ ...file, entries }, handlers),
     ...(file.kind === "capture" ? { budgetMs: CAPTURE_BUDGET_MS } : {}),
     ...speaking,
+    onLoss: noteLoss,
   };
   return Sensor.use(options, async (sensor) => {
     await Promise.race([sensor.intake.play(() => sensor.room()), sensor.failed]);
@@ -89,7 +90,7 @@ function eventsOf({ policies }: Judging): ReadonlySet<string> {
 }
 
 async function printAll(file: RecordedFile, flags: ReplayFlags, progress: Progress): Promise<void> {
-  const sink = new Sink(1);
+  const sink = openSink("stdout", "w", "VEDETTE_OUTPUT_UNWRITABLE", reportLoss);
   const form = flags.json === true ? new EventJson() : new EventText();
   const filter = flags.filter === undefined ? null : await (await import("../falco/falco.js")).Filter.of(flags.filter);
   for await (const entry of counting(file.entries, progress)) {

@@ -12,7 +12,7 @@ import type { ServiceFlags } from "../policy/service.js";
 import { Sensor } from "../sensor/sensor.js";
 import { openChecked } from "../wire/batch.js";
 import { containerIdOf } from "../wire/record.js";
-import { isChatty, logAs, neverWait, report, say, sayEnding, speaking } from "./failure.js";
+import { isChatty, logAs, neverWait, noteLoss, report, say, sayEnding, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
 import { isTerminal, sayIncidents } from "./incidents.js";
 import { EventCount, eventsText, policiesText } from "./judged.js";
@@ -66,6 +66,7 @@ export async function run(
       metrics: metricsOf(options.outputs),
       snapshots: options.metrics,
       ...speaking,
+      onLoss: noteLoss,
     },
     async (sensor) => {
       // An engine that fails does not hold the workload up: it is said now, and is the status at the end.

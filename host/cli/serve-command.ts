@@ -2,8 +2,8 @@
 // What `vedette serve` can be told. Its code is loaded when it is asked for.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { NamedFile } from "../intake/intake.js";
-import { configured, configuredAtStart } from "./configured.js";
-import { alertOptions, configOption, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
+import { configured } from "./configured.js";
+import { alertOptions, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";
 
@@ -37,15 +37,10 @@ export function defineServe(program: Command, done: (status: number) => void): v
       new Option("--drain <seconds>", "after SIGTERM, how long agents may still send").default(20).argParser(seconds),
     )
     .addOption(respondOption())
-    .addOption(configOption())
     .addOption(watchOption())
     .option("--check", "ask the `vedette serve` that runs whether it is healthy")
-    .action(async (_, asked: Command) =>
-      done(
-        await (await import("./serve.js")).serve(await configuredAtStart<ServeFlags>(asked), {
-          flags: () => configured<ServeFlags>(asked),
-        }),
-      ),
+    .action(async (flags: ServeFlags, asked: Command) =>
+      done(await (await import("./serve.js")).serve(flags, { flags: () => configured<ServeFlags>(asked) })),
     );
 }
 

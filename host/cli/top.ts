@@ -7,6 +7,7 @@ import { isatty } from "node:tty";
 import type { Table } from "../activity/activity.js";
 import { VedetteError } from "../errors.js";
 import { OwnAgent, openRecorded, type RecordedFile } from "../intake/intake.js";
+import { Progress } from "../output/progress.js";
 import { reasonOf } from "../reason.js";
 import {
   Counting,
@@ -110,7 +111,15 @@ async function ofRecording(path: string, view: TopView, flags: TopFlags): Promis
   }
   const counting = await Counting.of(view.id, flags.filter ?? "", true);
   const file = openRecorded(path);
-  for await (const batch of batchesIn(file)) counting.add(batch);
+  const progress = new Progress(`counting ${path}`, "events");
+  try {
+    for await (const batch of batchesIn(file)) {
+      progress.add(batch.count);
+      counting.add(batch);
+    }
+  } finally {
+    progress.close();
+  }
   printTable(view, counting.table(LIMIT), flags); // of what is whole
   for (const sentence of file.missing()) warn(`vedette: ${sentence}`);
   const damage = file.damage();

@@ -8,7 +8,7 @@ import { EventText } from "../output/event-text.js";
 import { openSink, type Sink } from "../output/sink.js";
 import { lossText, Summary, totalLost } from "../output/summary.js";
 import { type Batch, openChecked } from "../wire/batch.js";
-import { report, warn } from "./failure.js";
+import { report, reportLoss, warn } from "./failure.js";
 import { agentOptions, type WorkloadOptions } from "./workload.js";
 
 /** The command's flags, as they were typed. */
@@ -21,7 +21,7 @@ export interface TraceOptions extends WorkloadOptions {
 
 /** Gives the workload's status. */
 export async function trace(command: readonly string[], options: TraceOptions): Promise<number> {
-  const sink = openSink(options.output, "w", "VEDETTE_OUTPUT_UNWRITABLE", report);
+  const sink = openSink(options.output, "w", "VEDETTE_OUTPUT_UNWRITABLE", reportLoss);
   const summary = new Summary();
   const filter = options.filter === undefined ? undefined : await filterOf(options.filter);
   const take =

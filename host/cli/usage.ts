@@ -3,21 +3,53 @@
 import { type Command, type CommanderError, Help, type Option } from "commander";
 import { VedetteError } from "../errors.js";
 import { pathOf } from "./command-tree.js";
+import { readsConfig } from "./configured.js";
 import { EXAMPLES } from "./examples.js";
 
 /** What help is broken to, also where a terminal is wider. */
 const COLUMNS = 80;
 
+/** Options of the commands that have most, by what they are about. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  "How calls are captured:": ["snaplen", "tiers", "integrity", "site-cache", "io-uring", "on-overload"],
+  "By what it judges:": [
+    ...["policy", "falco-rules", "matching", "falco-exact", "strict", "option", "tag", "without-tag", "without-rule"],
+    ...["o", "workers", "respond", "watch-config"], // `o` is hidden; without a group it would begin the last one
+  ],
+  "Tenants:": ["policies-d", "tenants", "require-signed", "serials", "isolation"],
+  "Agents that connect:": ["listen", "secret-file", "container-secret", "drain"],
+  "Where alerts go:": ["alerts", "alerts-detail", "repeats", "syslog", "syslog-ca", "incidents", "no-incidents"],
+  "What is kept:": [...["record", "store", "evidence", "evidence-max-mib", "evidence-keep-h", "evidence-capture"]],
+  "Who may ask it:": ["control", "control-tcp", "control-tokens", "console", "http"],
+};
+/** As many as fit on a screen are found without. */
+const UNGROUPED_MAX = 20;
+
 /** Gives help of a command, and of those below it, the form that all of Vedette's has. */
 export function shapeHelp(command: Command): void {
   command.configureHelp({ helpWidth: COLUMNS, optionDescription });
+  if (command.options.length > UNGROUPED_MAX)
+    for (const [heading, names] of Object.entries(GROUPS))
+      for (const option of command.options) if (names.includes(option.name())) option.helpGroup(heading);
   const examples = EXAMPLES[pathOf(command)] ?? [];
   if (examples.length > 0)
     command.addHelpText(
       "after",
       ["", "Examples:", ...examples.flatMap(({ says, line }) => [`  ${says}:`, `    ${line}`])].join("\n"),
     );
+  const last = lastWords(command);
+  if (last.length > 0) command.addHelpText("after", ["", ...last].join("\n"));
   for (const each of command.commands) shapeHelp(each);
+}
+
+/** Where else its options may stand. */
+function lastWords(command: Command): string[] {
+  if (command.parent === null)
+    return [
+      "Options may stand in a file (--config FILE, or VEDETTE_CONFIG) and in variables",
+      "of the environment, too: `vedette config keys` lists them.",
+    ];
+  return command.commands.length > 0 || readsConfig(command) ? [] : ["It reads no vedette.yaml."];
 }
 
 /** An empty list is no default that anybody wants to read of. */

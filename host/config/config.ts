@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// vedette.yaml and the environment, as one: what the options of `run` and `serve` are where the command line
-// does not say, and which outputs there are. A variable wins over the file. What is wrong is told with its
-// place: line and column in the file, or the variable's name.
+// vedette.yaml and the environment, as one: what the options of commands are where the command line does not
+// say, and which outputs there are. A variable wins over the file. What is wrong is told with its place: line
+// and column in the file, or the variable's name.
 //
 //   alerts_detail: true
 //   outputs:
@@ -20,6 +20,7 @@ import { suggested } from "./suggest.js";
 export { kindOf, variableName } from "./environment.js";
 export { KEYS } from "./keys.js";
 export { OUTPUT_TYPES } from "./output-kinds.js";
+export { suggested } from "./suggest.js";
 
 /** What was configured. */
 export interface Configuration {
@@ -37,13 +38,18 @@ export function configSchema(): object {
 }
 
 /**
- * Reads both. `path`: the file; null: there is none. Throws VEDETTE_CONFIG_UNREADABLE, and for what is wrong
- * VEDETTE_CONFIG_KEY, VEDETTE_CONFIG_VALUE or VEDETTE_CONFIG_VARIABLE.
+ * Reads both. `path`: the file; null: there is none. `only`: keys that are asked for; what others say is left
+ * alone; null: all are. Throws VEDETTE_CONFIG_UNREADABLE, and for what is wrong VEDETTE_CONFIG_KEY,
+ * VEDETTE_CONFIG_VALUE or VEDETTE_CONFIG_VARIABLE.
  */
-export function readConfiguration(path: string | null, environment: NodeJS.ProcessEnv): Configuration {
+export function readConfiguration(
+  path: string | null,
+  environment: NodeJS.ProcessEnv,
+  only: ReadonlySet<string> | null = null,
+): Configuration {
   const read = () => (path === null ? Buffer.from("{}\n") : readPlainFile(path, { most: YAML_BYTES_MAX }));
   const { json, wrong } = plainYaml(path ?? "", read, "VEDETTE_CONFIG_UNREADABLE");
-  const file = json === null || json === undefined ? {} : json;
+  const file = asked(json ?? {}, only);
   const variables = readEnvironment(environment, Object.keys(mapping(mapping(file)?.outputs) ?? {}));
   const parsed = ConfigFile.safeParse(merged(file, variables));
   if (parsed.success) return configurationOf(parsed.data);
@@ -81,6 +87,14 @@ export function sidecarParts(path: string, given: NodeJS.ProcessEnv): SidecarPar
     if (key === undefined) throw wrong(at, reason, "VEDETTE_CONFIG_VALUE");
     throw wrong(at, reason, "VEDETTE_CONFIG_KEY", { hint: suggested(key, keysAt(at.slice(0, -1), file)) });
   });
+}
+
+/** Without keys that nobody asks for. A key that is none stays, and is told. */
+function asked(file: unknown, only: ReadonlySet<string> | null): unknown {
+  const top = mapping(file);
+  if (top === null || only === null) return file;
+  const isLeft = (key: string): boolean => only.has(key) || !(key in ConfigFile.shape);
+  return Object.fromEntries(Object.entries(top).filter(([key]) => isLeft(key)));
 }
 
 /** The environment over the file; a file that holds no mapping is left to the schema. */

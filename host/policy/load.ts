@@ -24,7 +24,7 @@ export type { LoadedPolicy, LoadedRule };
 export { MODULE_FILE };
 
 /** The policies that come with Vedette. */
-const PACK_NAME = "pack";
+export const PACK_NAME = "pack";
 /** `meters`, or one of them: `meters/http-server`. */
 const METER = /^meters(?=\/|$)/;
 const MODULE_BYTES_MAX = 64 << 20; // admission's own bound is far below
@@ -32,6 +32,8 @@ const MODULE_BYTES_MAX = 64 << 20; // admission's own bound is far below
 /** What loading goes by, for all policies of a call. */
 export interface PolicyLoadOptions {
   readonly compiler?: PolicyCompiler;
+  /** Of a compiler that is started for this call: as its own. */
+  readonly onCompile?: () => void;
   readonly limits?: ModuleLimits;
 }
 
@@ -44,7 +46,7 @@ export async function loadPolicies(
   options: PolicyLoadOptions = {},
 ): Promise<LoadedPolicy[]> {
   const found = foldersOf(folders.length > 0 ? folders : [PACK_NAME]);
-  const compiler = options.compiler ?? new PolicyCompiler();
+  const compiler = options.compiler ?? new PolicyCompiler(undefined, options.onCompile);
   try {
     const loaded: LoadedPolicy[] = [];
     for (const path of found) loaded.push(await loadPolicy(openBundle(path), { ...options, compiler }));

@@ -67,6 +67,8 @@ export interface SensorOptions<I extends Intake> {
   readonly snapshots?: SnapshotSettings | undefined;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
+  /** Alerts, or the recording, did not get where they were to go, which was said. */
+  readonly onLoss?: () => void;
   /** A line of ours. */
   readonly say: Say;
   /** Something failed, and we go on without it. */
@@ -300,7 +302,9 @@ export class Sensor<I extends Intake = Intake> {
     monitor?.watchIncidents(() => grouping.stats());
     this.#opened.add(outputs, async () => {
       const undelivered = await outputs.close();
-      if (undelivered > 0) this.#options.say(`${counted(undelivered, "alert")} could not be sent`, "warning");
+      if (undelivered === 0) return;
+      this.#options.say(`${counted(undelivered, "alert")} could not be sent`, "warning");
+      this.#options.onLoss?.();
     });
     if (this.#rereader !== null) this.#opened.add(this.#rereader, (one) => one.close());
     this.health.watch({
@@ -372,6 +376,7 @@ export class Sensor<I extends Intake = Intake> {
   #openRecorder(path: string): void {
     const onFault = (error: unknown): void => {
       this.#recorded = "broken";
+      this.#options.onLoss?.();
       this.#options.onFault(error);
     };
     this.#recorder = this.#opened.add(new Recorder(path, this.#intake, onFault), (recorder) => recorder.close());

@@ -2,6 +2,7 @@
 // What a user can get wrong in words and files, a row each: what is run, the code it ends with, and what its
 // sentence must name.
 import { generateKeyPairSync } from "node:crypto";
+import { LOST } from "../../host/cli/exit-statuses.js";
 import { AGENT, VEDETTE } from "./programs.js";
 
 export const POLICY_YAML = "name: bad\nversion: 1.0.0\ndescription: made to be refused\n";
@@ -249,19 +250,26 @@ export const ROWS: Row[] = [
     argv: vedette("run", "--alerts", "missing/alerts", "--", "true"),
   },
   {
-    title: "alerts on a full disk",
+    title: "N7: alerts on a full disk",
     code: "VEDETTE_SINK_UNWRITABLE",
     says: /\/dev\/full: no space left on device\.[\s\S]*: 1 alert could not be sent/,
     files: { "good/policy.yaml": POLICY_YAML, "good/index.ts": TELLS },
     argv: vedette("run", "--policy", "good", "--alerts", "/dev/full", "--", "true"),
-    status: 0, // the workload's own
+    status: LOST,
   },
   {
-    title: "a trace on a full disk",
+    title: "N7: a trace on a full disk, of a workload that worked",
+    code: "VEDETTE_OUTPUT_UNWRITABLE",
+    says: /\/dev\/full: no space left on device/,
+    argv: vedette("trace", "-o", "/dev/full", "--", "true"),
+    status: LOST,
+  },
+  {
+    title: "a trace on a full disk, of a workload that failed",
     code: "VEDETTE_OUTPUT_UNWRITABLE",
     says: /\/dev\/full: no space left on device/,
     argv: vedette("trace", "-o", "/dev/full", "--", "sh", "-c", "exit 3"),
-    status: 3,
+    status: 3, // the workload's own
   },
   {
     title: "a recording that cannot be written",

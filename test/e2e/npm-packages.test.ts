@@ -73,7 +73,7 @@ const NEEDED = [
   /^(rules-wasm|policies|meters|docs)\//,
 ];
 
-test("the packages hold what is needed, and nothing else", () => {
+test("N3: the packages hold what is needed, and nothing else", () => {
   const files = listed(HOST);
   for (const path of files)
     assert.ok(

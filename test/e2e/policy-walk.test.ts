@@ -100,6 +100,7 @@ test("2 to 4. the page's rule and its tests pass, and every command of the autho
   for (const command of commands(4)) assert.not.match(await type(command), /^warning:|FAIL|missing/m, command.line);
 });
 
+// A13: and stands nowhere but in the page.
 test("2, 3. what the page names is there", async () => {
   const names = [...new Set([...PAGE.matchAll(/`(e\.[\w.()]+)`/g)].map((one) => one[1] as string))];
   const tables = [...PAGE.matchAll(/^\| `(new \w+\([^`]*)` \|/gm)].map((one) => one[1] as string);
@@ -119,6 +120,7 @@ test("2, 3. what the page names is there", async () => {
   assert.is(status, 0, `${lines.join("\n")}\n${stderr}`);
 });
 
+// A6: the page's own idiom.
 test("3. a sequence in one rule passes its tests", async () => {
   await type({ line: "vedette policy new sequence", printed: [] });
   writeFileSync(at("sequence/index.ts"), blocks(3, "ts")[0] as string);

@@ -57,7 +57,7 @@ for (const [what, namespace, env] of [
   });
 }
 
-test("the pack's alert is raised, and none about the records", async () => {
+test("N1: the pack's alert is raised, and none about the records", async () => {
   const folder = scratch();
   const alerts = join(folder, "alerts");
   const ended = await run([
@@ -115,7 +115,7 @@ test("who opens the agent's memory by the number that the stale /proc shows is t
   assert.is(notices(events, "AGENT_ATTACKED").length, 1, JSON.stringify(notices(events, "AGENT_ATTACKED")));
 });
 
-test("doctor says that the agent opens its own /proc, or why it may not", async () => {
+test("N1: doctor says that the agent opens its own /proc, or why it may not", async () => {
   const words = async (...before: string[]): Promise<string> =>
     (await run([...STALE, ...before, ...VEDETTE, "doctor"])).stdout;
   assert.match(await words(), /shows another PID namespace's processes/);

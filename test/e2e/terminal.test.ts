@@ -37,26 +37,26 @@ const showing = (body: string): string[] => {
   return [process.execPath, path];
 };
 
-atTerminals("run says how many policies judge, and at the end how many events they judged", () => {
+atTerminals("N6: run says how many policies judge, and at the end how many events they judged", () => {
   const said = atTerminal([...VEDETTE, "run", "--", "true"]);
   assert.match(said, new RegExp(`vedette: judging by ${POLICIES}\n`));
   assert.match(said, /\nvedette: [1-9][0-9]* events, 0 incidents; nothing was lost\n$/);
 });
 
-atTerminals("outside a container, run says that the policy about images finds nothing", () => {
+atTerminals("N9: outside a container, run says that the policy about images finds nothing", () => {
   const blind = "this is no container: nothing here has an image, and *Program not in the image* finds nothing";
   assert.ok(atTerminal([...VEDETTE, "run", "--", "true"]).includes(blind));
   const others = atTerminal([...VEDETTE, "run", "--policy", join(PACK, "impact"), "--", "true"]);
   assert.not.match(others, "this is no container");
 });
 
-atTerminals("replay says how many events it judged, of a recording as of a capture", async () => {
+atTerminals("N6: replay says how many events it judged, of a recording as of a capture", async () => {
   await run([...VEDETTE, "record", "-o", RECORDING, "--", "true"]);
   const said = atTerminal([...VEDETTE, "replay", RECORDING]);
   assert.match(said, new RegExp(`vedette: [1-9][0-9]* events judged by ${POLICIES}: 0 incidents\n$`));
 });
 
-atTerminals("--quiet leaves alerts alone, and no terminal means as much", async () => {
+atTerminals("N10: --quiet leaves alerts alone, and no terminal means as much", async () => {
   assert.is(atTerminal([...VEDETTE, "run", "--quiet", "--", "true"]), "");
   assert.is(atTerminal([...VEDETTE, "replay", "--quiet", RECORDING]), "");
   assert.match(atTerminal([...VEDETTE, "run", "-q", "--", "sh", "-c", "cat /etc/shadow > x"]), "Sensitive file read");
@@ -64,7 +64,7 @@ atTerminals("--quiet leaves alerts alone, and no terminal means as much", async 
   assert.is(stdout + stderr, "");
 });
 
-atTerminals("what takes more than two seconds is shown on one line, which goes away", () => {
+atTerminals("N10: what takes more than two seconds is shown on one line, which goes away", () => {
   const waiting = showing('await whileShowing("waiting", () => new Promise((done) => setTimeout(done, 3_000)));');
   assert.match(atTerminal(waiting), /^(\r\x1b\[Kvedette: waiting: \d+ s)+\r\x1b\[K$/);
   const busy = showing(`const progress = new Progress("looking", "events"); progress.add(1000);

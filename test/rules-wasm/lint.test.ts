@@ -52,7 +52,7 @@ const TRAPS: readonly (readonly [title: string, source: string, words: RegExp, e
     "last",
   ],
   [
-    "a map of the top that a rule fills",
+    "A4: a map of the top that a rule fills",
     policy("SEEN.set(e.evt_num, 1);\nreturn false;", "const SEEN = new Map<u64, i32>();"),
     /"SEEN" would outlive the batch/,
     "SEEN.set",
@@ -64,7 +64,7 @@ const TRAPS: readonly (readonly [title: string, source: string, words: RegExp, e
     "SEEN.add",
   ],
   [
-    "a list of the top that grows in what a rule calls",
+    "A4: a list of the top that grows in what a rule calls",
     policy(
       "return noted(e);",
       "const LAST: u64[] = [];\nfunction noted(e: Openat): bool {\nLAST.push(e.evt_num);\nreturn false;\n}",

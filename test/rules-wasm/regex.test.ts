@@ -107,7 +107,7 @@ test("random patterns match what JavaScript's match", async () => {
   }
 });
 
-test("patterns as people write them", async () => {
+test("A14: patterns as people write them", async () => {
   const cases: [pattern: string, text: string, what: string][] = [
     ["\\.(sh|py|pl)$", "x.py", "p"],
     ["\\.(sh|py|pl)$", "x.pyc", "-"],
@@ -163,7 +163,7 @@ test("what is no regular expression is told when the policy is loaded, with why"
   }
 });
 
-test("the clock gives hour, minute and day of the week in UTC", async () => {
+test("A14: the clock gives hour, minute and day of the week in UTC", async () => {
   const source = `import { hourOf, minuteOf, note, Openat, Priority, rule, weekdayOf } from "vedette";
 @rule({ name: "clock", priority: Priority.Notice, output: "said" })
 export function clock(e: Openat): bool {

@@ -112,7 +112,7 @@ export function last(e: Close): bool {
 `),
 );
 
-test("different things are counted once each, within their time and up to their number", () => {
+test("A14: different things are counted once each, within their time and up to their number", () => {
   const opened = (name: string, at: string, user = "ann") => kept.judge(["openat", { name, at, proc: { user } }])[0];
   assert.equal(
     [opened("/a", "1s"), opened("/a", "2s"), opened("/b", "3s"), opened("/a", "4s", "bob"), opened("/c", "4s")],
@@ -145,7 +145,7 @@ export function last(e: Close): bool {
   assert.equal([...new Set(said)], ["last 4096 and none"]);
 });
 
-test("a text is kept by process, cut at its length, and forgotten when told", () => {
+test("A14: a text is kept by process, cut at its length, and forgotten when told", () => {
   const closed = (name: string, at: string) => kept.judge(["close", { at, proc: { name, pid: 7, start_time: 5 } }])[0];
   assert.equal(
     [closed("cat", "1s"), closed("a-long-name", "2s"), closed("", "3s"), closed("rm", "4s"), closed("sh", "5s")],

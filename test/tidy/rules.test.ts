@@ -16,6 +16,7 @@ import {
 } from "./files.js";
 import { linksLeadSomewhere, namedFilesAreThere } from "./links.js";
 import { proseEndsByItsColumn } from "./prose.js";
+import { everyReportHasItsTest, REPORTS } from "./reports.js";
 import { nothingImportsInACircle, roomsAreEnteredByTheirDoors } from "./rooms.js";
 import { everyThreatHasItsTest } from "./threats.js";
 import { complaintText, type Rule, readTree, treeOf } from "./tree.js";
@@ -48,6 +49,18 @@ const CASES: Case[] = [
       "capture/state/state.h": "",
     },
     complaints: [],
+  },
+  {
+    title: "a report that no test names is told, and a title with the id of none",
+    rule: everyReportHasItsTest,
+    files: {
+      "test/host/a.test.ts": `test("${Object.keys(REPORTS).slice(1).join(", ")}: all but one", () => {});\n// N99: x\n`,
+      "test/attacks/b.test.ts": 'test("A3: a threat", () => {});',
+    },
+    complaints: [
+      `test/tidy/reports.ts: no test is named "N1: ..." (${REPORTS.N1}); write one`,
+      "test/host/a.test.ts:2: N99 is no report of test/tidy/reports.ts",
+    ],
   },
   {
     title: "wire includes nothing of ours",

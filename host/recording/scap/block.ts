@@ -119,7 +119,7 @@ function checkHead(data: Buffer, path: string): void {
     throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason });
   };
   if (data.length < HEADER_MIN || data.readUInt32LE(0) !== SECTION_HEADER)
-    refuse("it does not begin like a .scap file");
+    refuse("it begins neither like a recording nor like a .scap file");
   if (data.readUInt32LE(8) !== MAGIC) refuse("its byte order is not little-endian");
   const major = data.readUInt16LE(12);
   if (major > MAJOR_MAX) refuse(`its version is ${major}, and this reader knows ${MAJOR_MAX}`);

@@ -108,7 +108,7 @@ export function off(e: Execve): bool { return true; }
 );
 const explainMine = (...words: string[]) => vedette("policy", "explain", "--policy", "mine", ...words);
 
-test("of a policy's code, the term that kept a rule from firing, its value and its line", async () => {
+test("A14: of a policy's code, the term that kept a rule from firing, its value and its line", async () => {
   const { stdout, status, stderr } = await explainMine("{execve: {proc: {name: ls}}}");
   assert.is(status, 0, stderr);
   assert.match(stdout, /^Tool: did not fire for this event\n/);
@@ -143,6 +143,19 @@ test("of a policy's rule that fired, that an exception held, and that it trapped
   assert.match(trapped, /did not fire[\s\S]*trapped after this line: Index out of range.*index\.ts:20\)/);
 });
 
+test("without --policy, a rule is looked for in what `run` would judge by: the pack, or what vedette.yaml names", async () => {
+  const words = ["policy", "explain", "{openat: {name: /etc/shadow, flags: O_RDONLY, proc: {name: cat}}}"] as const;
+  const ofPack = await vedette(...words, "--rule", "Sensitive file read");
+  assert.is(ofPack.status, 0, ofPack.stderr);
+  assert.match(ofPack.stdout, /^Sensitive file read: fired for this event$/m);
+  const unknown = await vedette(...words, "--rule", "Sensitive fire read");
+  assert.match(unknown.stderr, /There is no rule "Sensitive fire read".*Did you mean "Sensitive file read"\?/);
+  writeFileSync(join(cwd, "vedette.yaml"), "policies: [mine]\nfalco_rules: [rules.yaml]\n");
+  const all = await vedette("policy", "explain", "{execve: {proc: {name: ls}}}", "--config", "vedette.yaml");
+  assert.match(all.stdout, /^Shell: did not fire for this event$/m);
+  assert.match(all.stdout, /^Tool: did not fire for this event$/m);
+});
+
 test("fields lists the parameters of an event, and all events", async () => {
   const { stdout } = await vedette("fields", "--event", "openat");
   assert.match(stdout, /^openat: /);
@@ -169,7 +182,6 @@ test("what it cannot explain is said", async () => {
     assert.match(stderr, says);
     assert.match(stderr, "VEDETTE_USAGE");
   }
-  assert.match((await vedette("policy", "explain", "{execve: {}}")).stderr, "Give the rules with --falco-rules");
   assert.match((await explain("nofile")).stderr, "VEDETTE_SCAP_UNREADABLE");
   assert.match((await explainMine("{execve: {}}", "--rule", "Off")).stderr, 'There is no rule "Off"');
   assert.match(

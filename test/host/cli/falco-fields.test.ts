@@ -41,7 +41,7 @@ test("--events lists every event with what it is", async () => {
   );
 });
 
-test("--event gives an event's parameters: the call's own first, then those of its kind", async () => {
+test("A9: --event gives an event's parameters: the call's own first, then those of its kind", async () => {
   const [head, ...rows] = (await fields("--event", "openat")).trimEnd().split("\n");
   assert.match(head!, /^openat: /);
   assert.match(rows.find((row) => row.includes("evt.arg.flags "))!, /of \w+/, "the table of its words");

@@ -32,7 +32,10 @@ writeFileSync(
 chmodSync(join(folder, "bin/vedette"), 0o755);
 const RULE = `- rule: Shell\n  desc: a shell\n  condition: evt.type = execve and proc.name = sh\n  output: a shell\n  priority: NOTICE\n`;
 writeFileSync(join(folder, "rules.yaml"), RULE);
-writeFileSync(join(folder, "vedette.yaml"), "outputs: {disk: {type: file, path: alerts.json}}\n");
+writeFileSync(
+  join(folder, "vedette.yaml"),
+  "control: vedette.sock\noutputs: {disk: {type: file, path: alerts.json}}\n",
+);
 const TASK = {
   family: "f",
   containerDefinitions: [{ name: "app", image: "app", essential: true, entryPoint: ["/app"] }],
@@ -58,7 +61,7 @@ function helpOf(command: Command): string {
 
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
 
-test("every command's help fits 80 columns, has an example and no empty default", () => {
+test("N5: every command's help fits 80 columns, has an example and no empty default", () => {
   for (const command of everyCommand(PROGRAM)) {
     const help = helpOf(command);
     for (const line of help.split("\n")) assert.ok(line.length <= 80, `${pathOf(command)}: ${line}`);
@@ -112,9 +115,11 @@ const TYPED: readonly (readonly [typed: readonly string[], offered: readonly str
   [["run", "--tie"], ["--tiers"], "--json"],
   [["run", "--tiers", ""], ["all", "trace"], "--tiers"],
   [["policy", "build", "--out"], ["--output"], "--json"],
+  [["policy", "test", "--conf"], ["--config"], "--policy"],
+  [["completion", "z"], ["zsh"], "bash"],
 ];
 
-test("bash completes commands, options and their values", async () => {
+test("N10: bash completes commands, options and their values", async () => {
   await printed("complete.bash", "completion", "bash");
   assert.is(shell("bash -n complete.bash").status, 0);
   for (const [line, offered, not] of TYPED) {
@@ -159,7 +164,7 @@ testWith("zsh", "zsh completes the same", async () => {
   }
 });
 
-test("the manual page has every command, its options and its examples", async () => {
+test("N10: the manual page has every command, its options and its examples", async () => {
   const stdout = await printed("vedette.1", "man");
   for (const { path, options } of COMMANDS) {
     assert.ok(stdout.includes(path.replaceAll("-", "\\-")), path);

@@ -105,7 +105,7 @@ test("a change takes the old version's place", async () => {
   );
 });
 
-test("a mistake leaves what runs, and is told", async () => {
+test("A12: a mistake leaves what runs, and is told", async () => {
   edit(join(live, "index.ts"), "TOOLS.has", "TOLLS.has");
   await until("the error", () => statusOf()?.lastError !== null);
   assert.match(statusOf()?.lastError as string, /my-policy\/index\.ts:\d+:\d+: Cannot find name 'TOLLS'/);

@@ -26,7 +26,7 @@ async function withChange<T>(file: string, from: string, to: string, run: () => 
   }
 }
 
-test("a new folder passes check and test, untouched", async () => {
+test("A10: a new folder passes check and test, untouched, and names no path of this machine", async () => {
   const made = await policy("new", folder);
   assert.is(made.status, 0, made.stderr);
   for (const file of ["policy.yaml", "index.ts", "tests.yaml", "tsconfig.json"])
@@ -159,7 +159,7 @@ test("a module that cannot be written, or read, is told", async () => {
   assert.match((await policy("inspect", join(scratch, "text.wasm"))).stderr, /VEDETTE_MODULE_CORRUPT/);
 });
 
-test("bench prints a cost for each type, and the same instructions each time", async () => {
+test("A8: bench prints a cost for each type, and the same instructions each time", async () => {
   const run = async () => JSON.parse((await policy("bench", "--json", folder)).stdout);
   const [first, second] = [await run(), await run()];
   const instructions = (cost: typeof first) =>

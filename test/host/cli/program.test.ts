@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { LOST } from "../../../host/cli/exit-statuses.js";
 import { builtFile } from "../../../host/paths.js";
 
 const MAIN = builtFile("js/host/main.js");
@@ -32,7 +33,7 @@ const traced = (...argv: string[]): Ended => vedette("trace", "-o", "/dev/null",
 mkdirSync(file("empty"));
 writeFileSync(file("plain"), "no program");
 
-/** Command line → exit status, code, and what the sentence must name. */
+/** N5: command line → exit status, code, and what the sentence must name. */
 const MISTAKES: readonly (readonly [argv: string[], status: number, code: string, names: string])[] = [
   [[], 2, "VEDETTE_USAGE", "No command"],
   [["tarce", "--", "true"], 2, "VEDETTE_USAGE", "tarce"],
@@ -109,7 +110,7 @@ test("every command's own lines are JSON where --log-format or the environment a
   assert.is(logOf(vedette("run", "--config", file("log.yaml"), "--", "true"))[0]?.code, "VEDETTE_POLICY_UNREADABLE");
 });
 
-test("commands that read no vedette.yaml take from the environment how they speak and capture", () => {
+test("commands take from the environment how they speak and capture", () => {
   const record = ["record", "-o", file("env.vdt"), "--", "true"] as const;
   assert.is(withVariables({ VEDETTE_QUIET: "true" }, ...record).stderr, "");
   const ended = withVariables({ VEDETTE_SNAPLEN: "5000" }, ...record);
@@ -191,6 +192,25 @@ test("a descriptor that we were given is the workload's, also number 3", () => {
     const script = `"${process.execPath}" "${MAIN}" trace -o /dev/null -- cat /dev/fd/${fd} ${fd}<"${file("plain")}"`;
     assert.is(natively("sh", "-c", script).stdout, "no program", `descriptor ${fd}`);
   }
+});
+
+test("N4: events go to another program, and nothing of the workload's output to it", () => {
+  const line = `"$0" "$1" trace --json -o >(cat > "$2") -- echo hello; wait $!`;
+  const { status, stdout } = natively("bash", "-c", line, process.execPath, MAIN, file("piped"));
+  assert.equal([status, stdout], [0, "hello\n"]);
+  const events = readFileSync(file("piped"), "utf8").trim().split("\n");
+  assert.ok(events.map((one) => JSON.parse(one)).some((one) => one["evt.buffer"] === "hello."));
+});
+
+test("N7: what cannot be written to standard output is told, and the status is that of a loss", () => {
+  for (const words of [["fields"], ["trace", "--json", "-o", "stdout", "--", "true"], ["--help"]]) {
+    const line = `"$0" "$@" > /dev/full`;
+    const { status, stderr } = natively("bash", "-c", line, process.execPath, MAIN, ...words);
+    assert.is(status, LOST, `${words[0]}: ${stderr}`);
+    assert.match(stderr, /written to stdout: no space left on device.*VEDETTE_OUTPUT_UNWRITABLE/);
+  }
+  const enough = 'set -o pipefail; "$0" "$1" fields | head -1 >&2';
+  assert.is(natively("bash", "-c", enough, process.execPath, MAIN).status, 0, "a reader that has enough is no loss");
 });
 
 test("events go to stderr and never into the workload's stdout", () => {
@@ -343,11 +363,11 @@ test("alerts are added to a file that is there already", () => {
   assert.match(readFileSync(file("log"), "utf8"), /^before\n\{"hostname"/);
 });
 
-test("doctor says which tiers work, in words and as JSON", () => {
+test("N8: doctor says which tiers work, in words and as JSON", () => {
   const { status, stdout } = vedette("doctor");
   assert.is(status, 0);
   assert.match(stdout, /Tiers\n {2}yes {2}trace /);
-  for (const line of stdout.split("\n")) assert.ok(line.length <= 80, `N8: ${line}`);
+  for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
   const { tiers, findings } = JSON.parse(vedette("doctor", "--json").stdout);
   assert.equal(
     tiers.map((one: { tier: string }) => one.tier),

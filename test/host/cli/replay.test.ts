@@ -5,6 +5,7 @@ import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { LOST } from "../../../host/cli/exit-statuses.js";
 import { scratch } from "../../e2e/programs.js";
 import { recorded, SHELL } from "./recorded.js";
 import { typed } from "./typed.js";
@@ -80,7 +81,7 @@ test("--option's old name -o is taken, and its new name is told", async () => {
   assert.match(alerts[0]!, /^22:13:20\.000000000: Notice a shell of nginx\b/);
 });
 
-test("rules that no event here can match are left out with a word, and refused under --strict", async () => {
+test("A5: rules that no event here can match are left out with a word, and refused under --strict", async () => {
   const dead = file("dead.yaml");
   writeFileSync(
     dead,
@@ -90,6 +91,15 @@ test("rules that no event here can match are left out with a word, and refused u
   assert.equal([status, stdout], [0, ""], stderr);
   const strict = await replay("--falco-rules", dead, "--strict");
   assert.match(`${stderr}${strict.stderr}`, /Dead|none of Falco's rules is left/);
+});
+
+test("N7: alerts that cannot be written are told, and the status is that of a loss", async () => {
+  const { status, stderr } = await replay("--falco-rules", file("rules.yaml"), "--alerts", "/dev/full");
+  assert.is(status, LOST, stderr);
+  assert.match(
+    stderr,
+    /\/dev\/full: no space left on device.*VEDETTE_SINK_UNWRITABLE[\s\S]*\d alerts? could not be sent/,
+  );
 });
 
 test("events are judged or printed, never both", async () => {
@@ -107,7 +117,8 @@ test("a wrong condition is told with its place, and a file that is no recording 
   assert.match(none.stderr, /rules\.yaml.*VEDETTE_SCAP_UNREADABLE/);
   const gone = await typed("replay", file("nowhere.vdt"));
   assert.not.equal(gone.status, 0);
-  assert.match(gone.stderr, /nowhere\.vdt/);
+  assert.match(gone.stderr, /nowhere\.vdt: no such file or directory/);
+  assert.not.match(gone.stderr.split("\n")[0]!, /scap|capture/, "nothing says that it is one");
 });
 
 test("of a damaged recording what is whole is judged, and then the damage is told", async () => {

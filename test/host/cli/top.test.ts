@@ -5,6 +5,9 @@ import { readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { commandsOf } from "../../../host/cli/command-tree.js";
+import { defineProgram } from "../../../host/cli/program.js";
+import { TOP_VIEWS } from "../../../host/terminal/terminal.js";
 import { scratch } from "../../e2e/programs.js";
 import { opened } from "../../web/shown.js";
 import { recorded, SHELL } from "./recorded.js";
@@ -62,6 +65,12 @@ test("a condition chooses what is counted, and a wrong one is told with its plac
   const { status, stderr, stdout } = await top(recording, "-f", "evt.type = openat and fd.nam = x");
   assert.equal([status, stdout], [2, ""]);
   assert.match(stderr, /wrong at column 23/);
+});
+
+test("help and completions offer every view", () => {
+  const found = commandsOf(defineProgram([], [], () => undefined)).find(({ path }) => path === "vedette top")!;
+  const { choices } = found.options.find(({ long }) => long === "--view")!;
+  assert.equal([...choices].sort(), TOP_VIEWS.map(({ id }) => id).sort());
 });
 
 /** Words, and what must be said. */

@@ -278,6 +278,7 @@ test("the command line wins over both", async () => {
   const { drain, alertsDetail, listen, logFormat, http } = flags;
   assert.equal([drain, alertsDetail, listen, logFormat, http], [1, true, "unix:/run/x", "json", "127.0.0.1:7410"]);
   assert.is("record" in flags, false, "what `serve` does not know is left alone");
+  assert.equal(flags.configFile, PATH);
 });
 
 test("the reference of docs/configuration.md is that of the code, and each key is an option", () => {

@@ -9,7 +9,7 @@ import { alertOf, SECOND, START } from "./shared.js";
 
 const GROUPED = { dedup: null, threshold: 1, windowNs: null, runbook: null };
 
-test("of 1,000 reads of one file four are told, and all count", () => {
+test("N2: of 1,000 reads of one file four are told, and all count", () => {
   const grouping = new Grouping();
   const told: number[] = [];
   for (let i = 1; i <= 1000; i++) {
@@ -62,7 +62,7 @@ test("what goes on without a break is told anew each hour", () => {
   assert.is(firsts, 3);
 });
 
-test("a rule's own key, threshold and window", () => {
+test("A14: a rule's own key, threshold and window", () => {
   const grouping = new Grouping();
   const take = (said: Parameters<typeof alertOf>[0], is: Partial<typeof GROUPED>) =>
     grouping.take(alertOf(said, { grouping: { ...GROUPED, ...is } as never }));

@@ -146,7 +146,7 @@ test("a summary counts calls, errors, time and tiers; a call that never returned
   ]);
 });
 
-test("what is no call has names for its arguments", () => {
+test("N8: what is no call has names for its arguments", () => {
   const builder = new BatchBuilder();
   builder.record("procexit", { tid: 9, params: { status: 256, ret: 1, sig: 0, core: false } });
   const batch = openBatch(builder.bytes());
@@ -154,7 +154,7 @@ test("what is no call has names for its arguments", () => {
   assert.match(new EventText().line(batch, at), /procexit\(status=256, ret=1, sig=0, core=false, /);
 });
 
-test("a call that returns twice is one call and two events", () => {
+test("N8: a call that returns twice is one call and two events", () => {
   const builder = new BatchBuilder();
   for (const result of [0, 12, -11]) builder.record("vfork", { tid: 9, result });
   const summary = new Summary();

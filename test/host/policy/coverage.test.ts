@@ -70,7 +70,7 @@ async function coverage(...tests: (keyof typeof EVENTS)[]): Promise<Coverage> {
 
 const told = ({ missed }: Coverage): string[] => missed.map(({ at, text, never }) => `${at} ${text} ${never}`);
 
-test("what no test reaches is told by its line, in the order of the code", async () => {
+test("A14: what no test reaches is told by its line, in the order of the code", async () => {
   const found = await coverage("speaks", "isSilent");
   assert.equal(told(found), [
     "index.ts:6 e.failed true",

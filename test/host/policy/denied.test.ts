@@ -126,7 +126,7 @@ test("what a test expects is matched one to one, by row and event", async () => 
   assert.equal(report.missing, []);
 });
 
-test("a row without a call that it denies, or that it lets pass, is missing", async () => {
+test("A7: a row without a call that it denies, or that it lets pass, is missing", async () => {
   const { missing } = await run(ROW, `  - {name: a, events: [${to("169.254.169.254:80")}], denied: [No metadata]}\n`);
   assert.equal(missing, ['No test has a call that "No metadata" should let pass.']);
   const none = await run(ROW, `  - {name: a, events: [${to("10.0.0.1:80")}], denied: []}\n`);

@@ -54,7 +54,7 @@ const ALONE = { ...policy("alone", "./names"), "alone/names.ts": NAMES, "alone/d
 let made = 0;
 const folder = (files: Readonly<Record<string, string>>): string => writeFiles(join(scratch, `t${made++}`), files);
 
-test("two policies import the same code, and both pass their tests", async () => {
+test("A14: two policies import the same code, and both pass their tests", async () => {
   const root = folder({ ...LIB, ...policy("one"), ...policy("two") });
   const found = findPolicies(root);
   assert.equal(found, [join(root, "one"), join(root, "two")]);

@@ -15,19 +15,30 @@ const ROUNDS = Number(process.env.VEDETTE_KILLS ?? "200");
 /** Rounds of one run: the trace of many more is no string that JavaScript can hold. */
 const ROUNDS_AT_ONCE = 100;
 
-const count = (events: Event[], type: string, pid: number): number =>
-  ofType(events, type).filter((event) => event["proc.pid"] === pid).length;
+/** How often each process was told to have made each call, by `PID TYPE`. */
+function callsOf(events: readonly Event[]): Map<string, number> {
+  const calls = new Map<string, number>();
+  for (const event of events) {
+    const call = `${event["proc.pid"]} ${event["evt.type"]}`;
+    calls.set(call, (calls.get(call) ?? 0) + 1);
+  }
+  return calls;
+}
+
+/** The fixture's own mappings, not those of its libraries. */
+const isMapping = (event: Event): boolean =>
+  event["evt.type"] === "mmap" &&
+  Number(event["evt.arg.length"]) === 4 * 4096 &&
+  event["evt.arg.res"] === event["evt.arg.addr"];
 
 // Of one thread, one call may have been completed and not counted yet.
 function expectAllTold(events: Event[], done: Record<string, string>): void {
   assert.equal(notices(events, "TAMPER"), []);
-  const mappings = ofType(events, "mmap").filter(
-    (event) => Number(event["evt.arg.length"]) === 4 * 4096 && event["evt.arg.res"] === event["evt.arg.addr"],
-  );
+  const [calls, mappings] = [callsOf(events), callsOf(events.filter(isMapping))];
   for (const [pid, counts] of Object.entries(done)) {
     const [guarded, hot, mapped] = counts.split(" ").map(Number) as [number, number, number];
-    const told = [count(events, "setxattr", Number(pid)), count(events, "pread", Number(pid))] as const;
-    const maps = mappings.filter((event) => event["proc.pid"] === Number(pid)).length;
+    const told = [calls.get(`${pid} setxattr`) ?? 0, calls.get(`${pid} pread`) ?? 0] as const;
+    const maps = mappings.get(`${pid} mmap`) ?? 0;
     assert.ok(maps >= mapped && maps <= mapped + 1, `${pid}: ${mapped} mappings done, ${maps} told`);
     assert.ok(told[0] >= guarded && told[0] <= guarded + 1, `${pid}: ${guarded} setxattrs done, ${told[0]} told`);
     // Before its exec a thread of another program may have read, too.

@@ -15,6 +15,7 @@
 
 #include "capture/decode/decoder.h"
 #include "capture/decode/syscalls.h"
+#include "capture/kernel/filter.h"
 #include "capture/tracer/call_answer.h"
 #include "capture/tracer/clone_arguments.h"
 #include "capture/tracer/interruption.h"
@@ -45,6 +46,9 @@ void add_what_reading_implies(Call& call) {
   if (call.abi == kNativeAbi && protects && (call.args[2] & PROT_READ) != 0) call.args[2] |= PROT_EXEC;
 }
 
+// A filter of the program's own does, in a word of its own; ours has another.
+bool asks_for_debugger(const SyscallInfo& info) { return info.seccomp.ret_data != kOwnStop; }
+
 bool executes(EventId id) { return id == EventId::execve || id == EventId::execveat; }
 
 // A filter with a listener hides calls from ours: its answer comes before RET_TRACE. The workload's filter
@@ -71,16 +75,22 @@ std::optional<Birth> birth_in(const PendingCall& call) {
 
 }  // namespace
 
+// A filter of the program's own that asks for a debugger where none listens has the kernel fail the call
+// (kernel/seccomp.c); it takes us for one.
 void Calls::on_called(Task& task, const SyscallInfo& info) {
-  if (!context_.nested->on_filtered(task)) on_passed(task, info);
+  if (!asks_for_debugger(info)) return on_passed(task, info);
+  if (!context_.nested->on_filtered(task)) on_passed(task, info, ENOSYS);
 }
 
-void Calls::on_passed(Task& task, const SyscallInfo& info) {
+void Calls::on_passed(Task& task, const SyscallInfo& info, int error) {
   if (!task.bound) bind(task);
   // It was stopped by ptrace before its filters, and is in the call's books already, or has its answer: no
   // call any more, which our filter takes for a foreign one.
-  if (task.call != nullptr || task.answered) return context_.resume(task, task.through_call());
-  begin(task, info);
+  if (task.call != nullptr || task.answered) {
+    if (error != 0 && task.call != nullptr) (void)answer_call(task, abi_of(info), -error);
+    return context_.resume(task, task.through_call());
+  }
+  begin(task, info, error);
 }
 
 // Stopped by ptrace before a call, whatever call: a stranger's, as long as it has no filter. If it has one by
@@ -100,17 +110,20 @@ void Calls::on_released(Task& task, Held held, int signal, bool is_emulated) {
 }
 
 // `info` is read as a seccomp stop's: number and arguments stand at the same place at a call's entry.
-void Calls::begin(Task& task, const SyscallInfo& info) {
+// `error`: what the kernel would answer, which makes the call for us alone; 0: it makes it.
+void Calls::begin(Task& task, const SyscallInfo& info, int error) {
   task.answered.reset();
   if (is_nobodys(task, info)) return context_.resume(task);
   if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
   if (defend(task, info)) return context_.resume(task);
   const bool is_attack = attacks_agent(task, info);
-  if (is_taken_by_others(task, info, is_attack)) return;
+  const int answer_with = error == 0 && is_attack ? EPERM : error;
+  if (is_taken_by_others(task, info, answer_with)) return;
   if (rows_of(abi_of(info)).empty()) return refuse_foreign(task, info);
   std::unique_ptr<PendingCall> call = read(task, info);
-  if (call == nullptr) return pass_over(task, info, is_attack);
-  if (const int error = refusal_of(task, *call, is_attack)) return refuse(task, std::move(call), error);
+  if (call == nullptr) return pass_over(task, info, answer_with);
+  if (error != 0) return answer(task, std::move(call), -error);
+  if (const int refusal = refusal_of(task, *call, is_attack)) return refuse(task, std::move(call), refusal);
   if (prevent(task, call) || answer_debugger(task, call) || seal(task, call)) return;
   if (context_.hooks.on_entering(task, *call)) return hand_over(task, std::move(call));
   prepare(task, *call);
@@ -123,9 +136,9 @@ bool Calls::is_nobodys(const Task& task, const SyscallInfo& info) const {
 }
 
 // Whether another part has this call in its books, or goes on with one; the task has gone on then.
-bool Calls::is_taken_by_others(Task& task, const SyscallInfo& info, bool is_attack) {
-  if ((is_attack || Defense::chooses_signal(info)) && context_.hooks.is_in_stub(info.instruction_pointer)) {  // the stub records it
-    if (is_attack) (void)answer_call(task, abi_of(info), -EPERM);
+bool Calls::is_taken_by_others(Task& task, const SyscallInfo& info, int error) {
+  if ((error != 0 || Defense::chooses_signal(info)) && context_.hooks.is_in_stub(info.instruction_pointer)) {  // the stub records it
+    if (error != 0) (void)answer_call(task, abi_of(info), -error);
     context_.resume(task);
     return true;
   }
@@ -134,7 +147,7 @@ bool Calls::is_taken_by_others(Task& task, const SyscallInfo& info, bool is_atta
     context_.resume(task);
     return true;
   }
-  return context_.nested->on_wait(task, info) || continues_interrupted(task, info);
+  return (error == 0 && context_.nested->on_wait(task, info)) || continues_interrupted(task, info, error);
 }
 
 // What it is and what it is about, while it still is that; nullptr: no call of the capture set.
@@ -156,9 +169,10 @@ std::unique_ptr<PendingCall> Calls::read(Task& task, const SyscallInfo& info) {
 }
 
 // It is not recorded.
-void Calls::pass_over(Task& task, const SyscallInfo& info, bool is_attack) {
+void Calls::pass_over(Task& task, const SyscallInfo& info, int error) {
   if (task.phase != Phase::Launching) tell_unknown(task, static_cast<uint32_t>(info.seccomp.nr));
-  if (is_attack || prevent_unrecorded(task, info)) (void)answer_call(task, abi_of(info), -EPERM);
+  if (error == 0 && prevent_unrecorded(task, info)) error = EPERM;
+  if (error != 0) (void)answer_call(task, abi_of(info), -error);
   context_.resume(task, task.own_arguments ? Resume::ToReturn : task.onward());
 }
 
@@ -246,9 +260,10 @@ void Calls::settle(Task& task, std::unique_ptr<PendingCall> call, int64_t result
   emit(task, std::move(call));
 }
 
-bool Calls::continues_interrupted(Task& task, const SyscallInfo& info) {
+bool Calls::continues_interrupted(Task& task, const SyscallInfo& info, int error) {
   std::unique_ptr<PendingCall> call = take_restarted(task, info);
   if (call == nullptr) return false;
+  if (error != 0) return answer(task, std::move(call), -error), true;
   // Its memory may say something else by now, and the kernel reads it anew. Where the call's own arguments
   // lie in memory, too (socketcall), what they were is of no account either: the registers say where they
   // are.

@@ -45,17 +45,17 @@ class Calls {
 
  private:
   void on_entered(Task& task, const SyscallInfo& info);
-  void on_passed(Task& task, const SyscallInfo& info);
+  void on_passed(Task& task, const SyscallInfo& info, int error = 0);
   void conclude(Task& task, const SyscallInfo& info);
-  void begin(Task& task, const SyscallInfo& info);
+  void begin(Task& task, const SyscallInfo& info, int error = 0);
   // Its steps, in their order.
   bool is_nobodys(const Task& task, const SyscallInfo& info) const;
-  bool is_taken_by_others(Task& task, const SyscallInfo& info, bool is_attack);
+  bool is_taken_by_others(Task& task, const SyscallInfo& info, int error);
   std::unique_ptr<PendingCall> read(Task& task, const SyscallInfo& info);
-  void pass_over(Task& task, const SyscallInfo& info, bool is_attack);
+  void pass_over(Task& task, const SyscallInfo& info, int error);
   void hand_over(Task& task, std::unique_ptr<PendingCall> call);
   int refusal_of(const Task& task, const PendingCall& call, bool is_attack);
-  bool continues_interrupted(Task& task, const SyscallInfo& info);
+  bool continues_interrupted(Task& task, const SyscallInfo& info, int error);
   bool is_refused(const Event& event) const;
   void refuse(Task& task, std::unique_ptr<PendingCall> call, int error);
   bool answer_debugger(Task& task, std::unique_ptr<PendingCall>& call);

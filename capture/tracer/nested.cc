@@ -10,7 +10,6 @@
 #include <string>
 #include <utility>
 
-#include "capture/kernel/filter.h"
 #include "capture/kernel/proc.h"
 #include "capture/tracer/calls.h"
 #include "capture/tracer/interruption.h"
@@ -186,11 +185,9 @@ bool NestedTracing::on_call_entered(Task& task) {
   return hold(task, Held::Entry, stopped_by(SIGTRAP | mark));
 }
 
-// By a filter of the program's own, which asks for its debugger.
 bool NestedTracing::on_filtered(Task& task) {
   if (task.debugged == nullptr || (task.debugged->options & PTRACE_O_TRACESECCOMP) == 0) return false;
-  const Result<unsigned long> message = ptrace_event_message(task.tid);
-  return message && *message != kOwnStop && hold(task, Held::Filtered, stopped_at(PTRACE_EVENT_SECCOMP));
+  return hold(task, Held::Filtered, stopped_at(PTRACE_EVENT_SECCOMP));
 }
 
 bool NestedTracing::on_call_returned(Task& task) {

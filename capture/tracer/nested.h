@@ -40,6 +40,7 @@ class NestedTracing {
   bool on_trap(Task& task, WaitStatus status);
   bool on_step(Task& task, WaitStatus status);
   bool on_call_entered(Task& task);
+  // A filter of the task's own asks for its debugger.
   bool on_filtered(Task& task);
   // A call that its debugger has seen before it runs will be made once more.
   void on_put_off(Task& task);

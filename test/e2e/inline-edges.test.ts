@@ -18,6 +18,7 @@ const SAME = [
   "heap_gs",
   "ip_filter",
   "trap_filter",
+  "trace_filter",
   "family",
   "registers",
   "bad_pointers",
@@ -41,6 +42,8 @@ for (const mode of SAME) {
     const told = TELLS[mode];
     if (told !== undefined) assert.ok(notices(watched.events, "TIER_DEGRADED").some((text) => told.test(text)));
     assert.equal(notices(watched.events, "TAMPER"), []);
+    const failed = ofType(watched.events, "lseek").filter((event) => event["evt.rawres"] === -38);
+    assert.is(failed.length, mode === "trace_filter" ? 10 : 0, "each call that the kernel fails, once");
   });
 }
 

@@ -125,6 +125,8 @@ test("a program's own filters act as without us, and hide nothing", async () => 
   assert.match(watched.stdout, "chmod 9001", "the handler answers, and is told the program's own address");
   assert.is(of(events, "mkdirat", { "evt.rawres": 0 }).length, 1);
   assert.is(of(events, "rmdir", { "evt.rawres": -2 }).length, 10, "calls behind the program's own listener");
+  assert.match(watched.stdout, "symlink -38\nmade -2\ngetppid -38", "it asks for a debugger, and there is none");
+  assert.is(of(events, "symlink", { "evt.rawres": -38 }).length, 3);
 });
 
 test("CLONE_UNTRACED does not untrace", async () => {

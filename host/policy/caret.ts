@@ -5,13 +5,8 @@
 //         |                 ^^^
 
 const WIDTH_MAX = 160;
-
-/** Line and column, from 1, of a character. */
-export function placeOf(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset);
-  const lineStart = before.lastIndexOf("\n") + 1;
-  return { line: before.split("\n").length, column: offset - lineStart + 1 };
-}
+/** What is shown behind the place in a line that is longer. */
+const AROUND = 40;
 
 /** The lines, from 1, of these characters, in their order. The text is walked once, however many they are. */
 export function linesOf(text: string, offsets: readonly number[]): number[] {
@@ -26,12 +21,26 @@ export function linesOf(text: string, offsets: readonly number[]): number[] {
   return lines;
 }
 
-/** The line at `start`, and carets under the part up to `end`. */
-export function excerptOf(text: string, start: number, end: number): string {
-  const { line, column } = placeOf(text, start);
-  const whole = (text.split("\n")[line - 1] ?? "").replaceAll("\t", " ");
-  const shown = whole.slice(0, WIDTH_MAX);
+/** The column, from 1, of a character in its line. */
+export function columnOf(text: string, offset: number): number {
+  return offset - startOfLine(text, offset) + 1;
+}
+
+/**
+ * The line at `start`, with its number, and carets under the part up to `end`. Of a long line what stands
+ * around it.
+ */
+export function excerptOf(text: string, start: number, end: number, line: number): string {
+  const begin = startOfLine(text, start);
+  const lineEnd = text.indexOf("\n", start);
+  const from = Math.max(begin, start - WIDTH_MAX + AROUND);
+  const stop = Math.min(lineEnd < 0 ? text.length : lineEnd, from + WIDTH_MAX);
+  const shown = text.slice(from, stop).replaceAll("\t", " ");
   const number = String(line).padStart(5);
-  const width = Math.max(1, Math.min(end - start, shown.length - column + 1));
-  return `${number} | ${shown}\n${" ".repeat(number.length)} | ${" ".repeat(column - 1)}${"^".repeat(width)}`;
+  const width = Math.max(1, Math.min(end, stop) - start);
+  return `${number} | ${shown}\n${" ".repeat(number.length)} | ${" ".repeat(start - from)}${"^".repeat(width)}`;
+}
+
+function startOfLine(text: string, offset: number): number {
+  return offset === 0 ? 0 : text.lastIndexOf("\n", offset - 1) + 1;
 }

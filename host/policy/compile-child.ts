@@ -42,6 +42,9 @@ export interface CompileAnswer {
 }
 
 const SDK_PREFIX = "/vedette-sdk";
+/** Errors that are told of one policy, and warnings: nobody reads more, and whoever asked draws each. */
+const SAID_MAX = 100;
+const TEXT_MAX = 2_000;
 /** Where the compiler believes the sources to be. */
 const BASE = "/vedette-policies/policy";
 
@@ -52,6 +55,7 @@ process.on("disconnect", () => process.exit(0));
 
 async function compile(request: CompileRequest): Promise<CompileAnswer> {
   const diagnostics: Diagnostic[] = [];
+  let [errors, others] = [0, 0];
   const contract = JSON.parse(await readFile(join(GENERATED, "classes.json"), "utf8")) as Contract;
   const { makeTransform } = await import(pathToFileURL(join(SDK, "transform/index.js")).href);
   const transform = makeTransform(contract, request.head, request.tracing);
@@ -77,8 +81,9 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
       },
       transforms: [transform],
       reportDiagnostic: (message) => {
+        if (message.category === 3 ? errors++ >= SAID_MAX : others++ >= SAID_MAX) return;
         diagnostics.push({
-          text: readable(message.message),
+          text: readable(message.message).slice(0, TEXT_MAX),
           isError: message.category === 3,
           file: message.range?.source?.normalizedPath ?? null,
           start: message.range?.start ?? 0,

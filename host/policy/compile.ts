@@ -15,7 +15,7 @@ import { builtFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 import { withHead } from "../wasm/head.js";
 import { type Bundle, FolderBundle } from "./bundle.js";
-import { excerptOf, linesOf, placeOf } from "./caret.js";
+import { columnOf, excerptOf, linesOf } from "./caret.js";
 import type { CompileAnswer, CompileRequest, Diagnostic, Sources } from "./compile-child.js";
 import { reading } from "./readable.js";
 import { SDK, sdkDigest } from "./sdk.js";
@@ -53,22 +53,43 @@ export interface Traced {
   readonly terms: readonly (TracedTerm & { readonly line: number })[];
 }
 
+/** What the compiler says of a place in a policy's own text. Its hint shows the line. */
+export class SourceError extends VedetteError {
+  /** By its name in the policy's folder. */
+  readonly file: string;
+  /** From 1, as the column. */
+  readonly line: number;
+  readonly column: number;
+  readonly reason: string;
+
+  constructor(place: string, { file, line, column, reason, excerpt }: Said) {
+    super("VEDETTE_POLICY_COMPILE", { path: join(place, file), line, column, reason, excerpt });
+    this.file = file;
+    this.line = line;
+    this.column = column;
+    this.reason = reason;
+  }
+}
+
+interface Said {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly reason: string;
+  readonly excerpt: string;
+}
+
 /** Compiles one policy after the other. close() ends the child process. */
 export class PolicyCompiler {
   /** Names, in the cache, of the modules that were asked for. */
   readonly asked = new Set<string>();
   readonly #cache: string;
-  readonly #onCompile: () => void;
   #child: ChildProcess | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  /**
-   * `cache`: a folder for compiled modules; one that cannot be written is not used. `onCompile` is told of
-   * each module that is asked for and is not kept, before it is compiled.
-   */
-  constructor(cache: string = builtFile("policies/cache"), onCompile: () => void = () => undefined) {
+  /** `cache`: a folder for compiled modules; one that cannot be written is not used. */
+  constructor(cache: string = builtFile("policies/cache")) {
     this.#cache = cache;
-    this.#onCompile = onCompile;
   }
 
   /** The module of a policy that has no code, only a head. The package has it, and no compiler. */
@@ -95,7 +116,6 @@ export class PolicyCompiler {
     const kept = join(this.#cache, name);
     const found = [kept, join(SHIPPED, name)].find((path) => existsSync(path));
     if (found !== undefined) return readFileSync(found);
-    this.#onCompile();
     const { wasm, errors } = await this.#check(place, sources, head);
     if (wasm === null)
       throw errors[0] ?? new VedetteError("VEDETTE_COMPILER_FAILED", { path: place, reason: "it gave no module" });
@@ -126,8 +146,7 @@ export class PolicyCompiler {
     tracing: Tracing | null = null,
   ): Promise<Compiled & { readonly terms: readonly TracedTerm[] }> {
     const answer = await this.#ask({ place, sources, head, tracing });
-    const said = (diagnostics: readonly Diagnostic[]): VedetteError[] =>
-      diagnostics.map((diagnostic) => compileError(place, sources, diagnostic));
+    const said = (diagnostics: readonly Diagnostic[]): VedetteError[] => compileErrors(place, sources, diagnostics);
     const errors = said(answer.diagnostics.filter((diagnostic) => diagnostic.isError));
     const own = answer.diagnostics.filter(
       (diagnostic) => diagnostic.file !== null && !diagnostic.file.startsWith("~lib/"),
@@ -216,23 +235,32 @@ function unrefAll(child: ChildProcess, idle: boolean): void {
   }
 }
 
-function compileError(place: string, sources: Sources, { file, text, start, end }: Diagnostic): VedetteError {
+/** Each file's text is walked once, however much is said of it. */
+function compileErrors(place: string, sources: Sources, all: readonly Diagnostic[]): SourceError[] {
+  const lines = new Map<Diagnostic, number>();
+  for (const file of new Set(all.map((one) => one.file))) {
+    const some = all.filter((one) => one.file === file);
+    const starts = some.map(({ start }) => start);
+    const text = file === null ? "" : (sources.get(file) ?? "");
+    for (const [index, line] of linesOf(text, starts).entries()) lines.set(some[index]!, line);
+  }
+  return all.map((one) => compileError(place, sources, one, lines.get(one)!));
+}
+
+function compileError(
+  place: string,
+  sources: Sources,
+  { file, text, start, end }: Diagnostic,
+  line: number,
+): SourceError {
   const source = file === null ? undefined : sources.get(file);
-  const path = join(place, file !== null && source !== undefined ? file : SOURCE_FILE);
-  if (source === undefined) {
+  if (file === null || source === undefined) {
     const inside = file === null ? "" : ` (in the SDK's ${file.replace("~lib/vedette/", "")})`;
     const excerpt = "The error is not in a line of the policy's own.";
-    return new VedetteError("VEDETTE_POLICY_COMPILE", {
-      path,
-      line: 1,
-      column: 1,
-      reason: `${text}${inside}`,
-      excerpt,
-    });
+    return new SourceError(place, { file: SOURCE_FILE, line: 1, column: 1, reason: `${text}${inside}`, excerpt });
   }
-  const { line, column } = placeOf(source, start);
-  const excerpt = excerptOf(source, start, end);
-  return new VedetteError("VEDETTE_POLICY_COMPILE", { path, line, column, reason: text, excerpt });
+  const excerpt = excerptOf(source, start, end, line);
+  return new SourceError(place, { file, line, column: columnOf(source, start), reason: text, excerpt });
 }
 
 /** Of everything the module depends on: sources, what policy.yaml says, SDK, compiler. */

@@ -5,6 +5,7 @@ import { render } from "preact";
 import { Keys } from "./keys.js";
 import { News } from "./news.js";
 import { followPlace, path, query } from "./place.js";
+import { Draft } from "./screens/draft.js";
 import { Entry } from "./screens/entry.js";
 import { Events } from "./screens/events.js";
 import { Findings } from "./screens/findings.js";
@@ -19,7 +20,7 @@ import { Policy } from "./screens/policy.js";
 import { Processes } from "./screens/processes.js";
 import { Sensors } from "./screens/sensors.js";
 import { Tenants } from "./screens/tenants.js";
-import { access, enter, leave, mayAct, tenant } from "./session.js";
+import { access, enter, leave, mayAct, mayTest, tenant } from "./session.js";
 import { followTheme, ThemeChoice } from "./theme.js";
 
 const SCREENS = [
@@ -74,8 +75,10 @@ function Shown() {
   const [, id] = /^\/incidents\/([\w-]+)$/.exec(path.value) ?? [];
   if (id !== undefined) return <Incident id={id} />;
   const policy = query.value.get("policy");
-  if (path.value === "/policies" && policy !== null)
-    return <Policy key={String(query.value)} tenant={query.value.get("tenant") ?? ""} policy={policy} />;
+  if (path.value === "/policies" && policy !== null) {
+    const One = query.value.has("draft") && mayTest.value ? Draft : Policy;
+    return <One key={String(query.value)} tenant={query.value.get("tenant") ?? ""} policy={policy} />;
+  }
   const found = SCREENS.find(({ path: to }) => to === path.value);
   if (found === undefined) return <p class="problem">There is no such screen.</p>;
   return <found.Screen key={String(query.value)} />; // another query is another look

@@ -3,6 +3,7 @@
 // The key stays in this tab: a cookie would go to every port of this machine.
 import { computed, signal } from "@preact/signals";
 import type { Self } from "../host/control/shapes.js";
+import { forgetDrafts } from "./drafts.js";
 
 const KEY = "vedette.key";
 
@@ -42,8 +43,9 @@ export async function enterWith(token: string): Promise<void> {
   await look();
 }
 
-/** Forgets the key, here and there. */
+/** Forgets the key, here and there, and what was not taken along. */
 export async function leave(): Promise<void> {
+  forgetDrafts();
   await fetch("/api/v1/session", { method: "DELETE", headers: { authorization: `Bearer ${keyOf()}` } }).catch(
     () => null,
   );

@@ -3,12 +3,13 @@
 // table, and openapi.ts describes it.
 import * as z from "zod";
 import type { OutputAsked } from "../output/try-one.js";
+import type { Drafted } from "../policy/service.js";
 import type { Decision } from "../store/store.js";
 import { CONDITION_MAX } from "./condition.js";
 import { Problem } from "./problem.js";
 import { type Answer, found, INCIDENT_ID, type Shown } from "./routes.js";
 import type { Sessions } from "./sessions.js";
-import { IncidentsDecided, OutputTried, PolicyExplained, PolicyTried } from "./shapes.js";
+import { IncidentsDecided, OutputTried, PolicyDrafted, PolicyExplained, PolicyTried } from "./shapes.js";
 import type { ExplainAsked } from "./trial.js";
 import { ownerOf, sees, type Viewer } from "./viewer.js";
 
@@ -21,7 +22,7 @@ export interface Acting {
   readonly viewer: Viewer | null;
   /** Of `Authorization`. */
   readonly token: string | null;
-  readonly shown: Pick<Shown, "store" | "tryOutput" | "tryPolicy" | "explainPolicy">;
+  readonly shown: Pick<Shown, "store" | "tryOutput" | "tryPolicy" | "explainPolicy" | "tryDraft">;
   /** What `{braces}` in the path stand for. */
   readonly parts: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
@@ -43,6 +44,8 @@ export interface Act {
   readonly isSlow?: true;
   /** A viewer has one of them underway: one request makes the store work for long. */
   readonly isAlone?: true;
+  /** Bytes of its body; left out: those of any act. */
+  readonly bodyMax?: number;
   /** Null: it takes no body. */
   readonly body: z.ZodObject | null;
   /** Null: an empty answer. */
@@ -63,6 +66,9 @@ const OUTPUT_MS = 4_000;
 const SEVERAL = "Several outputs have this name. Say the kind of one that is the only one of its kind with this name.";
 /** Of an act on several: a page of them. */
 const INCIDENTS_MAX = 100;
+/** Characters of a draft's text, and bytes of it as JSON: where each is one of three bytes. */
+export const DRAFT_MAX = 64 << 10;
+const DRAFT_BODY_MAX = 4 * DRAFT_MAX;
 const SAYS_NOTHING = "it says nothing";
 /** What a person says of an incident. */
 const decision = {
@@ -208,6 +214,28 @@ export const ACTS: readonly Act[] = [
       const explained = sees(viewer!, asked.tenant) ? await shown.explainPolicy(viewer!, asked) : null;
       if (explained === null) throw new Problem(404, NO_POLICY);
       return found(JSON.stringify(explained));
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/policies/draft",
+    summary:
+      "Compiles another text of a policy's index.ts, runs its tests, and shows it what just happened, beside the version that is loaded. Nothing of it is loaded or written.",
+    door: "any",
+    for: "actors",
+    isSlow: true,
+    bodyMax: DRAFT_BODY_MAX,
+    body: z.strictObject({
+      tenant: z.string().max(NAME_MAX).default("").describe("empty: the operator's own"),
+      policy: z.string().min(1).max(NAME_MAX),
+      text: z.string().max(DRAFT_MAX).describe("of index.ts; its other files are those that are there now"),
+    }),
+    answer: PolicyDrafted,
+    of: async ({ shown, viewer, body }) => {
+      const drafted = body as unknown as Drafted;
+      const tried = sees(viewer!, drafted.tenant) ? await shown.tryDraft(viewer!, drafted) : null;
+      if (tried === null) throw new Problem(404, NO_POLICY);
+      return found(JSON.stringify(tried));
     },
   },
 ];

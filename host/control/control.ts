@@ -70,6 +70,8 @@ export interface ControlSources extends Pick<Shown, "health" | "metrics" | "poli
   readonly tryPolicy?: Asked["tryPolicy"];
   /** Left out: there is no policy that could be explained. */
   readonly explainPolicy?: Asked["explainPolicy"];
+  /** Left out: there is no policy of which a draft could be tried. */
+  readonly tryDraft?: Asked["tryDraft"];
   /** What policies measure; left out: nothing is measured. */
   readonly measures?: () => Measures;
   /** Those that are open. */
@@ -145,8 +147,9 @@ export class Control {
     this.#incidents = sources.incidents;
     this.#requests = new Requests(sources.measures ?? (() => ({ present: [], scopes: [] })));
     this.#looks = setInterval(() => this.#requests.look(), (STEP_S * 1_000) / 2).unref();
-    const { tryPolicy = () => null, explainPolicy = () => null } = sources;
-    const trials = new PolicyTrials({ tryPolicy, explainPolicy, recent: this.#recent, conditions: this.#conditions });
+    const { tryPolicy = () => null, explainPolicy = () => null, tryDraft = () => null } = sources;
+    const asked = { tryPolicy, explainPolicy, tryDraft };
+    const trials = new PolicyTrials({ ...asked, recent: this.#recent, conditions: this.#conditions });
     this.#shown = {
       ...sources,
       store,
@@ -157,6 +160,7 @@ export class Control {
       policy: sources.policy ?? (() => null),
       tryPolicy: (viewer, tenant, policy) => trials.try(viewer, tenant, policy),
       explainPolicy: (viewer, asked) => trials.explain(viewer, asked),
+      tryDraft: (viewer, drafted) => trials.draft(viewer, drafted),
       evidence: new EvidenceFiles(sources.evidence ?? (() => null)),
       connections: new ConnectionPages(this.#connections, this.#found, this.#conditions),
       syncIncidents: () => this.#syncIncidents(),

@@ -7,6 +7,7 @@ import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { RequestQuery, Requests } from "../metric/requests.js";
 import type { OutputAsked, tryOne } from "../output/try-one.js";
 import type { PolicyDetail } from "../policy/detail.js";
+import type { Drafted } from "../policy/service.js";
 import type { PolicyStatus } from "../policy/status.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
 import { CONDITION_MAX } from "./condition.js";
@@ -26,6 +27,7 @@ import {
   Monitor,
   OutputRow,
   Overview,
+  type PolicyDrafted,
   type PolicyExplained,
   PolicyPage,
   PolicyRow,
@@ -63,6 +65,8 @@ export interface Shown {
   tryPolicy(viewer: Viewer, tenant: string, policy: string): Promise<PolicyTried | null>;
   /** Why its rules said so of what just happened; null: there is none of that name. Throws a Problem. */
   explainPolicy(viewer: Viewer, asked: ExplainAsked): Promise<PolicyExplained | null>;
+  /** What becomes of a draft of a policy; null: there is none of that name. Throws a Problem. */
+  tryDraft(viewer: Viewer, drafted: Drafted): Promise<PolicyDrafted | null>;
   /** `store`: nothing runs here. */
   readonly from: "sensor" | "store";
 }

@@ -161,7 +161,7 @@ async function carryOut(
 ): Promise<Answer> {
   if (viewer !== null && !mayDo(act, viewer)) throw new Problem(403, "Who asks may not do this.");
   const token = tokenOf(request.headers.authorization) ?? null;
-  const body = act.body === null ? {} : checked(act.body, await bodyOf(request));
+  const body = act.body === null ? {} : checked(act.body, await bodyOf(request, act.bodyMax));
   const acting = { sessions, consoleAt: consoleAt(), viewer, token, body, parts, shown };
   if (act.isAlone !== true || viewer === null) return act.of(acting);
   const own = `${act.path} ${shareOf(viewer)}`;
@@ -174,14 +174,14 @@ async function carryOut(
   }
 }
 
-/** JSON of a few KiB. */
-async function bodyOf(request: IncomingMessage): Promise<unknown> {
+/** JSON of a few KiB, or of as much as the act takes. */
+async function bodyOf(request: IncomingMessage, most = BODY_BYTES_MAX): Promise<unknown> {
   if (request.headers["content-type"] !== "application/json") throw new Problem(415, "It must be application/json.");
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     bytes += part.length;
-    if (bytes > BODY_BYTES_MAX) throw new Problem(413, `What is sent has at most ${BODY_BYTES_MAX} bytes.`);
+    if (bytes > most) throw new Problem(413, `What is sent has at most ${most} bytes.`);
     parts.push(part);
   }
   try {

@@ -217,6 +217,54 @@ export const PolicyExplained = z.strictObject({
     }),
   ),
 });
+const Side = z.strictObject({
+  alerts: z.int().describe("that it raised"),
+  left_out: z.int().describe("further alerts, which were too many to be told and compared"),
+  fault: z.string().nullable().describe("why it failed; null: it did not"),
+  logs: z.array(z.string()).describe("its first lines of log"),
+});
+/** What became of a draft of a policy: another text of its index.ts. */
+export const PolicyDrafted = z.strictObject({
+  problems: z
+    .array(
+      z.strictObject({
+        file: z.string().nullable().describe("in the policy's folder; null: it is about no line"),
+        line: z.int().nullable(),
+        column: z.int().nullable(),
+        isError: z.boolean().describe("false: a warning"),
+        text: z.string(),
+        code: z.string(),
+        hint: z.string().describe("the line with its place, or what to do"),
+      }),
+    )
+    .describe("errors first; where there is one, nothing was tried"),
+  tests: z
+    .strictObject({
+      passed: z.int(),
+      failed: z.int(),
+      problem: z.string().nullable().describe("why they could not be run"),
+      failures: z.array(
+        z.strictObject({ name: z.string(), differences: z.array(z.string()), logs: z.array(z.string()) }),
+      ),
+      missing: z.array(z.string()).describe("rules without a test that they need, in sentences"),
+    })
+    .nullable()
+    .describe("null: there is no tests.yaml, or an error"),
+  events: z.int().describe("that both were shown: the newest, at most 4 MiB of them"),
+  from: time.nullable(),
+  to: time.nullable(),
+  draft: Side.nullable().describe("null: there is an error"),
+  loaded: Side.nullable().describe("the version that is loaded; null: it was shown nothing"),
+  rules: z.array(z.strictObject({ rule: z.string(), priority: z.string(), draft: z.int(), loaded: z.int() })),
+  samples: z
+    .array(
+      z.strictObject({
+        ...{ time, rule: z.string(), priority: z.string(), output: z.string() },
+        by: z.enum(["draft", "loaded", "both"]).describe("by one of them alone, or by both"),
+      }),
+    )
+    .describe("their first alerts: those that one of them raised alone come first"),
+});
 /** A container that an agent watches, and what came of it. */
 export const SensorRow = z.strictObject({
   name: z.string(),
@@ -374,6 +422,8 @@ export type IncidentsDecided = z.infer<typeof IncidentsDecided>;
 export type PolicyTried = z.infer<typeof PolicyTried>;
 /** What the schema of this name describes. */
 export type PolicyExplained = z.infer<typeof PolicyExplained>;
+/** What the schema of this name describes. */
+export type PolicyDrafted = z.infer<typeof PolicyDrafted>;
 /** What the schema of this name describes. */
 export type SensorRow = z.infer<typeof SensorRow>;
 /** What the schema of this name describes. */

@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shows a policy what just happened, to see what it says, or why it says nothing. Each test has a process
-// of its own, with memory that others need. So one of the operator's runs at a time, and one of all
-// tenants: no tenant keeps the operator waiting. A tenant has one place in the tenants' line, so that none
-// keeps another one out of it.
+// Shows a policy what just happened, to see what it says, why it says nothing, or what a draft of it would
+// say. Each test has a process of its own, with memory that others need. So one of the operator's runs at a
+// time, and one of all tenants: no tenant keeps the operator waiting. A tenant has one place in the tenants'
+// line, so that none keeps another one out of it.
 import type { TrialBatch } from "../engine/trial.js";
 import { VedetteError } from "../errors.js";
 import type { Filter } from "../falco/falco.js";
 import type { Nearest, ToldTerm } from "../policy/nearest.js";
-import type { Asked } from "../policy/service.js";
+import type { Asked, Drafted } from "../policy/service.js";
 import type { Owner } from "../store/store.js";
 import { openBatch } from "../wire/batch.js";
 import type { Conditions } from "./condition.js";
+import { draftedOf } from "./drafted.js";
 import { Problem } from "./problem.js";
 import type { Recent, RecentBatches } from "./recent.js";
-import type { PolicyExplained, PolicyTried } from "./shapes.js";
+import type { PolicyDrafted, PolicyExplained, PolicyTried } from "./shapes.js";
 import { ownerOf, type Viewer } from "./viewer.js";
 
 const SAMPLES_MAX = 20;
 /** With the start of the process and the compiling; then whoever asks is told, and it ends by itself. */
 const MS_MAX = 25_000;
+const NOTHING: RecentBatches = { batches: [], events: 0, from: null, to: null };
 
 /** What tries and explains them. */
-export interface TrialSources extends Pick<Asked, "tryPolicy" | "explainPolicy"> {
+export interface TrialSources extends Pick<Asked, "tryPolicy" | "explainPolicy" | "tryDraft"> {
   readonly recent: Recent;
   readonly conditions: Pick<Conditions, "filterOf">;
 }
@@ -57,6 +59,11 @@ export class PolicyTrials {
     return this.#inTurn(viewer, () => this.#explained(viewer, asked));
   }
 
+  /** What becomes of a draft. Null: there is no such policy. Throws a Problem. */
+  draft(viewer: Viewer, drafted: Drafted): Promise<PolicyDrafted | null> {
+    return this.#inTurn(viewer, () => this.#drafted(drafted));
+  }
+
   async #inTurn<T>(viewer: Viewer, work: () => Promise<T>): Promise<T | null> {
     const owner = ownerOf(viewer);
     if (this.#asking.has(owner)) throw new Problem(429, "A policy of yours is being tested. Wait until that is done.");
@@ -83,7 +90,7 @@ export class PolicyTrials {
   }
 
   async #tried(tenant: string, policy: string): Promise<PolicyTried | null> {
-    let shown: RecentBatches = { batches: [], events: 0, from: null, to: null };
+    let shown = NOTHING;
     const trial = this.#sources.tryPolicy(tenant, policy, (scope) => {
       shown = this.#sources.recent.within(scope);
       return shown.batches;
@@ -91,10 +98,21 @@ export class PolicyTrials {
     return trial === null ? null : triedOf(await orProblem(trial), shown);
   }
 
+  async #drafted(drafted: Drafted): Promise<PolicyDrafted | null> {
+    let shown = NOTHING;
+    const trial = this.#sources.tryDraft(drafted, (scope) => {
+      shown = this.#sources.recent.within(scope);
+      return shown.batches;
+    });
+    const tried = trial === null ? null : await orProblem(trial);
+    if (typeof tried === "string") throw new Problem(409, tried);
+    return tried === null ? null : draftedOf(tried, shown);
+  }
+
   async #explained(viewer: Viewer, { tenant, policy, condition }: ExplainAsked): Promise<PolicyExplained | null> {
     const { explainPolicy, recent, conditions } = this.#sources;
     const filter = condition === "" ? null : await conditions.filterOf(ownerOf(viewer), condition);
-    let shown: RecentBatches = { batches: [], events: 0, from: null, to: null };
+    let shown = NOTHING;
     let chosen = 0;
     const work = explainPolicy(tenant, policy, (scope) => {
       shown = recent.within(scope);

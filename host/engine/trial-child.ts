@@ -13,6 +13,10 @@ import type { FromTrial, ToTrial } from "./trial-messages.js";
 const CHANNEL_FD = 3;
 /** An empty custom section: V8 remembers modules by their bytes, and gives back what it has compiled. */
 const OTHER_BYTES = Buffer.from([0, 1, 0]);
+/** Of what is said of alerts in brief: the host takes a MiB. Each has more than its rule and its text. */
+const BRIEF_BYTES_MAX = 640 << 10;
+const ALERT_BYTES = 256;
+const [BRIEF_LOGS_MAX, BRIEF_LINE_MAX] = [50, 500];
 /**
  * V8's flags for its first compiler and for what lives by it: the second one inlines calls by the counts that
  * code of the first keeps, and where there are none, V8 14 (Node 26) ends the process.
@@ -32,11 +36,31 @@ stage.warm();
 
 async function take(message: ToTrial): Promise<void> {
   if (message.kind === "module") return end.say({ kind: "compiled", fault: await compile(message.module) });
-  const { policy, batches, measureMs, isMetered = false, caseMs } = message;
+  const { policy, batches, measureMs, isMetered = false, isBrief = false, caseMs } = message;
   if (module === null) return;
   const asked = { isMetered, ...(measureMs === undefined ? {} : { measureMs }) };
   const [result] = await stage.run([{ policy: { ...policy, admitted: module }, batches, ...asked }], caseMs);
-  if (result !== undefined) end.say({ kind: "result", result: withoutFindings(result) });
+  if (result === undefined) return;
+  const said = withoutFindings(result);
+  end.say({ kind: "result", result: isBrief ? brief(said) : said });
+}
+
+/** Its first alerts, without their fields, and its first lines of log. */
+function brief({ alerts, ...rest }: TrialResult): TrialResult {
+  let left = BRIEF_BYTES_MAX;
+  const fitting = alerts.findIndex(({ rule, output }) => {
+    left -= Buffer.byteLength(rule) + Buffer.byteLength(output) + ALERT_BYTES;
+    return left < 0;
+  });
+  const told = fitting < 0 ? alerts : alerts.slice(0, fitting);
+  return {
+    ...rest,
+    logs: rest.logs.slice(0, BRIEF_LOGS_MAX).map((line) => line.slice(0, BRIEF_LINE_MAX)),
+    alerts: told.map(({ rule, priority, source, time, output }) => {
+      return { rule, priority, tags: [], source, time, output, outputFields: [], hostname: "" };
+    }),
+    more: alerts.length - told.length,
+  };
 }
 
 /**

@@ -25,11 +25,12 @@ export class TrialHouse {
   #hear: (message: FromTrial) => void = () => undefined;
   #fail: (reason: string) => void = () => undefined;
   #last: Promise<unknown> = Promise.resolve();
-  #isClosed = false;
+  /** Why it is closed; null: it is not. */
+  #closed: string | null = null;
 
   /** Starts the process before it is needed. */
   warm(): void {
-    if (this.#child !== null || this.#isClosed) return;
+    if (this.#child !== null || this.#closed !== null) return;
     this.#child = new Jailed("js/host/engine/trial-child.js", {
       read: (bytes) => readAs(SaidOfTrial, bytes),
       onMessage: (message) => this.#hear(message),
@@ -54,11 +55,11 @@ export class TrialHouse {
     return results;
   }
 
-  /** For good, and at once: whoever waits for a result is told that there will be none. */
-  close(): void {
-    this.#isClosed = true;
+  /** For good, and at once: whoever waits for a result is told that there will be none, and why. */
+  close(why = CLOSED): void {
+    this.#closed ??= why;
     this.letGo();
-    this.#fail(CLOSED);
+    this.#fail(this.#closed);
   }
 
   /** Ends the process until the next policy comes. Nothing may be under trial. */
@@ -69,12 +70,12 @@ export class TrialHouse {
   }
 
   async #runOne(
-    { policy, batches, measureMs, isMetered = false }: TrialCase<ExaminedPolicy>,
+    { policy, batches, measureMs, isMetered = false, isBrief = false }: TrialCase<ExaminedPolicy>,
     caseMs: number,
   ): Promise<TrialResult> {
     const { admitted: module, ...rest } = policy;
     const { path, bytes, metadata, memory, metrics } = module;
-    if (this.#isClosed) throw new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: CLOSED });
+    if (this.#closed !== null) throw new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: this.#closed });
     if (this.#module !== null && this.#module !== module) this.letGo();
     this.warm();
     if (this.#module !== module) {
@@ -94,6 +95,7 @@ export class TrialHouse {
       caseMs,
       ...(measureMs !== undefined && { measureMs }),
       isMetered,
+      isBrief,
     };
     const answer = await this.#ask(path, asked, caseMs + START_MS_MAX);
     if (answer.kind === "result") return answer.result;

@@ -18,6 +18,7 @@ export type ToTrial =
       readonly batches: readonly TrialBatch[];
       readonly measureMs?: number;
       readonly isMetered?: boolean;
+      readonly isBrief?: boolean;
       readonly caseMs: number;
     };
 
@@ -44,6 +45,7 @@ const Result: z.ZodType<TrialResult> = z.strictObject({
       }),
     )
     .max(10_000),
+  more: z.number().int().nonnegative().optional(),
   logs: z.array(text(8192)).max(10_000),
   measured: z.array(SaidMeasured).max(1),
   fault: text(8192).nullable(),

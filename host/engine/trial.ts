@@ -22,6 +22,8 @@ export interface TrialCase<P extends ExaminedPolicy = LoadedPolicy> {
   readonly measureMs?: number;
   /** Say what it has measured, too. */
   readonly isMetered?: boolean;
+  /** In a process: say of alerts what a person looks at, and of many as many as it may say. */
+  readonly isBrief?: boolean;
 }
 /** Of the policy's own code: alerts are not made. */
 export interface TrialMeasure {
@@ -36,6 +38,8 @@ export interface TrialMeasure {
 /** What the policy said to the batches. `fault` is null where all went well. */
 export interface TrialResult {
   readonly alerts: readonly Alert[];
+  /** Further alerts, which were left out; none where all are there. */
+  readonly more?: number;
   readonly logs: readonly string[];
   /** What it has measured in all, where it was asked. */
   readonly measured: readonly Measured[];

@@ -84,12 +84,17 @@ export class PolicyCompiler {
   /** Names, in the cache, of the modules that were asked for. */
   readonly asked = new Set<string>();
   readonly #cache: string;
+  readonly #onCompile: () => void;
   #child: ChildProcess | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** `cache`: a folder for compiled modules; one that cannot be written is not used. */
-  constructor(cache: string = builtFile("policies/cache")) {
+  /**
+   * `cache`: a folder for compiled modules; one that cannot be written is not used. `onCompile` is told of
+   * each module that is asked for and is not kept, before it is compiled.
+   */
+  constructor(cache: string = builtFile("policies/cache"), onCompile: () => void = () => undefined) {
     this.#cache = cache;
+    this.#onCompile = onCompile;
   }
 
   /** The module of a policy that has no code, only a head. The package has it, and no compiler. */
@@ -116,6 +121,7 @@ export class PolicyCompiler {
     const kept = join(this.#cache, name);
     const found = [kept, join(SHIPPED, name)].find((path) => existsSync(path));
     if (found !== undefined) return readFileSync(found);
+    this.#onCompile();
     const { wasm, errors } = await this.#check(place, sources, head);
     if (wasm === null)
       throw errors[0] ?? new VedetteError("VEDETTE_COMPILER_FAILED", { path: place, reason: "it gave no module" });

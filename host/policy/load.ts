@@ -89,11 +89,31 @@ export async function loadPolicy(
     proves = async () => undefined,
   }: OneLoadOptions = {},
 ): Promise<LoadedPolicy> {
-  const { place } = bundle.origin;
   const given = bundle.origin.kind === "module" ? null : readPolicyFile(bundle);
   // Asked before it is compiled: what changes meanwhile gets an older key, and is not explained.
   const key = given !== null && bundle.has(SOURCE_FILE) ? compiler.keyOf(bundle, headOf(given.value)) : null;
   const bytes = await moduleBytes(bundle, given?.value ?? null, compiler);
+  const policy = {
+    ...examinePolicy(bundle, { file: given, bytes, limits, set, tenancy }),
+    ...(key === null ? {} : { madeFrom: key }),
+  };
+  await proves(policy);
+  return { ...policy, admitted: await compiled(policy.admitted) };
+}
+
+/** What a policy is, by its files and by the bytes of its module. */
+export interface ExaminedFrom extends Required<Pick<OneLoadOptions, "limits" | "set" | "tenancy">> {
+  /** Null: the module says all. */
+  readonly file: YamlFile<PolicyFile> | null;
+  readonly bytes: Uint8Array;
+}
+
+/** The policy, of which nothing is compiled here. Throws as loadPolicy does. */
+export function examinePolicy(
+  bundle: Bundle,
+  { file: given, bytes, limits, set, tenancy }: ExaminedFrom,
+): ExaminedPolicy {
+  const { place } = bundle.origin;
   const examined = examine(bytes, place, { ...limits, rulesMin: (given?.value.prevent.length ?? 0) > 0 ? 0 : 1 });
   const file = given ?? fileOfModule(examined.metadata, bundle);
   const rules = examined.metadata.rules.map((rule) => changedRule(rule, file));
@@ -104,12 +124,11 @@ export async function loadPolicy(
   }
   const parameters = resolveParameters(examined.metadata, { ...valuesOf(file.value), ...set }, place);
   const { name, version } = file.value;
-  const policy: ExaminedPolicy = {
+  return {
     name,
     version,
     place,
     admitted: examined,
-    ...(key === null ? {} : { madeFrom: key }),
     parameters,
     sensitive: sensitiveIn(file.value, parameters),
     rules,
@@ -117,8 +136,6 @@ export async function loadPolicy(
     state: file.value.state,
     prevent: preventRowsOf(file.value.prevent, file),
   };
-  await proves(policy);
-  return { ...policy, admitted: await compiled(examined) };
 }
 
 /**

@@ -12,17 +12,19 @@ import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
 import type { Backlog } from "../output/backlog.js";
 import type { OutputStats } from "../output/output.js";
+import { DEFAULT_LIMITS } from "../wasm/admission.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { type Bundle, openBundle } from "./bundle.js";
 import { detailOf, type PolicyDetail, textsAt } from "./detail.js";
+import { type DraftTried, draftAt } from "./draft.js";
 import type { ResponseRow } from "./respond.js";
 import { Serials } from "./serials.js";
-import { takeSnapshot } from "./snapshot.js";
+import { Snapshot, takeSnapshot } from "./snapshot.js";
 import { type PolicyStatus, policyStatus } from "./status.js";
 import { TenantOutputs } from "./tenant-outputs.js";
-import { readTenants, type Tenant } from "./tenants.js";
+import { openTenant, readTenants, type Tenant } from "./tenants.js";
 import { type PolicyExplained, PolicyTrials } from "./trials.js";
-import { PolicyWatch, type WatchNews } from "./watch.js";
+import { checkLoaders, PolicyWatch, type WatchNews } from "./watch.js";
 import type { AskedBatch } from "./ways-messages.js";
 
 /** What the command line says of tenants, as it was typed. */
@@ -65,6 +67,13 @@ export type BatchesOf = (scope: Scope | null) => readonly TrialBatch[];
 /** As BatchesOf, and which of their records are asked about. */
 export type AskedBatchesOf = (scope: Scope | null) => readonly AskedBatch[];
 
+/** A policy, by whose it is and its name, and another text of its index.ts. */
+export interface Drafted {
+  readonly tenant: string;
+  readonly policy: string;
+  readonly text: string;
+}
+
 /** What the control API asks of us. */
 export interface Asked {
   policies(): readonly PolicyStatus[];
@@ -75,6 +84,8 @@ export interface Asked {
   tryPolicy(tenant: string, policy: string, batchesOf: BatchesOf): Promise<TrialResult> | null;
   /** See PolicyService.explainPolicy. */
   explainPolicy(tenant: string, policy: string, batchesOf: AskedBatchesOf): Promise<PolicyExplained> | null;
+  /** See PolicyService.tryDraft. */
+  tryDraft(drafted: Drafted, batchesOf: BatchesOf): Promise<DraftTried | string> | null;
   readonly ring: SharedArrayBuffer;
   containerOf(stream: number): ContainerFacts | null;
 }
@@ -159,6 +170,7 @@ export class PolicyService {
       policy: (tenant, policy) => this.#policy(tenant, policy),
       tryPolicy: (tenant, policy, batchesOf) => this.tryPolicy(tenant, policy, batchesOf),
       explainPolicy: (tenant, policy, batchesOf) => this.explainPolicy(tenant, policy, batchesOf),
+      tryDraft: (drafted, batchesOf) => this.tryDraft(drafted, batchesOf),
       containerOf: (stream) => engine.containers.get(stream) ?? null,
     });
     const at = this.#answering.consoleAt;
@@ -246,13 +258,38 @@ export class PolicyService {
     return found === null ? null : this.#trials.explain(found, () => this.#filesOf(found), batchesOf(scopeOf(found)));
   }
 
+  /**
+   * What becomes of a policy that is loaded with another text of its index.ts; null: there is none. Its other
+   * files are as they are now. Nothing of it is loaded or written. A text: why there can be none. Throws
+   * VEDETTE_POLICY_UNREADABLE and VEDETTE_TENANT_OWNER.
+   */
+  tryDraft({ tenant: whose, policy, text }: Drafted, batchesOf: BatchesOf): Promise<DraftTried | string> | null {
+    const found = this.#seated(whose, policy);
+    if (found === null) return null;
+    const tenant = found.tenancy == null ? null : (this.#tenants?.get(whose) ?? openTenant(whose));
+    const filesNow = (): Bundle | null => {
+      const { isOthers, place } = this.#placeOf(found);
+      const files = draftAt(place, text, isOthers);
+      if (files instanceof Snapshot && tenant !== null) checkLoaders(files.owners, place, tenant);
+      return files;
+    };
+    const limits = tenant?.modules ?? DEFAULT_LIMITS;
+    return this.#trials.draft(found, { filesNow, limits }, batchesOf(scopeOf(found)));
+  }
+
   /** As they are now. Throws the system's error, or NotPlain. */
   #filesOf(policy: LoadedPolicy): Bundle {
+    const { isOthers, place } = this.#placeOf(policy);
+    return isOthers ? takeSnapshot(place) : openBundle(place);
+  }
+
+  /**
+   * `isOthers`: another user may change what is there, so it is read as when it is loaded. A tenant's is,
+   * also while it is on its way out and the watch has forgotten it.
+   */
+  #placeOf(policy: LoadedPolicy): { readonly place: string; readonly isOthers: boolean } {
     const entry = this.#watch?.entries().find(({ loaded }) => loaded === policy);
-    // A folder that another user may change is read as it is when it is loaded; a tenant's is one, also while
-    // it is on its way out and the watch has forgotten it.
-    const isOthers = entry !== undefined || policy.tenancy != null;
-    return isOthers ? takeSnapshot(entry?.path ?? policy.place) : openBundle(policy.place);
+    return { place: entry?.path ?? policy.place, isOthers: entry !== undefined || policy.tenancy != null };
   }
 
   #policy(tenant: string, name: string): PolicyDetail | null {

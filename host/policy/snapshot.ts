@@ -25,11 +25,12 @@ export class Snapshot extends MemoryBundle {
 }
 
 /**
- * The code that it shares is part of it where it imports some. Throws NotPlain at a pipe or a device, the
+ * The code that it shares is part of it where it imports some. `changed`: files that are taken as they stand
+ * there, and not from the folder. Throws NotPlain at a pipe or a device, the
  * system's error at a link, and VEDETTE_POLICY_UNREADABLE where there are too many files or they take more
  * than 8 MiB together.
  */
-export function takeSnapshot(folder: string): Snapshot {
+export function takeSnapshot(folder: string, changed: ReadonlyMap<string, Uint8Array> = new Map()): Snapshot {
   const owners = new Map([["", lstatSync(folder).uid]]);
   const files = new Map<string, Uint8Array>();
   const place = resolve(folder);
@@ -47,7 +48,8 @@ export function takeSnapshot(folder: string): Snapshot {
   const own = policyFiles(folder);
   bound(folder, own);
   take(own);
-  if (own.some((name) => name.endsWith(".ts") && importsShared(files.get(name)!))) {
+  for (const [name, bytes] of changed) files.set(name, bytes);
+  if ([...files].some(([name, bytes]) => name.endsWith(".ts") && importsShared(bytes))) {
     const shared = sharedFiles(folder);
     bound(folder, [...own, ...shared]);
     if (shared.length > 0) owners.set(`../${SHARED}`, lstatSync(sharedFolder(folder)).uid);

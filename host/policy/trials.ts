@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is asked about a policy beside its work: what it says to the events of a moment ago, and why. It runs
-// in a process of its own, from a new state, and not where the policy judges.
+// What is asked about a policy beside its work: what it says to the events of a moment ago, why, and what a
+// draft of it would say. It runs in a process of its own, from a new state, and not where the policy judges.
 import type { LoadedPolicy } from "../engine/policy.js";
 import type { TrialBatch, TrialResult } from "../engine/trial.js";
 import { TrialHouse } from "../engine/trial-house.js";
 import { VedetteError } from "../errors.js";
+import type { ModuleLimits } from "../wasm/admission.js";
 import type { Bundle } from "./bundle.js";
-import { PolicyCompiler } from "./compile.js";
+import { type Compiled, PolicyCompiler } from "./compile.js";
+import { type DraftTried, draftOf, failed, saidOf, testsOf } from "./draft.js";
 import type { Explained } from "./nearest.js";
+import { headOf, readPolicyFile } from "./policy-file.js";
+import { reading } from "./readable.js";
 import { tracedAsLoaded } from "./trace.js";
 import type { TracedPolicy } from "./ways.js";
 import { WaysHouse } from "./ways-house.js";
@@ -15,10 +19,14 @@ import type { AskedBatch } from "./ways-messages.js";
 
 /** Of all that just happened. */
 const TRIAL_MS = 4_000;
-/** Of compiling what is explained, some three times. */
+/** Of compiling what is explained, some three times, or a draft. */
 const TRACE_MS = 60_000;
-/** Policies whose traced modules are kept. */
+/** Policies whose traced modules are kept, and drafts that are: to compile one takes seconds. */
 const TRACED_MAX = 4;
+const DRAFTS_MAX = 4;
+const DRAFT_BYTES_MAX = 1 << 20;
+/** Of all tests of a draft with what it says of what just happened. */
+const DRAFT_MS = 20_000;
 
 /** What the rules of a policy said of each event; a text: why they cannot be explained. */
 export type PolicyExplained = readonly Explained[] | string;
@@ -26,11 +34,23 @@ export type PolicyExplained = readonly Explained[] | string;
 const NO_SOURCE =
   "Its rules are explained from its source. There is none here, or it was changed since the policy was loaded.";
 
+/** A draft of a policy. */
+export interface DraftAsked {
+  /** Its files now; null: it has no source. */
+  readonly filesNow: () => Bundle | null;
+  /** Of its module. */
+  readonly limits: ModuleLimits;
+}
+
+const NO_INDEX = "It has no index.ts that could be changed.";
+
 /** Those that run now. close() ends them, and from then on each throws VEDETTE_POLICY_TRIAL. */
 export class PolicyTrials {
   readonly #running = new Set<{ close(): void }>();
   /** Those that were explained last, the newest at the end. */
   readonly #traced = new Map<LoadedPolicy, TracedPolicy>();
+  /** Drafts that were compiled last, by what they were compiled from, the newest at the end. */
+  readonly #drafts = new Map<string, Compiled>();
   #isClosed = false;
 
   /** What the policy says to the batches. */
@@ -56,6 +76,37 @@ export class PolicyTrials {
     return this.#during(policy, new WaysHouse(), (house) => house.explain(traced, batches, TRIAL_MS));
   }
 
+  /**
+   * What becomes of a draft: what the compiler says, how its tests go, and what it says to the batches beside
+   * what the policy says. A text: why there can be none. Throws VEDETTE_POLICY_UNREADABLE.
+   */
+  async draft(
+    policy: LoadedPolicy,
+    { filesNow, limits }: DraftAsked,
+    batches: readonly TrialBatch[],
+  ): Promise<DraftTried | string> {
+    const bundle = reading(policy.place, filesNow);
+    if (bundle === null) return NO_INDEX;
+    const { wasm, errors, warnings } = await this.#compiledDraft(policy, bundle);
+    const refused = (all: readonly VedetteError[]): DraftTried => {
+      return { errors: all, warnings, tests: null, draft: null, loaded: null };
+    };
+    if (wasm === null) return refused(errors);
+    try {
+      const draft = draftOf(policy, bundle, wasm, limits);
+      const said = await this.#judging(policy, async (house) => ({
+        tests: await testsOf(draft, bundle, house),
+        draft: await saidOf(draft, batches, house),
+      }));
+      const loaded =
+        batches.length === 0 ? null : await this.#judging(policy, (house) => saidOf(policy, batches, house));
+      return { errors: [], warnings, ...said, loaded };
+    } catch (error) {
+      if (error instanceof VedetteError) return refused([error]);
+      throw error;
+    }
+  }
+
   close(): void {
     this.#isClosed = true;
     for (const one of this.#running) one.close();
@@ -66,6 +117,42 @@ export class PolicyTrials {
     const late = setTimeout(() => compiler.close(), TRACE_MS);
     try {
       return await this.#during(policy, compiler, () => tracedAsLoaded(policy, filesNow, compiler));
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  /** Nothing of it goes to the disk. */
+  async #compiledDraft(policy: LoadedPolicy, bundle: Bundle): Promise<Compiled> {
+    const compiler = new PolicyCompiler();
+    let isLate = false;
+    const late = setTimeout(() => {
+      isLate = true;
+      compiler.close();
+    }, TRACE_MS);
+    try {
+      const head = headOf(readPolicyFile(bundle).value);
+      const key = `${policy.place}\n${compiler.keyOf(bundle, head)}`;
+      const made = this.#drafts.get(key) ?? (await this.#during(policy, compiler, () => compiler.check(bundle, head)));
+      this.#drafts.delete(key);
+      if ((made.wasm?.length ?? 0) <= DRAFT_BYTES_MAX) this.#drafts.set(key, made);
+      for (const [oldest] of this.#drafts) if (this.#drafts.size > DRAFTS_MAX) this.#drafts.delete(oldest);
+      return made;
+    } catch (error) {
+      if (!(error instanceof VedetteError)) throw error;
+      const reason = `it took longer than ${TRACE_MS / 1_000} s`;
+      return failed(isLate ? new VedetteError("VEDETTE_COMPILER_FAILED", { path: policy.place, reason }) : error);
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  /** In a process of its own, which is ended when all of it takes too long. */
+  async #judging<Told>(policy: LoadedPolicy, work: (house: TrialHouse) => Promise<Told>): Promise<Told> {
+    const house = new TrialHouse();
+    const late = setTimeout(() => house.close(`it took longer than ${DRAFT_MS / 1_000} s`), DRAFT_MS);
+    try {
+      return await this.#during(policy, house, work);
     } finally {
       clearTimeout(late);
     }

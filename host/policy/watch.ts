@@ -401,8 +401,11 @@ function foldersIn(folder: string): string[] {
   }
 }
 
-/** Everything in the folder belongs to root, to us, or to somebody who may load the tenant's policies. */
-function checkLoaders(owners: Snapshot["owners"], path: string, tenant: Tenant): void {
+/**
+ * Everything in the folder belongs to root, to us, or to somebody who may load the tenant's policies. Throws
+ * VEDETTE_TENANT_OWNER.
+ */
+export function checkLoaders(owners: Snapshot["owners"], path: string, tenant: Tenant): void {
   if (tenant.loaders.length === 0) return;
   const allowed = new Set([0, process.geteuid?.() ?? 0, ...tenant.loaders]);
   for (const [name, uid] of owners) {

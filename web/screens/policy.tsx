@@ -28,7 +28,12 @@ export function Policy({ tenant, policy }: { tenant: string; policy: string }) {
               <p>
                 <button type="button" disabled={busy.value !== null} onClick={() => void act(name, { tenant, policy })}>
                   {busy.value === null ? "Test on what just happened" : "Testing …"}
-                </button>
+                </button>{" "}
+                {one.detail.files?.some((file) => file.name === "index.ts") === true && (
+                  <a class="button" href={`#/policies${queryOf({ tenant, policy, draft: "true" })}`}>
+                    Try a change
+                  </a>
+                )}
               </p>
             )}
             <div role="status">{said.value !== null && <Tried {...said.value} />}</div>

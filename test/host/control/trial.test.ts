@@ -24,7 +24,8 @@ function trials(msMax?: number) {
     return new Promise((done) => ends.set(policy, () => done(RESULT)));
   };
   const explainPolicy = () => Promise.resolve("there is no source");
-  const all = new PolicyTrials({ tryPolicy, explainPolicy, recent: new Recent(), conditions }, msMax);
+  const tryDraft = ({ policy }: { policy: string }) => tryPolicy("", policy).then(() => "there is no index.ts");
+  const all = new PolicyTrials({ tryPolicy, explainPolicy, tryDraft, recent: new Recent(), conditions }, msMax);
   /** How it ends; the sensor's timers keep no process alive, so this waits by one that does. */
   const endOf = async (asked: Promise<unknown>, what: string, told: (problem: Problem) => string): Promise<string> => {
     let ended: string | undefined;
@@ -38,7 +39,9 @@ function trials(msMax?: number) {
     endOf(all.try(viewer, "", policy), policy, ({ status }) => String(status));
   const why = (viewer: Viewer, condition = ""): Promise<string> =>
     endOf(all.explain(viewer, { tenant: "", policy: "p", condition }), "why", (one) => `${one.status} ${one.message}`);
-  return { of, why, running, end: (policy: string) => ends.get(policy)!() };
+  const draft = (viewer: Viewer, policy: string): Promise<string> =>
+    endOf(all.draft(viewer, { tenant: "", policy, text: "" }), policy, (one) => `${one.status} ${one.message}`);
+  return { of, why, draft, running, end: (policy: string) => ends.get(policy)!() };
 }
 
 const tenant = (name: string): Viewer => ({ kind: "tenant", name, mayAct: true, scope: {} as never });
@@ -76,6 +79,19 @@ test("an explanation takes the place of a test, and says why there is none, or t
   assert.is(await first, "done");
   assert.is(await why(OPERATOR), "409 there is no source");
   assert.is(await why(OPERATOR, "proc.name ="), "400 column 12");
+});
+
+test("a draft takes the place of a test, as long as it is under way, and says why there is none", async () => {
+  const { of, draft, end, running } = trials();
+  const first = draft(tenant("a"), "draft of a");
+  await until("it runs", () => running.length === 1);
+  assert.equal([await of(tenant("a"), "x"), (await draft(tenant("a"), "x")).slice(0, 3)], ["429", "429"]);
+  const second = of(tenant("b"), "of b");
+  end("draft of a");
+  assert.is(await first, "409 there is no index.ts");
+  await until("the next one runs", () => running.at(-1) === "of b");
+  end("of b");
+  assert.is(await second, "done");
 });
 
 test("who waited too long is told, has no test run for it, and may ask again", async () => {

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Drafts of policies in the hands of those who mean harm (H48): tenants whose text does not end, takes
+// memory, has errors without end, or imports what is another's; who ask for what is not theirs, again and
+// again; and pages of the web. The honest controls are an operator whose draft is tried, and an agent whose
+// alerts come.
+// Time limit: 480 s.
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type Answer, ask, tell, ticketOf } from "../ask.js";
+import { until } from "../until.js";
+import { HandAgent, Host, stillJudges } from "./host.js";
+
+const POLICY = "sensitive-file-read";
+const FOLDER = `policies/credential-access/${POLICY}`;
+const SOURCE = readFileSync(join(FOLDER, "index.ts"), "utf8");
+const CACHE = "build/policies/cache";
+const PATH = "/api/v1/policies/draft";
+const OWN = process.getuid?.() ?? 0;
+const folder = mkdtempSync(join(tmpdir(), "draft-"));
+const operator = join(folder, "control.sock");
+const watched = join(folder, "d");
+writeFileSync(
+  join(folder, "tenants.yaml"),
+  `tenants:\n  team: {owner: ${OWN}, scope: {executables: [/srv/*]}}\n  other: {owner: ${OWN}}\n`,
+);
+for (const tenant of ["team", "other"]) {
+  cpSync(FOLDER, join(watched, tenant, POLICY), { recursive: true });
+  mkdirSync(join(watched, tenant, "lib"));
+  writeFileSync(join(watched, tenant, "lib", "names.ts"), `export const NAMES = "of ${tenant} alone";\n`);
+}
+const flags = ["--console", "--control-tcp", "127.0.0.1:0", "--control", operator];
+const host = await Host.start(folder, [
+  ...flags,
+  ...["--tenants", join(folder, "tenants.yaml"), "--policies-d", watched],
+]);
+const honest = await HandAgent.honest(host.socket);
+test.after(async () => {
+  await host.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const team = `${operator}.team`;
+const draft = (text: string, socket = team, tenant = "team", policy = POLICY): Promise<Answer> =>
+  tell(socket, PATH, { tenant, policy, text });
+
+/** As a person does: where the machine was too busy to answer in time, it is asked again. */
+async function tried(text: string, socket = team, tenant = "team"): Promise<Answer["json"]> {
+  return until(
+    "the draft is tried",
+    async () => {
+      const { status, json } = await draft(text, socket, tenant);
+      assert.ok([200, 429, 503].includes(status), JSON.stringify(json));
+      return status === 200 ? json : null;
+    },
+    { ms: 120_000, everyMs: 500 },
+  );
+}
+
+interface Row {
+  readonly rule: string;
+  readonly draft: number;
+  readonly loaded: number;
+}
+
+const problems = (json: Answer["json"]): string => json.problems.map(({ text }: { text: string }) => text).join("\n");
+const rule = (body: string, before = ""): string => `import { Openat, Priority, rule } from "vedette";
+${before}
+@rule({ name: "Sensitive file read", priority: Priority.Notice, output: "draft of %fd.name" })
+export function draft(e: Openat): bool {
+${body}
+}
+`;
+
+/** Processes of the host in which something is tried or compiled. */
+function trying(): number {
+  const { stdout } = spawnSync("ps", ["-o", "args=", "--ppid", String(host.child.pid)], { encoding: "utf8" });
+  return stdout.split("\n").filter((line) => /trial-child|compile-child/.test(line)).length;
+}
+
+const loadedNow = async (): Promise<string> => {
+  const rows = (await ask(operator, "/api/v1/policies")).json as { tenant: string; version: string; state: string }[];
+  return rows.map(({ tenant, version, state }) => `${tenant} ${version} ${state}`).join();
+};
+const filesNow = (): string[] => readdirSync(watched, { recursive: true }).map(String).sort();
+/** Modules of what was loaded stay. */
+const keptNow = (): string[] => readdirSync(CACHE).sort();
+
+test("H48: control: the operator's draft raises what the loaded version does not, and none of it is loaded or written", async () => {
+  await until("the tenants' policies are loaded", async () => (await loadedNow()).includes("team 1.1.1 judging"));
+  honest.write(honest.shadow("tried", { count: 3 }));
+  await until("it is judged", () => host.alertsOf("tried").length > 0);
+  const before = { loaded: await loadedNow(), files: filesNow(), kept: keptNow() };
+  const any = `@rule({ name: "Any open", priority: Priority.Notice })
+export function any(e: AnyOpen): bool { return e.proc.name == "tried"; }`;
+  const text = SOURCE.replace("@rule({", `${any}\n\n@rule({`);
+  const json = await tried(text, operator, "other");
+  assert.equal(json.problems, []);
+  assert.equal([json.tests.passed > 0, json.tests.failed], [true, 0]);
+  assert.match(json.tests.missing.join(), "Any open");
+  assert.ok(json.events > 0);
+  const countsOf = (name: string): number[] =>
+    json.rules.flatMap((row: Row) => (row.rule === name ? [row.draft, row.loaded] : []));
+  const [ofAny = 0, ...none] = countsOf("Any open");
+  assert.ok(ofAny > 0);
+  assert.equal(none, [0]);
+  assert.is(new Set(countsOf("Sensitive file read")).size, 1, "the other rule says what it said");
+  assert.equal([...new Set(json.samples.map(({ by }: { by: string }) => by))], ["draft", "both"]);
+  await stillJudges(host, honest);
+  const after = { loaded: await loadedNow(), files: filesNow(), kept: keptNow() };
+  assert.equal(after, before);
+  assert.is(host.alerts.filter(({ rule }) => rule === "Any open").length, 0);
+});
+
+test("H48: what does not compile is told with its place, and errors without end are bounded and cost the host little", async () => {
+  const line = "  if (e.failed retrun false;";
+  const [first] = (await tried(rule(`${line}\n  return true;`))).problems;
+  assert.equal([first.file, first.line, first.isError], ["index.ts", 5, true]);
+  assert.match(first.hint, line);
+  const asked = tried(rule("  return true;", "a;\n".repeat(20_000)));
+  await stillJudges(host, honest);
+  const many = await asked;
+  assert.equal([many.problems.length, many.draft, many.tests], [50, null, null]);
+});
+
+test("H48: a draft finds no file of another tenant, and none of the machine", async () => {
+  const paths = ["../../other/lib/names", join(watched, "other/lib/names"), "/etc/passwd", "../../../../../etc/passwd"];
+  const imports = paths.map((path, nth) => `import { NAMES as n${nth} } from ${JSON.stringify(path)};`);
+  const json = await tried(rule("  return n0.length > 0;", imports.join("\n")));
+  const said = problems(json);
+  for (const path of paths) assert.match(said, new RegExp(`File .*${path.split("/").at(-1)}.* not found`), said);
+  assert.not.match(JSON.stringify(json), /of other alone|root:/);
+  const text = rule('  return NAMES == "of team alone";', 'import { NAMES } from "../lib/names";');
+  assert.equal((await tried(text)).problems, [], "its own shared code is there");
+});
+
+test("H48: a draft that does not end, or takes memory without end, fails alone, and is told to", async () => {
+  for (const text of [
+    rule("  while (true) {}\n  return false;"),
+    rule("  return false;", "while (true) {}"),
+    rule("  for (;;) new ArrayBuffer(1 << 20);\n  return false;"),
+  ]) {
+    const { draft: own, loaded } = await tried(text, `${operator}.other`, "other");
+    assert.type(own.fault, "string");
+    assert.equal([loaded.fault, loaded.alerts > 0], [null, true]);
+    await stillJudges(host, honest);
+  }
+  await until("its processes have ended", () => trying() === 0);
+});
+
+test("H48: a tenant's draft is shown what is in its scope, and others' policies are none of its", async () => {
+  const json = await tried(rule("  return true;"));
+  assert.equal([json.problems, json.events, json.samples, json.draft.fault], [[], 0, [], null]);
+  for (const tenant of ["", "other", "../other"])
+    assert.is((await draft(SOURCE, team, tenant)).status, 404, JSON.stringify(tenant));
+  assert.is((await draft(SOURCE, team, "team", "no-such")).status, 404);
+});
+
+test("H48: strangers, other pages and viewers get nothing, and a text that is too long is refused", async () => {
+  const port = Number(new URL((await ticketOf(operator)).console).port);
+  const body = { tenant: "", policy: POLICY, text: SOURCE };
+  assert.is((await tell(port, PATH, body)).status, 401);
+  const { ticket } = await ticketOf(operator);
+  const { key } = (await tell(port, "/api/v1/session", { ticket })).json;
+  const as = { authorization: `Bearer ${key}` };
+  for (const [headers, status] of [
+    [{ origin: "https://evil.example" }, 403],
+    [{ "sec-fetch-site": "cross-site" }, 403],
+    [{ "content-type": "text/plain" }, 415],
+    [{ host: "evil.example" }, 421],
+  ] as const)
+    assert.is((await tell(port, PATH, body, { ...as, ...headers })).status, status, JSON.stringify(headers));
+  assert.is((await draft("a".repeat(65_537))).status, 400);
+  assert.is((await draft("\u20ac".repeat(100_000))).status, 413);
+  const long = await tell(team, "/api/v1/policies/test", { tenant: "team", policy: "p".repeat(20_000) });
+  assert.is(long.status, 413, "other acts take as little as before");
+});
+
+test("H48: drafts without end are one at a time, and the operator's does not wait for them", async () => {
+  const asked = Array.from({ length: 20 }, (_, nth) => draft(rule(`  return e.tid == ${nth};`)));
+  const own = tried(SOURCE, operator, "other");
+  const statuses = (await Promise.all(asked)).map(({ status }) => status);
+  assert.is(statuses.filter((status) => status !== 429).length, 1, statuses.join());
+  assert.ok((await own).draft !== null);
+  await stillJudges(host, honest);
+});
+
+test("H48: a folder that has become a link to another tenant's is not read", async () => {
+  const own = join(watched, "team", POLICY);
+  rmSync(own, { recursive: true });
+  symlinkSync(join(watched, "other", POLICY), own);
+  writeFileSync(join(watched, "other", POLICY, "tests.yaml"), "tests: [of other alone");
+  const { status, text } = await draft(SOURCE);
+  assert.ok(status !== 200 || !text.includes("of other alone"), text);
+  assert.not.match(text, "of other alone");
+  await stillJudges(host, honest);
+});
+
+test.run();

@@ -13,7 +13,7 @@ import { answersOf, attack, control } from "./attack.js";
 
 const ROUNDS = Number(process.env.VEDETTE_KILLS ?? "200");
 /** Rounds of one run: the trace of many more is no string that JavaScript can hold. */
-const ROUNDS_AT_ONCE = 100;
+const ROUNDS_AT_ONCE = 50;
 
 /** How often each process was told to have made each call, by `PID TYPE`. */
 function callsOf(events: readonly Event[]): Map<string, number> {

@@ -71,7 +71,7 @@ export function endOfParsing(
 }
 
 function problemOf(error: CommanderError, command: Command, words: readonly string[], hasWorkload: boolean): string {
-  if (error.code === "commander.help") return "No command of Vedette was given.";
+  if (error.code === "commander.help") return noCommand(command, words);
   const stray = takesWorkload(command) ? strayWord(command, words) : undefined;
   if (stray !== undefined && !hasWorkload)
     return `The command to run must come after \`--\`, as in \`${pathOf(command)} -- ${words.slice(words.indexOf(stray)).join(" ")}\`.`;
@@ -80,6 +80,14 @@ function problemOf(error: CommanderError, command: Command, words: readonly stri
     .filter((one) => one !== undefined)
     .map(asSentence)
     .join(" ");
+}
+
+/** `vedette`, `vedette policy` and `vedette help nosuch` are answered with help, which is none here. */
+function noCommand(command: Command, words: readonly string[]): string {
+  if (words[0] === "help" && words[1] !== undefined) return `There is no command ${words[1]}.`;
+  if (command.parent === null) return "No command of Vedette was given.";
+  const names = command.commands.map((one) => one.name());
+  return `No command of \`${pathOf(command)}\` was given. It has ${names.join(", ")}.`;
 }
 
 const asSentence = (text: string): string =>

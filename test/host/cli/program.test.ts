@@ -37,6 +37,8 @@ writeFileSync(file("plain"), "no program");
 const MISTAKES: readonly (readonly [argv: string[], status: number, code: string, names: string])[] = [
   [[], 2, "VEDETTE_USAGE", "No command"],
   [["tarce", "--", "true"], 2, "VEDETTE_USAGE", "tarce"],
+  [["policy"], 2, "VEDETTE_USAGE", "It has new, check,"],
+  [["help", "nosuch"], 2, "VEDETTE_USAGE", "There is no command nosuch."],
   [["run"], 2, "VEDETTE_NO_COMMAND", "vedette run -- "],
   [["trace", "--json"], 2, "VEDETTE_NO_COMMAND", "vedette trace -- "],
   [["run", "--"], 2, "VEDETTE_NO_COMMAND", "vedette run -- "],

@@ -24,6 +24,10 @@ export interface Rereading {
 export interface RereaderOptions {
   /** Who judges; null: nobody does so far. */
   readonly judge: () => Judge | null;
+  /** The judge is about to take it: what was before and what comes both judge for a moment. */
+  readonly onComing: (next: Judging) => void;
+  /** The judge could not take it: what was before holds. */
+  readonly onRefused: () => void;
   /** The judge has taken it, and outputs change: what else goes by it is told now. */
   readonly onTaken: (next: Judging) => void;
   readonly say: Say;
@@ -68,14 +72,16 @@ export class Rereader {
   }
 
   async #take(paths: readonly string[], onNamed: () => Promise<void>): Promise<Outcome> {
-    const { onTaken, say, onFault } = this.#options;
+    const { onComing, onRefused, onTaken, say, onFault } = this.#options;
     const judge = this.#options.judge();
     if (judge === null) return "refused";
     let next: Judging | null = null;
     try {
       next = await this.#again.read(onNamed);
+      onComing(next);
       await judge.take(next);
     } catch (error) {
+      onRefused();
       await next?.change?.cancel();
       say(`${paths.join(", ")} changed and was not taken: what was before holds`, "warning");
       onFault(error);

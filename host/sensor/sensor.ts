@@ -315,13 +315,21 @@ export class Sensor<I extends Intake = Intake> {
   /** From before files are read. */
   #openRereader(again: Rereading): Promise<Rereader> {
     const { say, onFault } = this.#options;
+    const askedBy = (judging: Judging | null) => judging?.keeps?.asked ?? new Map();
+    let asked: ReturnType<typeof askedBy> | null = null;
+    const onComing = (next: Judging): void => {
+      asked ??= askedBy(this.#judging);
+      this.#evidence?.ask(new Map([...asked, ...askedBy(next)]));
+    };
+    const onRefused = (): void => this.#evidence?.ask(asked ?? askedBy(this.#judging));
     const onTaken = (next: Judging): void => {
       const { outputs, leavesRepeats: tellsEnds = false } = { ...this.#judging, ...next };
       const tellsIncidents = outputs.tellsIncidents || hasControlIn(this.#options.service);
       this.#grouping?.setTold({ tellsEnds, tellsIncidents });
-      this.#evidence?.ask(next.keeps?.asked ?? new Map());
+      asked = askedBy(next);
+      this.#evidence?.ask(asked);
     };
-    return Rereader.open(again, { judge: () => this.#judge, onTaken, say, onFault });
+    return Rereader.open(again, { judge: () => this.#judge, onComing, onRefused, onTaken, say, onFault });
   }
 
   async #openService(flags: ServiceFlags, monitor: Monitor | null): Promise<void> {

@@ -3,10 +3,12 @@
 // Files that change while the built product runs: rules, outputs and Falco's configuration are taken without
 // a start anew, a wrong file changes nothing, and each change is an alert.
 // Time limit: 300 s.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { openRecorded } from "../../host/intake/intake.js";
+import { fieldValue } from "../../host/wire/fields.js";
 import { until } from "../until.js";
 import { freePort } from "./free-port.js";
 import { scratch } from "./programs.js";
@@ -125,6 +127,56 @@ test("what was refused is taken when it is mended: a file that it names, or at S
     rulesIn(at("alerts")).filter((name) => name.endsWith("opened")),
     ["one opened", "two opened"],
   );
+});
+
+const nameOf = fieldValue("fd.name")!;
+const typeOf = fieldValue("evt.type")!;
+
+/** The files of one letter that a recording tells to be opened, in order. */
+async function openedIn(path: string): Promise<string> {
+  let opened = "";
+  for await (const entry of openRecorded(path).entries)
+    if (entry.kind === "batch")
+      for (const at of entry.batch.offsets)
+        if (typeOf(entry.batch, at) === "openat")
+          opened += /^\/([a-z])$/.exec(String(nameOf(entry.batch, at)))?.[1] ?? "";
+  return opened;
+}
+
+test("evidence loses nothing when rules are read again: what came before is there, and an open file goes on", async () => {
+  const folder = scratch();
+  const at = (name: string): string => join(folder, name);
+  const files = (ending: string): string[] =>
+    (existsSync(at("kept")) ? readdirSync(at("kept")) : []).filter((name) => name.endsWith(ending)).sort();
+  const asking = (name: string): string => rule(name).replace("}", ", capture: true, capture_duration: 500}");
+  writeFileSync(at("rules.yaml"), asking("b"));
+  const flags = ["--falco-rules", "rules.yaml", "--watch-config", "--evidence", "kept", "--alerts", "alerts"];
+  const serving = host(folder, ["serve", ...flags, "--listen", `unix:${folder}/host.sock`]);
+  await serving.says("listening at");
+  const opens = (names: string): string => `{ ${[...names].map((name) => `cat /${name}`).join("; ")}; } 2>/dev/null`;
+  const go = (name: string): string => `until [ -e ${at(name)} ]; do sleep 0.05; done`;
+  // One workload throughout: what comes before a finding is kept by agent.
+  const script = [opens("ab"), go("taken"), opens("cbd"), go("over"), opens("e"), "true"];
+  const watched = serving.watches(script.join("; "));
+  await until("a file is open", () => files(".part").length > 0);
+  writeFileSync(at("rules.yaml"), asking("d") + asking("e"));
+  await serving.says("read again: rules.yaml (1 policy)");
+  writeFileSync(at("taken"), "");
+  await until("it has ended", () => files(".json").length > 0 && files(".part").length === 0);
+  const before = files(".vedette");
+  writeFileSync(at("over"), "");
+  await watched;
+  await until("the next has ended", () => files(".json").length > before.length && files(".part").length === 0);
+  const all = files(".vedette");
+  const told = await Promise.all(all.map((name) => openedIn(at(`kept/${name}`))));
+  await serving.end();
+  assert.is(told.at(-1), "abcbde", "what came before the change");
+  // Where the change took long, the first file had ended by then: then the second has all of it.
+  assert.ok(before.length === 1 ? told[0] === "abcbd" : told[0]!.startsWith("ab") && told[1] === "abcbd", told.join());
+  for (const name of files(".json")) {
+    const { missed, state } = JSON.parse(readFileSync(at(`kept/${name}`), "utf8"));
+    assert.equal([missed, state], [0, "whole"]);
+  }
 });
 
 test("run --watch-config: rows of responses are taken, and taken away", async () => {

@@ -64,6 +64,7 @@ std::optional<News::Kind> kind_of(std::string_view frame) {
   if (frame == "end") return News::Kind::End;
   if (frame == "prevented") return News::Kind::Prevented;
   if (frame == "responded") return News::Kind::Responded;
+  if (frame == "hashed") return News::Kind::Hashed;
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "capture/agent/hash_words.h"
 #include "capture/agent/pack.h"
 #include "capture/agent/respond_words.h"
 #include "capture/kernel/clock.h"
@@ -46,6 +47,7 @@ Result<void> HostLink::open() {
   owes_answer_ = false;
   wants_fill_ = false;
   desk_.greet();
+  hasher_.greet();
   if (!discards() && !send_whole(hello_())) return Errno(EPIPE);
   return acknowledges() ? hear_greeting() : Result<void>();
 }
@@ -76,6 +78,9 @@ bool HostLink::answer_table() {
 bool HostLink::answer_requests() {
   for (const ResponseAnswer& answer : desk_.take_answers()) {
     if (!send_whole(answer_frame(answer))) return false;
+  }
+  for (const HashAnswer& answer : hasher_.take_answers()) {
+    if (!send_whole(hashed_frame(answer))) return false;
   }
   return true;
 }
@@ -178,6 +183,9 @@ void HostLink::heed(const HostWord& word) {
       break;
     case HostWord::Kind::Respond:
       if (std::optional<ResponseRequest> request = read_request(word.frame)) desk_.ask(std::move(*request));
+      break;
+    case HostWord::Kind::Hash:
+      if (std::optional<HashRequest> request = read_hash_request(word.frame)) hasher_.ask(*request);
       break;
     case HostWord::Kind::Watch: take_files_(word.paths); break;
     case HostWord::Kind::Fill: wants_fill_ = true; break;

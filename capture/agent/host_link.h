@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "capture/agent/fill.h"
+#include "capture/agent/hasher.h"
 #include "capture/agent/host_address.h"
 #include "capture/agent/host_words.h"
 #include "capture/tracer/pulse.h"
@@ -28,12 +29,12 @@ class HostLink {
   using TakeFiles = std::function<void(std::vector<std::string>)>;
   // How full spool and rings are: told once a second to a host that asks for it.
   using AskFill = std::function<AgentFill()>;
-  // `desk`: where requests for responses go, and answers come from. `pulse`: of the thread whose work it is
-  // that we live for.
+  // `desk`: where requests for responses go, and answers come from. `hasher`: who is asked what a process
+  // runs. `pulse`: of the thread whose work it is that we live for.
   HostLink(HostAddress address, Hello hello, TakeTable take_table, TakeFiles take_files, AskFill ask_fill, ResponseDesk& desk,
-           const Pulse& pulse)
+           Hasher& hasher, const Pulse& pulse)
       : address_(std::move(address)), hello_(std::move(hello)), take_table_(std::move(take_table)),
-        take_files_(std::move(take_files)), ask_fill_(std::move(ask_fill)), desk_(desk), pulse_(pulse) {}
+        take_files_(std::move(take_files)), ask_fill_(std::move(ask_fill)), desk_(desk), hasher_(hasher), pulse_(pulse) {}
 
   // Connects, says hello, and where the host acknowledges waits a moment for its first word: what it has
   // already.
@@ -83,6 +84,7 @@ class HostLink {
   TakeFiles take_files_;
   AskFill ask_fill_;
   ResponseDesk& desk_;
+  Hasher& hasher_;
   PulseWatch pulse_;
   std::string table_obstacle_;
   bool owes_answer_ = false;  // to a table

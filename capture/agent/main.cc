@@ -13,6 +13,7 @@
 
 #include "capture/agent/doctor.h"
 #include "capture/agent/failure.h"
+#include "capture/agent/hasher.h"
 #include "capture/agent/hello.h"
 #include "capture/agent/host_link.h"
 #include "capture/agent/lost_report.h"
@@ -45,7 +46,7 @@ struct Agent {
       : options(options), inline_tier(make_inline_tier(options, clock)), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs, options.overload, &pulse),
         link(options.host, [this] { return hello_frame(source, this->options, inline_tier != nullptr); },
              [this](std::span<const uint8_t> frame) { return take_table(frame); },
-             [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }, [this] { return fill(); }, desk, pulse), recorder(source, clock, spool, lost),
+             [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }, [this] { return fill(); }, desk, hasher, pulse), recorder(source, clock, spool, lost),
         uplink(link, recorder, spool, lost) {}
 
   const Options& options;
@@ -59,6 +60,7 @@ struct Agent {
   Prevention prevention{sealed};
   InotifyOpenWatch open_watch;
   ResponseDesk desk{options.respond, [this](const std::vector<PreventRow>& rows) { return obstacle_to({.rows = rows}, means()); }};
+  Hasher hasher;
   HostLink link;
   Recorder recorder;
   Uplink uplink;

@@ -8,12 +8,16 @@ import { nativeFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 
 /**
- * What the addon's threads found since the last collect(). `hello`, `end`, `prevented` and `responded` carry
- * the agent's frame unread; `closed` carries a code of the catalogue, or an empty one where the agent left by
- * itself.
+ * What the addon's threads found since the last collect(). `hello`, `end`, `prevented`, `responded` and
+ * `hashed` carry the agent's frame unread; `closed` carries a code of the catalogue, or an empty one where
+ * the agent left by itself.
  */
 export type News =
-  | { readonly kind: "hello" | "prevented" | "responded"; readonly stream: number; readonly frame: Uint8Array }
+  | {
+      readonly kind: "hello" | "prevented" | "responded" | "hashed";
+      readonly stream: number;
+      readonly frame: Uint8Array;
+    }
   /** `next`: the number of the batch behind it; 0: none came before it on this connection. */
   | { readonly kind: "end"; readonly stream: number; readonly frame: Uint8Array; readonly next: number }
   | {

@@ -14,13 +14,17 @@ import {
   type End,
   errorFrame,
   fillFrame,
+  type HashAnswer,
+  type HashRequest,
   type Hello,
+  hashFrame,
   preventFrame,
   RESPONSE_ACTIONS,
   type ResponseAction,
   type ResponseAnswer,
   type ResponseRequest,
   readEnd,
+  readHashed,
   readHello,
   readPrevented,
   readResponded,
@@ -31,7 +35,7 @@ import {
 import { freeNumber, type Inherited, stillOpen } from "./inheritance.js";
 import { CONTROL_BYTES, closeRing, openReader, wakeReaders } from "./ring.js";
 
-export type { End, Hello, ResponseAction, ResponseAnswer, ResponseRequest, StreamCounts };
+export type { End, HashAnswer, HashRequest, Hello, ResponseAction, ResponseAnswer, ResponseRequest, StreamCounts };
 export { RESPONSE_ACTIONS };
 
 /** What Capture calls, on the thread that made it. */
@@ -47,6 +51,8 @@ export interface CaptureHandlers {
   readonly onPrevented?: (stream: number, obstacle: string) => void;
   /** It says what came of a request. */
   readonly onResponded?: (stream: number, answer: ResponseAnswer) => void;
+  /** It says what a process runs. */
+  readonly onHashed?: (stream: number, answer: HashAnswer) => void;
   /** A stream was closed; `error` when it was we who refused it. */
   readonly onClosed?: (stream: number, error: VedetteError | null, counts: StreamCounts | undefined) => void;
   /** A stream that never said hello was closed, for this. */
@@ -164,6 +170,11 @@ export class Capture {
     return this.#receiver.send(stream, respondFrame(request));
   }
 
+  /** Which executable a process runs. False: the question was not sent. */
+  hash(stream: number, request: HashRequest): boolean {
+    return this.#receiver.send(stream, hashFrame(request));
+  }
+
   /**
    * Everything up to this number has been judged: the agent need not keep it for a host that comes after us.
    */
@@ -223,6 +234,9 @@ export class Capture {
         break;
       case "responded":
         this.#guard(stream, () => this.#handlers.onResponded?.(stream, readResponded(news.frame)));
+        break;
+      case "hashed":
+        this.#guard(stream, () => this.#handlers.onHashed?.(stream, readHashed(news.frame)));
         break;
       case "closed":
         this.#closed(stream, news.code === "" ? null : refusal(news));

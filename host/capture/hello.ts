@@ -141,6 +141,45 @@ export function readResponded(frame: Uint8Array): ResponseAnswer {
   };
 }
 
+/** A process whose executable is to be hashed, as the agent told of it; times are in ns since the epoch. */
+export interface HashRequest {
+  /** Unique in this host. */
+  readonly id: number;
+  /** In the agent's own pid namespace. */
+  readonly pid: number;
+  readonly started: bigint;
+  /** Of the file that the process runs: where it lies, and when it was last changed. */
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly changed: bigint;
+  /** What the kernel called it. */
+  readonly path: string;
+}
+
+/** What an agent says of an executable. */
+export interface HashAnswer {
+  readonly id: number;
+  /** 64 hexadecimal digits; null: it cannot say. */
+  readonly sha256: string | null;
+  /** Why it cannot, in words, at most 400 characters. */
+  readonly why: string;
+}
+
+const DIGEST_BYTES = 32;
+
+/** Reads such an answer. Throws VEDETTE_FRAME_UNEXPECTED. */
+export function readHashed(frame: Uint8Array): HashAnswer {
+  const [, id, digest, why] = unpack(frame, 4);
+  if (!(digest instanceof Uint8Array) || (digest.length !== 0 && digest.length !== DIGEST_BYTES))
+    return unexpected("an answer has no digest of 32 bytes");
+  const sha256 = digest.length === 0 ? null : Buffer.from(digest).toString("hex");
+  return { id: number(id, 0), sha256, why: text(why, "").slice(0, WHY_MAX) };
+}
+
+/** The question which executable a process runs. */
+export const hashFrame = ({ id, pid, started, dev, ino, changed, path }: HashRequest): Uint8Array =>
+  packr.pack(["hash", id, pid, ...[started, dev, ino, changed].map(String), path]);
+
 /** A request as the agent takes it. */
 export const respondFrame = (request: ResponseRequest): Uint8Array => {
   const { id, action, isDry, namesFirst, pid, started, seconds, programs, rows } = request;

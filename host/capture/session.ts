@@ -9,6 +9,7 @@ import {
   Capture,
   type CaptureHandlers,
   type End,
+  type HashAnswer,
   type Hello,
   type ResponseAnswer,
   type StreamCounts,
@@ -38,6 +39,7 @@ export interface SessionHandlers {
   readonly onHello?: (hello: Hello) => void;
   readonly onPrevented?: (stream: number, obstacle: string) => void;
   readonly onResponded?: (stream: number, answer: ResponseAnswer) => void;
+  readonly onHashed?: (stream: number, answer: HashAnswer) => void;
 }
 
 /**
@@ -78,11 +80,12 @@ export class Session {
     }
   }
 
-  #captureHandlers({ onWake, onHello, onPrevented, onResponded }: SessionHandlers): CaptureHandlers {
+  #captureHandlers({ onWake, onHello, onPrevented, onResponded, onHashed }: SessionHandlers): CaptureHandlers {
     return {
       ...(onWake === undefined ? {} : { onWake }),
       ...(onPrevented === undefined ? {} : { onPrevented }),
       ...(onResponded === undefined ? {} : { onResponded }),
+      ...(onHashed === undefined ? {} : { onHashed }),
       onHello: (hello) => {
         this.#hello = hello;
         onHello?.(hello);

@@ -43,7 +43,13 @@ export const SaidFinding = z.strictObject({
     })
     .nullable(),
   executable: z
-    .strictObject({ path: text, ino: wide.nullable(), dev: wide.nullable(), isOfImage: z.boolean() })
+    .strictObject({
+      path: text,
+      ino: wide.nullable(),
+      dev: wide.nullable(),
+      changed: wide.nullable(),
+      isOfImage: z.boolean(),
+    })
     .nullable(),
   file: z
     .strictObject({ path: text, realPath: text, ino: wide.nullable(), dev: wide.nullable(), type: text })

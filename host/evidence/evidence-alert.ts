@@ -9,7 +9,7 @@ const SOURCE = { source: "internal", tags: [] } as const;
 
 /** A file is there. */
 export function keptAlert(facts: EvidenceFacts): Alert {
-  const { file, sha256, bytes, events, missed, state, incident, findings, container, hostname } = facts;
+  const { file, sha256, bytes, events, missed, state, incident, findings, executables, container, hostname } = facts;
   return {
     ...SOURCE,
     rule: "Evidence kept",
@@ -23,6 +23,7 @@ export function keptAlert(facts: EvidenceFacts): Alert {
       ["vedette.evidence", file],
       ["vedette.evidence.bytes", bytes],
       ["vedette.evidence.events", events],
+      ["vedette.evidence.executables", executables.map(({ path, sha256 }) => `${path}=${sha256}`).join(" ")],
       ["vedette.evidence.findings", findings.join(" ")],
       ["vedette.evidence.missed", missed],
       ["vedette.evidence.sha256", sha256],

@@ -36,6 +36,7 @@ while (!isOver) {
     const order = message.message as Order;
     if (order.kind === "keep")
       keeper.keep(order, performance.now()); // what was before may have taken long
+    else if (order.kind === "identify") keeper.identify(order);
     else if (order.kind === "begin") keeper.recover();
     else isOver = true;
   }

@@ -154,7 +154,17 @@ export class Evidence {
     const ids = { finding: findingId(finding), incident: incident?.id ?? null };
     const order: KeepOrder = { kind: "keep", name, stream, hostname, facts, afterMs: afterMs + MARGIN_MS, ...ids };
     this.#order(order);
-    return { ...alert, evidence: fileOf(name) };
+    const marked = { ...alert, evidence: fileOf(name) };
+    this.identify(marked);
+    return marked;
+  }
+
+  /** What the process of a finding ran is known: the file that has the finding says so. */
+  identify({ finding, evidence }: Alert): void {
+    const { path = null, sha256 } = finding?.executable ?? {};
+    if (this.#state !== "open" || evidence === undefined || path === null || sha256 === undefined) return;
+    const name = evidence.slice(0, -fileOf("").length);
+    this.#order({ kind: "identify", name, executable: { path, sha256 } });
   }
 
   /** From here on these rules ask for evidence. */

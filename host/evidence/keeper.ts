@@ -7,7 +7,7 @@ import { reasonOf } from "../reason.js";
 import { RecordingWriter } from "../recording/recording.js";
 import { extended } from "./duration.js";
 import type { EvidenceFolder } from "./evidence-folder.js";
-import type { EvidenceBounds, EvidenceFacts, KeepOrder, News } from "./parts.js";
+import type { EvidenceBounds, EvidenceFacts, IdentifyOrder, KeepOrder, News } from "./parts.js";
 import { PreRoll } from "./pre-roll.js";
 import { clockOf, isHot } from "./raw.js";
 
@@ -17,6 +17,8 @@ interface Open {
   readonly writer: RecordingWriter;
   readonly begun: number;
   readonly findings: string[];
+  /** Paths, by SHA-256. */
+  readonly executables: Map<string, string>;
   until: number;
   from: bigint | null;
   to: bigint | null;
@@ -31,6 +33,7 @@ interface Gap {
 
 /** Gaps that are remembered; those that are more count for the newest. */
 const GAPS_MAX = 1_000;
+const EXECUTABLES_MAX = 100;
 
 /** The one thing that writes into a folder of evidence. */
 export class Keeper {
@@ -54,7 +57,14 @@ export class Keeper {
   recover(): void {
     for (const name of this.#folder.left()) {
       try {
-        const facts = { file: `${name}.vedette`, incident: null, findings: [], hostname: "", container: null };
+        const facts = {
+          file: `${name}.vedette`,
+          incident: null,
+          findings: [],
+          executables: [],
+          hostname: "",
+          container: null,
+        };
         const counts = { from: null, to: null, batches: 0, events: 0, missed: 0, state: "killed" as const };
         this.#tell({ kind: "kept", facts: this.#folder.end(name, { ...facts, ...counts }) });
       } catch (error) {
@@ -93,6 +103,12 @@ export class Keeper {
     this.#begin(order, now);
   }
 
+  /** What one of its findings' processes ran. A file that has ended stays as it is. */
+  identify({ name, executable: { path, sha256 } }: IdentifyOrder): void {
+    for (const { order, executables } of this.#open.values())
+      if (order.name === name && executables.size < EXECUTABLES_MAX) executables.set(sha256, path);
+  }
+
   /** It is so late now. */
   tick(now: number): void {
     this.#roll.age(now);
@@ -122,7 +138,8 @@ export class Keeper {
       }
       const writer = new RecordingWriter(this.#folder.part(name));
       const until = now + order.afterMs;
-      const open: Open = { order, writer, begun: now, findings: [finding], until, from: null, to: null, missed: 0 };
+      const found = { findings: [finding], executables: new Map<string, string>() };
+      const open: Open = { order, writer, begun: now, ...found, until, from: null, to: null, missed: 0 };
       this.#open.set(stream, open);
       this.#try(open, () => {
         writer.host(stream, hostname);
@@ -161,6 +178,7 @@ export class Keeper {
   /** A file into which nothing could be written is no evidence. */
   #end(open: Open, state: EvidenceFacts["state"], reason = ""): void {
     const { order, writer, findings, missed, from, to } = open;
+    const executables = [...open.executables].map(([sha256, path]) => ({ path, sha256 }));
     this.#open.delete(order.stream);
     let [how, why] = [state, reason];
     try {
@@ -174,7 +192,8 @@ export class Keeper {
     const counts = { batches: writer.batches, events: writer.events, missed };
     const container = id === null ? null : { id, name: called };
     const times = { from: textOf(from), to: textOf(to) };
-    const facts = { file: `${name}.vedette`, incident, findings, hostname, container, ...times, ...counts, state: how };
+    const found = { incident, findings, executables, hostname, container };
+    const facts = { file: `${name}.vedette`, ...found, ...times, ...counts, state: how };
     try {
       if (isEmpty) throw new Error(why);
       this.#tell({ kind: "kept", facts: this.#folder.end(name, facts) });

@@ -108,11 +108,24 @@ export interface KeepOrder {
   readonly afterMs: number;
 }
 
+/** What a finding's process ran, for the file that has it. */
+export interface IdentifyOrder {
+  readonly kind: "identify";
+  readonly name: string;
+  readonly executable: ExecutableFacts;
+}
+
+/** A program, and the digest of its bytes (64 hexadecimal digits). */
+export interface ExecutableFacts {
+  readonly path: string;
+  readonly sha256: string;
+}
+
 /**
  * To the thread. `begin`: whoever is told is there now. `end`: nothing more comes; what is there is read, and
  * all files are ended.
  */
-export type Order = KeepOrder | { readonly kind: "begin" } | { readonly kind: "end" };
+export type Order = KeepOrder | IdentifyOrder | { readonly kind: "begin" } | { readonly kind: "end" };
 
 /** What stands beside a file, as JSON, and what outputs are told of it. Times are in ns since the epoch. */
 export interface EvidenceFacts {
@@ -122,6 +135,11 @@ export interface EvidenceFacts {
   readonly incident: string | null;
   /** At most a hundred ids of the findings for which it was kept; the first is the one that began it. */
   readonly findings: readonly string[];
+  /**
+   * At most a hundred that those findings' processes ran; of an executable that is not here nothing is
+   * known.
+   */
+  readonly executables: readonly ExecutableFacts[];
   readonly hostname: string;
   readonly container: { readonly id: string; readonly name: string | null } | null;
   readonly from: string | null;

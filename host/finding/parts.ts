@@ -84,6 +84,13 @@ export interface FindingExecutable {
   readonly path: string | null;
   readonly ino: bigint | null;
   readonly dev: bigint | null;
+  /** When its inode was last changed, ns since the epoch. */
+  readonly changed: bigint | null;
+  /**
+   * Of its bytes, 64 hexadecimal digits. Left out: it is not known, or not yet
+   * (host/sensor/executables.ts).
+   */
+  readonly sha256?: string;
   /** Nothing has changed it since its agent began, and its path leads to it (`vedette.exe_of_image`). */
   readonly isOfImage: boolean;
 }

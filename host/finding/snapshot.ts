@@ -162,6 +162,7 @@ function subjectOf(batch: Batch, at: number, process: number): SubjectPart {
       path: text("exepath", FOLDER_MAX),
       ino: int("exe_ino"),
       dev: int("exe_dev"),
+      changed: int("exe_ctime"),
       isOfImage: short("exe_of_image") === 1,
     },
     ancestors: ancestors.slice(0, ANCESTORS_MAX).map(

@@ -6,7 +6,14 @@
 //   hello - secret, name (guests.ts) - what ECS says (host/ecs) - "ack" - "ready" - batches - "ack" ... - end - "ack"
 import { chmodSync } from "node:fs";
 import { hostname } from "node:os";
-import { Capture, type End, type Hello, type ResponseRequest, type StreamCounts } from "../capture/agent.js";
+import {
+  Capture,
+  type End,
+  type HashRequest,
+  type Hello,
+  type ResponseRequest,
+  type StreamCounts,
+} from "../capture/agent.js";
 import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";
 import { ringFill } from "../capture/ring.js";
 import type { TaskMetadata } from "../ecs/metadata.js";
@@ -89,6 +96,10 @@ export class Agents implements Intake {
         const guest = this.#guests.get(stream);
         if (guest !== undefined) handlers.onResponded(guest, answer);
       },
+      onHashed: (stream, answer) => {
+        const guest = this.#guests.get(stream);
+        if (guest !== undefined) handlers.onHashed(guest, answer);
+      },
       onClosed: (stream, error, counts) => this.#onClosed(stream, error, counts),
       onStranger: (error) => this.#onTurnedAway(error, 0),
       onRefused: (error, more) => this.#onTurnedAway(error, more),
@@ -143,6 +154,10 @@ export class Agents implements Intake {
 
   respond({ number }: Peer, request: ResponseRequest): boolean {
     return this.#capture.respond(number, request);
+  }
+
+  hash({ number }: Peer, request: HashRequest): boolean {
+    return this.#capture.hash(number, request);
   }
 
   tap(take: TakeBatch): Tap {

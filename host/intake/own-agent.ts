@@ -2,7 +2,7 @@
 // The intake of `run`, `record` and `trace`: one agent that we start ourselves, with its workload. We never
 // hold up the workload. If nobody judges any more, it goes on.
 import { hostname } from "node:os";
-import type { AgentOptions, Hello, ResponseRequest } from "../capture/agent.js";
+import type { AgentOptions, HashRequest, Hello, ResponseRequest } from "../capture/agent.js";
 import { Heartbeat, LOOK_MS } from "../capture/heartbeat.js";
 import { closeReader, ringFill } from "../capture/ring.js";
 import { type Ending, Session } from "../capture/session.js";
@@ -54,6 +54,9 @@ export class OwnAgent implements Intake {
       onPrevented: (_stream, obstacle) => this.#onPrevented(obstacle),
       onResponded: (_stream, answer) => {
         if (this.#peer !== null) handlers.onResponded?.(this.#peer, answer);
+      },
+      onHashed: (_stream, answer) => {
+        if (this.#peer !== null) handlers.onHashed?.(this.#peer, answer);
       },
     });
     const { capture } = this.#session;
@@ -112,6 +115,10 @@ export class OwnAgent implements Intake {
 
   respond({ number }: Peer, request: ResponseRequest): boolean {
     return this.#session.capture.respond(number, request);
+  }
+
+  hash({ number }: Peer, request: HashRequest): boolean {
+    return this.#session.capture.hash(number, request);
   }
 
   tap(take: TakeBatch): Tap {

@@ -5,7 +5,7 @@
 // acknowledges by one call.
 //
 //   onHello - onBatch ... - acknowledge ... - onEnd - onLeft
-import type { ResponseAnswer, ResponseRequest } from "../capture/agent.js";
+import type { HashAnswer, HashRequest, ResponseAnswer, ResponseRequest } from "../capture/agent.js";
 import type { VedetteError } from "../errors.js";
 import type { GuardNews } from "../output/guard-alert.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -35,6 +35,8 @@ export interface IntakeHandlers {
   readonly onPrevented: (peer: Peer, obstacle: string) => void;
   /** What came of a request. */
   readonly onResponded: (peer: Peer, answer: ResponseAnswer) => void;
+  /** What a process runs that it was asked about. */
+  readonly onHashed: (peer: Peer, answer: HashAnswer) => void;
   readonly onLeft: (peer: Peer) => void;
   /** It left so long ago that nothing more is judged of it. */
   readonly onForgotten: (number: number) => void;
@@ -100,6 +102,8 @@ export interface Intake {
   watch(peer: Peer, files: readonly string[]): boolean;
   /** Asks a peer to do something to a process; false: it is gone. */
   respond(peer: Peer, request: ResponseRequest): boolean;
+  /** Asks a peer which executable a process runs; false: it is gone. */
+  hash(peer: Peer, request: HashRequest): boolean;
   /** Reads what comes beside the workers, on this thread. To be taken before anything comes. */
   tap(take: TakeBatch): Tap;
   /**

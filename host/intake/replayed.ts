@@ -79,6 +79,10 @@ export class Replayed implements Intake {
     return false;
   }
 
+  hash(): boolean {
+    return false;
+  }
+
   tap(take: TakeBatch): Tap {
     return this.#taps.open(take);
   }

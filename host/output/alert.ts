@@ -86,6 +86,7 @@ export interface AlertStyle {
  * twice.
  */
 export function alertDetail({ policy, tenant, finding, incident, evidence }: Alert): [name: string, value: Value][] {
+  const sha256 = finding?.executable?.sha256;
   const event = finding === undefined ? null : `${finding.event.source}/${finding.event.num}`;
   return [
     ["vedette.policy", policy ?? null],
@@ -95,6 +96,7 @@ export function alertDetail({ policy, tenant, finding, incident, evidence }: Ale
     ["vedette.id", finding === undefined ? null : findingId(finding)],
     ...(incident === undefined ? [] : incidentDetail(incident)),
     ...(evidence === undefined ? [] : [["vedette.evidence", evidence] as [string, Value]]),
+    ...(sha256 === undefined ? [] : [["vedette.exe.sha256", sha256] as [string, Value]]),
   ];
 }
 

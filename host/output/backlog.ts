@@ -49,6 +49,11 @@ export interface BacklogOptions {
   readonly disk?: () => DiskQueue;
   /** The most bytes that lines take on that disk. */
   readonly diskBytes?: number;
+  /**
+   * The line of an alert that was written, and of which more is known now; undefined: nobody is told
+   * there.
+   */
+  readonly update?: (alert: Alert) => string;
   /** An incident's line; undefined: incidents are not told there. */
   readonly news?: (news: IncidentNews) => string;
   /** Alerts for which it does not hold are not written, and counted nowhere; undefined: all are. */
@@ -145,6 +150,12 @@ export class Backlog implements Output {
     if (this.#isClosed) this.#dropped.closed++;
     else if (this.isPatient || this.#hasSpace(0)) this.push(this.#options.text(alert));
     else this.#drop("full");
+  }
+
+  /** More is known of an alert that was written. */
+  update(alert: Alert): void {
+    const { update, wants } = this.#options;
+    if (update !== undefined && wants?.(alert) !== false) this.push(update(alert));
   }
 
   /**

@@ -39,6 +39,7 @@ const ACTIVITIES: Readonly<Record<IncidentActivity, readonly [activity: number, 
   closed: [3, 5],
 };
 const CREATE = 1;
+const UPDATE = 2;
 const NEW = 1;
 const MEDIUM_CONFIDENCE = 2;
 const RULE_ANALYTIC = 1;
@@ -48,6 +49,7 @@ const IP_ADDRESS = 2;
 const REGULAR_FILE = 1;
 const FOLDER = 2;
 const UNKNOWN_FILE = 0;
+const SHA_256 = 3;
 const INBOUND = 1;
 const OUTBOUND = 2;
 const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17 };
@@ -61,12 +63,22 @@ const ms = (ns: bigint): number => Number(ns / MS_NS);
 
 /** An alert's line. */
 export function ocsfAlert(alert: Alert, version: OcsfVersion, product: string): string {
+  return detection(alert, version, product, CREATE);
+}
+
+/** The same finding again, of which more is known by now. */
+export function ocsfUpdate(alert: Alert, version: OcsfVersion, product: string): string {
+  return detection(alert, version, product, UPDATE);
+}
+
+/** An update is an event of its own, about a finding that was told. */
+function detection(alert: Alert, version: OcsfVersion, product: string, activity: number): string {
   const { finding, priority, time, output, outputFields, tenant, incident } = alert;
   const { task = null, prevention = null } = finding ?? {};
   const isDenied = prevention !== null && prevention.action === "denied";
   const uid = alertId(alert);
   return JSON.stringify({
-    ...headOf(DETECTION, CREATE, priority, time),
+    ...headOf(DETECTION, activity, priority, time),
     status_id: NEW,
     confidence_id: MEDIUM_CONFIDENCE,
     ...(has(version, "isAlert") ? { is_alert: true } : {}),
@@ -75,7 +87,7 @@ export function ocsfAlert(alert: Alert, version: OcsfVersion, product: string): 
     disposition_id: isDenied ? DISPOSITION.blocked : DISPOSITION.detected,
     metadata: given({
       ...metadataOf(version, product, [...(task === null ? [] : ["cloud"]), "container", "security_control"]),
-      uid,
+      uid: activity === CREATE ? uid : uuidOf(["update", uid, finding?.executable?.sha256 ?? ""]),
       sequence: finding?.event.num,
       tenant_uid: tenant,
       correlation_uid: incident?.id,
@@ -213,7 +225,7 @@ function processOf(finding: Finding, version: OcsfVersion): object | null {
     uid: `${event.source}/${process.pid}@${process.started ?? ""}`,
     created_time: process.started === null ? null : ms(process.started),
     cmd_line: process.commandLine,
-    file: executable === null ? null : fileOf(executable.path, "file"),
+    file: executable === null ? null : programOf(executable),
     user: user === null ? null : orNull(given({ uid: user.uid === null ? null : String(user.uid), name: user.name })),
     container:
       container === null ? null : given({ uid: container.id, name: container.name, image: imageOf(container) }),
@@ -232,6 +244,13 @@ function fileOf(path: string | null, type: string | null): object | null {
   if (path === null || path === "") return null;
   const name = path.slice(path.lastIndexOf("/") + 1) || path;
   return { name, path, type_id: type === "file" ? REGULAR_FILE : type === "directory" ? FOLDER : UNKNOWN_FILE };
+}
+
+/** With its digest where that is known. A file of no name has no place in the schema. */
+function programOf({ path, sha256 }: NonNullable<Finding["executable"]>): object | null {
+  const file = fileOf(path, "file");
+  if (file === null || sha256 === undefined) return file;
+  return { ...file, hashes: [{ algorithm: "SHA-256", algorithm_id: SHA_256, value: sha256 }] };
 }
 
 /** The one that connected is the source. */

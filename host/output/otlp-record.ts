@@ -127,6 +127,7 @@ function findingAttributes(finding: Finding): Attributes {
     ["process.working_directory", process?.cwd],
     ["process.executable.name", process?.name],
     ["process.executable.path", executable?.path],
+    ["vedette.exe.sha256", executable?.sha256],
     ["process.parent_pid", ancestors[0]?.pid],
     ["process.user.id", user?.uid],
     ["process.user.name", user?.name],

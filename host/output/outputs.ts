@@ -114,6 +114,11 @@ export class Outputs {
     for (const { queue } of this.#open) queue.write(alert);
   }
 
+  /** More is known of an alert that was written: told where a form has a way to say so. */
+  update(alert: Alert): void {
+    for (const { queue } of this.#open) queue.update(alert);
+  }
+
   /** Those that are open, for tests of one of them. */
   queues(): readonly Backlog[] {
     return this.#open.map(({ queue }) => queue);

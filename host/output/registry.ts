@@ -87,7 +87,7 @@ export interface Manner {
 export type Repeats = "all" | "first";
 
 /** How what an output is told becomes a line. */
-type Texts = Pick<BacklogOptions, "text" | "news">;
+type Texts = Pick<BacklogOptions, "text" | "update" | "news">;
 
 interface OutputRow<Settings> {
   readonly kind: string;
@@ -396,9 +396,10 @@ async function schemaTexts(lines: SchemaLines): Promise<Texts> {
     return { text, ...(hasIncidents ? { news: (news) => emfIncident(news, namespace) } : {}) };
   }
   const { version, hasIncidents } = lines;
-  const { ocsfAlert, ocsfIncident } = await import("./ocsf.js");
+  const { ocsfAlert, ocsfIncident, ocsfUpdate } = await import("./ocsf.js");
   const text = (alert: Alert): string => ocsfAlert(alert, version, VERSION);
-  return { text, ...(hasIncidents ? { news: (news) => ocsfIncident(news, version, VERSION) } : {}) };
+  const update = (alert: Alert): string => ocsfUpdate(alert, version, VERSION);
+  return { text, update, ...(hasIncidents ? { news: (news) => ocsfIncident(news, version, VERSION) } : {}) };
 }
 
 /** What an output leaves out. The last of a kind is told only where the ones before were left out. */

@@ -70,6 +70,7 @@ function parameters({ finding, rule, policy, tenant, tags }: Alert): string[] {
     ["dst", endpoint === null || endpoint.remoteIp === null ? null : addressed(endpoint.remoteIp, endpoint.remotePort)],
     ["tags", tags.length === 0 ? null : [...new Set(tags)].sort().join(",")],
     ["exe", finding?.executable?.path],
+    ["exe.sha256", finding?.executable?.sha256],
     ["file", finding?.file?.realPath ?? finding?.file?.path],
   ];
   return all.flatMap(([name, value]) =>

@@ -2,7 +2,7 @@
 // What judges and what follows from it: the engine, the policy service beside it, what agents are to deny,
 // and the outputs that alerts go to. It knows who sends only as peers of an intake.
 import { hostname } from "node:os";
-import type { ResponseAnswer } from "../capture/agent.js";
+import type { HashAnswer, ResponseAnswer } from "../capture/agent.js";
 import { Engine, type EngineHandlers } from "../engine/engine.js";
 import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
@@ -28,6 +28,7 @@ import {
 } from "../response/response.js";
 import { withFacts } from "./alert-facts.js";
 import { exchange } from "./exchange.js";
+import { Executables } from "./executables.js";
 import type { PolicyState, Running, WorkerHealth } from "./health.js";
 import type { Monitor } from "./monitor.js";
 import type { Opened } from "./opened.js";
@@ -37,7 +38,7 @@ export interface Judging {
   readonly policies: readonly LoadedPolicy[];
   readonly outputs: Pick<
     Outputs,
-    "write" | "queues" | "tell" | "tellsIncidents" | "reopen" | "stats" | "room" | "close"
+    "write" | "update" | "queues" | "tell" | "tellsIncidents" | "reopen" | "stats" | "room" | "close"
   >;
   /** Where it was read again: what has yet to become of `outputs`; undefined: they are as they are to be. */
   readonly change?: OutputsChange;
@@ -64,7 +65,7 @@ export interface JudgeOptions extends Judging {
   /** Where each alert learns its repeat and its incident. */
   readonly grouping: Grouping;
   /** What keeps evidence of findings; null: nothing does. */
-  readonly evidence: Pick<Evidence, "mark" | "canMark"> | null;
+  readonly evidence: Pick<Evidence, "mark" | "canMark" | "identify"> | null;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
   readonly say: Say;
@@ -81,6 +82,7 @@ export class Judge {
   readonly #intake: Intake;
   readonly #prevention: Prevention<Peer>;
   readonly #responder: Responder<Peer>;
+  readonly #executables: Executables<Peer>;
   #engine!: Engine;
   /** The operator's own, and those of the watched folder. */
   #policies: readonly LoadedPolicy[];
@@ -116,6 +118,7 @@ export class Judge {
       watch: (peer, files) => intake.watch(peer, files),
       onFault: (error) => this.#handlers.onFault(error, null),
     });
+    this.#executables = new Executables<Peer>((peer, request) => intake.hash(peer, request));
     this.#responder = new Responder<Peer>(this.#answering(options), {
       send: (peer, request) => intake.respond(peer, request),
       rowsOf: (tenant, peer) => (intake.isRecorded ? [] : (options.service?.responsesOf(tenant, peer.facts) ?? [])),
@@ -223,7 +226,17 @@ export class Judge {
     this.#options.say(`${peer.name}: ${Responder.unasked} (response ${answer.id})`, "warning");
   }
 
+  /** What a process runs about which there was a finding: who has the finding is told. */
+  onHashed(peer: Peer, answer: HashAnswer): void {
+    const { told, isAsked } = this.#executables.onAnswer(peer, answer);
+    if (!isAsked) this.#options.say(`${peer.name}: it says what an executable is, and was not asked`, "warning");
+    if (told === null) return;
+    this.#options.evidence?.identify(told);
+    this.#options.outputs.update(told);
+  }
+
   onLeft(peer: Peer): void {
+    this.#executables.onLeft(peer);
     this.#responder.onLeft(peer);
     this.#prevention.leave(peer);
   }
@@ -260,8 +273,11 @@ export class Judge {
       const hostname = host ?? author?.hostname ?? this.#intake.hostname(NOBODY);
       const grouped = this.#options.grouping.take({ ...withFacts(alert, author?.facts ?? null), hostname });
       if (grouped === null) return;
-      this.tell(this.#options.evidence?.mark(grouped, author) ?? grouped);
-      this.#responder.onAlert(grouped, author);
+      const known = this.#executables.mark(grouped, author);
+      const marked = this.#options.evidence?.mark(known, author) ?? known;
+      this.tell(marked);
+      this.#executables.ask(marked, author);
+      this.#responder.onAlert(known, author);
     },
     onFault: (error: VedetteError, policy: LoadedPolicy | null): void => {
       const { host, monitor, service, say } = this.#options;

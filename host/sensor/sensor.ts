@@ -369,6 +369,7 @@ export class Sensor<I extends Intake = Intake> {
       onFacts: (peer) => void this.#judge?.greet(peer),
       onPrevented: (peer, obstacle) => this.#judge?.onPrevented(peer, obstacle),
       onResponded: (peer, answer) => this.#judge?.onResponded(peer, answer),
+      onHashed: (peer, answer) => this.#judge?.onHashed(peer, answer),
       onLeft: (peer) => {
         this.#roster?.onLeft(peer);
         this.#judge?.onLeft(peer);

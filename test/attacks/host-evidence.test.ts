@@ -155,7 +155,14 @@ function recorded(folder: EvidenceFolder, name: string, batches: number, records
     writer.batch(1, builder.bytes(), records);
   }
   writer.close();
-  const ids = { file: `${name}.vedette`, incident: null, findings: [], hostname: name, container: null };
+  const ids = {
+    file: `${name}.vedette`,
+    incident: null,
+    findings: [],
+    executables: [],
+    hostname: name,
+    container: null,
+  };
   const counts = { batches, events: batches * records, missed: 0, from: null, to: null, state: "whole" as const };
   return folder.end(name, { ...ids, ...counts });
 }

@@ -102,6 +102,7 @@ test("H7: a worker that dies turns health red, ends the host with a word, and is
     const alerts: Alert[] = [];
     const outputs = {
       write: (alert: Alert) => void alerts.push(alert),
+      update: () => undefined,
       tell: () => undefined,
       tellsIncidents: false,
       reopen: () => undefined,

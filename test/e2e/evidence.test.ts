@@ -3,7 +3,7 @@
 // it again raises the same alert. A host that is killed loses nothing that it had a second before.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -63,6 +63,44 @@ test("a finding leaves a recording with what came before and after it, and its d
     lines.map((line) => /Informational ls (\S*)/.exec(line)?.[1]),
     ["/", "/tmp"],
     events.stderr,
+  );
+});
+
+test("what a finding's process ran is told by its digest: to OCSF, and beside the recording", async () => {
+  const [evidence, config, told] = ["hashed", "hashed.yaml", "hashed.jsonl"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(config, `outputs: {siem: {type: file, path: ${told}, format: ocsf}}\n`);
+  // The first finding comes from a process that ends at once, the second from one that goes on.
+  const script = `cat /etc/shadow >/dev/null; until grep -q hashes ${told}; do sleep 0.1; done
+    cat /etc/shadow >/dev/null; cat /etc/shadow >/dev/null; sleep 0.2`;
+  const words = ["run", "--config", config, "--evidence", evidence, "--", "sh", "-c", script];
+  const { status, stderr } = await run([...VEDETTE, ...words]);
+  assert.is(status, 0, stderr);
+  const lines = readFileSync(told, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const cats = lines.filter(({ finding_info, evidences }) => {
+    return finding_info?.title.startsWith("Sensitive file") && evidences?.[0].process?.file?.name === "cat";
+  });
+  const path = realpathSync(cats[0].evidences[0].process.file.path);
+  const value = digest(path);
+  const hashes = [{ algorithm: "SHA-256", algorithm_id: 3, value }];
+  const [first, update, ...later] = cats;
+  assert.equal([first.activity_id, first.evidences[0].process.file.hashes], [1, undefined]);
+  assert.equal([update.activity_id, update.evidences[0].process.file.hashes], [2, hashes]);
+  assert.is(update.finding_info.uid, first.finding_info.uid);
+  assert.is.not(update.metadata.uid, first.metadata.uid);
+  assert.ok(later.length > 0, "a finding came later");
+  for (const one of later) assert.equal([one.activity_id, one.evidences[0].process.file.hashes], [1, hashes]);
+  const [facts] = filesIn(evidence).filter((name) => name.endsWith(".json"));
+  const { executables } = JSON.parse(readFileSync(join(evidence, facts!), "utf8"));
+  assert.ok(
+    executables.some((one: object) => JSON.stringify(one) === JSON.stringify({ path, sha256: value })),
+    JSON.stringify(executables),
   );
 });
 

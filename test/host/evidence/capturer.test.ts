@@ -43,7 +43,7 @@ function folderOf(bounds: Partial<EvidenceBounds>, ...events: readonly number[])
       writer.batch(1, builder.bytes(), Math.min(100, count - n));
     }
     writer.close();
-    const ids = { incident: "i", findings: ["f"], hostname: "box", container: null };
+    const ids = { incident: "i", findings: ["f"], executables: [], hostname: "box", container: null };
     const counts = { from: null, to: null, batches: 1, events: count, missed: 0, state: "whole" as const };
     return folder.end(name, { file: `${name}.vedette`, ...ids, ...counts });
   });

@@ -136,6 +136,24 @@ test("an order that comes late finds its file open, whatever findings ask for", 
   }
 });
 
+test("a file names what its findings' processes ran, as far as that is known before it ends", () => {
+  const { keeper, keep, facts } = keeperIn();
+  const identify = (name: string, path: string, sha256: string): void =>
+    keeper.identify({ kind: "identify", name, executable: { path, sha256 } });
+  keeper.take(raw(1, 1), 1);
+  keep("a", 1, 2);
+  identify("a", "/bin/sh", "00");
+  identify("other", "/bin/no", "01");
+  for (const sha256 of ["02", "02", "03"]) identify("a", "/tmp/x", sha256);
+  keeper.tick(2 + EVIDENCE_BOUNDS.afterMs);
+  identify("a", "/bin/late", "04");
+  assert.equal(facts()[0]?.executables, [
+    { path: "/bin/sh", sha256: "00" },
+    { path: "/tmp/x", sha256: "02" },
+    { path: "/tmp/x", sha256: "03" },
+  ]);
+});
+
 test("a storm of reads does not drive out what is rare, and what is old goes", () => {
   const { keeper, keep, path } = keeperIn({ bytes: 200_000 });
   keeper.take(raw(1, 1, "execve"), 0);

@@ -76,7 +76,7 @@ test("of an open: the event, the process with its ancestors, the executable, the
       started: finding.ancestors[0]!.started,
       first: { pid: 7, started: finding.ancestors[0]!.started },
     },
-    executable: { path: "/usr/bin/cat", ino: 77n, dev: 5n, isOfImage: false },
+    executable: { path: "/usr/bin/cat", ino: 77n, dev: 5n, changed: null, isOfImage: false },
     file: { path: "/etc/x", realPath: "/etc/shadow", ino: 12n, dev: 2049n, type: "file" },
     endpoint: null,
     user: { uid: 0, name: "root", loginUid: -1 },

@@ -38,7 +38,7 @@ export function findingOf(said: Said = {}): Finding {
     process: { ...named(pid), vpid: pid, name: `p${pid}`, commandLine: `p${pid} run`, cwd: "/", session },
     ancestors: above.map((one) => ({ ...named(one), name: `p${one}`, path: `/bin/p${one}` })),
     lineage: { ...named(root), first: named(session > 0 ? session : chain.at(-1)!) },
-    executable: { path: `/bin/p${pid}`, ino: BigInt(pid), dev: 1n, isOfImage: true },
+    executable: { path: `/bin/p${pid}`, ino: BigInt(pid), dev: 1n, changed: 1n, isOfImage: true },
     file:
       file === undefined
         ? null

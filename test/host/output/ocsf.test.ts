@@ -15,7 +15,7 @@ import type { Alert } from "../../../host/output/alert.js";
 import { alertId } from "../../../host/output/alert.js";
 import { emfAlert, emfIncident } from "../../../host/output/emf.js";
 import type { IncidentNews } from "../../../host/output/incident-news.js";
-import { OCSF_VERSIONS, ocsfAlert, ocsfIncident } from "../../../host/output/ocsf.js";
+import { OCSF_VERSIONS, ocsfAlert, ocsfIncident, ocsfUpdate } from "../../../host/output/ocsf.js";
 import { run, scratch, VEDETTE } from "../../e2e/programs.js";
 import { ALERT, CONNECT, FINDING, NEWS } from "./shared.js";
 
@@ -54,7 +54,7 @@ interface Event {
   metadata: { version: string; uid: string; profiles: string[] };
   finding_info: { uid: string };
   finding_info_list: { uid: string }[];
-  evidences: { process: { container?: object; ancestry?: object[] } }[];
+  evidences: { process: { container?: object; ancestry?: object[]; file?: { hashes?: object[] } } }[];
 }
 
 /** The event of the line, which its schema allows. */
@@ -88,6 +88,10 @@ const TASK: Finding = {
 const ALERTS: Readonly<Record<string, Alert>> = {
   "a finding": CONNECT,
   "one of a Fargate task": { ...CONNECT, finding: TASK, outputFields: [["proc.pid", 9_007_199_254_740_993n]] },
+  "one whose program is known": {
+    ...CONNECT,
+    finding: { ...TASK, executable: { ...FINDING.executable!, sha256: "ab".repeat(32) } },
+  },
   "one whose process has gone": {
     ...CONNECT,
     finding: { ...FINDING, process: null, executable: null, endpoint: null, container: null },
@@ -106,6 +110,19 @@ for (const version of VERSIONS)
       assert.equal([event.class_uid, event.activity_id], [2004, 1]);
       assert.equal([event.metadata.uid, event.finding_info.uid], [alertId(alert), alertId(alert)]);
     });
+
+for (const version of VERSIONS)
+  test(`a finding of which more is known is an update of it in OCSF ${version}`, () => {
+    const alert = ALERTS["one whose program is known"]!;
+    const [first, update] = [ocsfAlert, ocsfUpdate].map((write) =>
+      valid(write(alert, version, "0.1.0"), "detection", version),
+    );
+    assert.equal([update?.activity_id, update?.type_uid], [2, 200_402]);
+    assert.is(update?.finding_info.uid, first?.finding_info.uid);
+    assert.is.not(update?.metadata.uid, first?.metadata.uid);
+    const { file } = update!.evidences[0]!.process;
+    assert.equal(file?.hashes, [{ algorithm: "SHA-256", algorithm_id: 3, value: "ab".repeat(32) }]);
+  });
 
 test("what a version lacks is not there, and what it has is", () => {
   for (const version of OCSF_VERSIONS) {
@@ -133,7 +150,7 @@ test("whatever a program chose for its names, the schema allows it", () => {
       (priority, name, path, version) => {
         const finding = {
           ...TASK,
-          executable: { path, ino: null, dev: null, isOfImage: true },
+          executable: { path, ino: null, dev: null, changed: null, isOfImage: true },
           user: { uid: null, name, loginUid: null },
         };
         const line = ocsfAlert({ ...CONNECT, priority, rule: name, tags: [path], output: name, finding }, version, "0");

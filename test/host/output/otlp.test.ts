@@ -88,7 +88,11 @@ test("whatever a program chose for its names, OTLP's messages allow it", () => {
   const text = fc.string({ unit: "binary" });
   fc.assert(
     fc.property(fc.constantFrom(...PRIORITIES), text, text, text, (priority, name, path, output) => {
-      const finding = { ...FINDING, tags: [name], executable: { path, ino: null, dev: null, isOfImage: true } };
+      const finding = {
+        ...FINDING,
+        tags: [name],
+        executable: { path, ino: null, dev: null, changed: null, isOfImage: true },
+      };
       const line = otlpAlert({ ...CONNECT, priority, rule: name, tags: [path], output, hostname: name, finding });
       assert.is(line.split(PART).length, 2);
       assert.not.match(line, "\n");

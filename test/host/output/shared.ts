@@ -38,7 +38,7 @@ export const FINDING: Finding = {
   process: { pid: 41, vpid: 41, name: "curl", commandLine: "curl", cwd: "/", started: 1n, session: 0 },
   ancestors: [],
   lineage: null,
-  executable: { path: "/usr/bin/curl", ino: 7n, dev: 8n, isOfImage: true },
+  executable: { path: "/usr/bin/curl", ino: 7n, dev: 8n, changed: 1n, isOfImage: true },
   file: null,
   endpoint: {
     localIp: "10.0.1.7",

@@ -45,7 +45,11 @@ test("whatever a program chose for its names, a message is one line of the gramm
   const text = fc.string({ unit: "binary", maxLength: 600 });
   fc.assert(
     fc.property(text, text, text, text, fc.constantFrom(2_048, 8_096), (name, path, output, hostname, most) => {
-      const finding = { ...FINDING, policy: name, executable: { path, ino: null, dev: null, isOfImage: true } };
+      const finding = {
+        ...FINDING,
+        policy: name,
+        executable: { path, ino: null, dev: null, changed: null, isOfImage: true },
+      };
       const message = syslogText(
         { ...CONNECT, rule: name, tags: [path], output, hostname, policy: name, finding },
         most,

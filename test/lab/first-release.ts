@@ -12,7 +12,8 @@ const ENGINE = "build/js/host/engine";
 const STEPS = [
   "npm ci --ignore-scripts",
   "npx tsx capture/wire/generate.ts",
-  "make -C capture agent -j2",
+  // The Makefile's own -O2 without -g: the same code, for a quarter less of the compiler's time.
+  "CXXFLAGS=-O2 make -C capture agent -j2",
   "npx node-gyp configure --directory capture/addon",
   "npx node-gyp build --directory capture/addon",
   "cp capture/addon/build/Release/capture.node build/capture.node",

@@ -32,11 +32,15 @@ export function explain(error: VedetteError): string {
   return error.hint === "" ? `${error.message} [${error.code}]` : `${error.message} [${error.code}]\n  ${error.hint}`;
 }
 
+/** Characters of one value: it may be anybody's word, and the sentence is told, sent and kept. */
+const VALUE_MAX = 4_000;
+
 /** An empty value takes the blank before it along. */
 function fill(template: string, values: ErrorValues): string {
   return template.replace(/( ?)\{(\w+)\}/g, (whole, blank: string, name: string) => {
     if (!Object.hasOwn(values, name)) return whole;
     const value = String(values[name]);
-    return value === "" ? "" : blank + value;
+    const shown = value.length > VALUE_MAX ? `${value.slice(0, VALUE_MAX)}... (${value.length} characters)` : value;
+    return value === "" ? "" : blank + shown;
   });
 }

@@ -105,7 +105,7 @@ export class Capture {
   constructor(options: CaptureOptions = {}) {
     this.#handlers = options;
     this.ring = new SharedArrayBuffer(CONTROL_BYTES + (options.ringBytes ?? RING_BYTES));
-    this.#receiver = new (loadAddon().Receiver)(new Uint8Array(this.ring), () => this.#onNews());
+    this.#receiver = new (loadAddon().Receiver)(new Uint8Array(this.ring), () => ending(() => this.#onNews()));
   }
 
   /**
@@ -227,16 +227,32 @@ export class Capture {
         this.#greet(stream, news.frame);
         break;
       case "end":
-        this.#guard(stream, () => this.#handlers.onEnd?.(readEnd(stream, news.frame, news.next)));
+        this.#hear(
+          stream,
+          () => readEnd(stream, news.frame, news.next),
+          (end) => this.#handlers.onEnd?.(end),
+        );
         break;
       case "prevented":
-        this.#guard(stream, () => this.#handlers.onPrevented?.(stream, readPrevented(news.frame)));
+        this.#hear(
+          stream,
+          () => readPrevented(news.frame),
+          (obstacle) => this.#handlers.onPrevented?.(stream, obstacle),
+        );
         break;
       case "responded":
-        this.#guard(stream, () => this.#handlers.onResponded?.(stream, readResponded(news.frame)));
+        this.#hear(
+          stream,
+          () => readResponded(news.frame),
+          (answer) => this.#handlers.onResponded?.(stream, answer),
+        );
         break;
       case "hashed":
-        this.#guard(stream, () => this.#handlers.onHashed?.(stream, readHashed(news.frame)));
+        this.#hear(
+          stream,
+          () => readHashed(news.frame),
+          (answer) => this.#handlers.onHashed?.(stream, answer),
+        );
         break;
       case "closed":
         this.#closed(stream, news.code === "" ? null : refusal(news));
@@ -254,16 +270,20 @@ export class Capture {
 
   #greet(stream: number, frame: Uint8Array): void {
     this.#open.add(stream);
-    this.#guard(stream, () => {
-      this.#handlers.onHello?.(readHello(stream, frame));
-      if (!this.#receiver.admit(stream)) throw new VedetteError("VEDETTE_AGENTS_FULL", { peer: `stream ${stream}` });
-    });
+    this.#hear(
+      stream,
+      () => readHello(stream, frame),
+      (hello) => {
+        this.#handlers.onHello?.(hello);
+        if (!this.#receiver.admit(stream)) throw new VedetteError("VEDETTE_AGENTS_FULL", { peer: `stream ${stream}` });
+      },
+    );
   }
 
-  /** A frame of ours that does not read ends its stream. */
-  #guard(stream: number, read: () => void): void {
+  /** A frame that does not read, whatever is wrong with it, or that is refused, ends its stream. */
+  #hear<Words>(stream: number, read: () => Words, take: (words: Words) => void): void {
     try {
-      read();
+      take(readable(read));
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
       this.refuse(stream, error);
@@ -285,6 +305,31 @@ export class Capture {
   #endRing(): void {
     closeRing(this.ring);
     wakeReaders(this.ring);
+  }
+}
+
+/** Throws a VedetteError in any case: the words are a peer's, and cannot be a fault of ours. */
+function readable<Words>(read: () => Words): Words {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof VedetteError) throw cause;
+    const reason = "a frame has not its documented form";
+    throw new VedetteError("VEDETTE_FRAME_UNEXPECTED", { peer: "an agent", reason }, { cause });
+  }
+}
+
+/**
+ * Whatever this throws is a fault of ours and ends the process. Where the addon calls, Node would pass over
+ * it (DEP0168), and everything that came at the same time would be lost unsaid.
+ */
+function ending(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
   }
 }
 

@@ -3,7 +3,7 @@
 // The host takes what an agent says only in the documented form. It refuses anything else with
 // VEDETTE_FRAME_UNEXPECTED.
 import { Packr, Unpackr } from "msgpackr";
-import { SCHEMA } from "../../build/generated/events.js";
+import { LOST, SCHEMA } from "../../build/generated/events.js";
 import { VedetteError } from "../errors.js";
 import { BATCH_VERSION } from "../wire/batch.js";
 
@@ -33,6 +33,9 @@ export interface End {
   readonly next: number;
 }
 
+/** A name in DNS has no more; Linux gives a machine 64. */
+const HOSTNAME_MAX = 255;
+
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "bigint" });
 const packr = new Packr({ useRecords: false });
 
@@ -41,10 +44,12 @@ const packr = new Packr({ useRecords: false });
  * VEDETTE_FRAME_UNEXPECTED where the frame has another form.
  */
 export function readHello(stream: number, frame: Uint8Array): Hello {
-  const [, version, schema, source, info] = unpack(frame, 5);
-  if (version !== BATCH_VERSION || BigInt(schema as number) !== SCHEMA)
+  const [, versionSaid, schemaSaid, source, info] = unpack(frame, 5);
+  const [version, schema] = [integer(versionSaid), integer(schemaSaid)];
+  if (version === null || schema === null) return unexpected("hello has no numbers of its version and its schema");
+  if (version !== BigInt(BATCH_VERSION) || schema !== SCHEMA)
     throw new VedetteError("VEDETTE_SCHEMA_MISMATCH", {
-      theirs: `${version}:${BigInt(schema as number).toString(16)}`,
+      theirs: `${version}:${schema.toString(16)}`,
       ours: `${BATCH_VERSION}:${SCHEMA.toString(16)}`,
     });
   if (!(source instanceof Uint8Array) || source.length !== 16) unexpected("hello has no source of 16 bytes");
@@ -53,14 +58,14 @@ export function readHello(stream: number, frame: Uint8Array): Hello {
   return {
     stream,
     source: Uint8Array.from(source),
-    pid: number(of.pid, 0),
-    hostname: text(of.hostname, ""),
+    pid: count(of.pid),
+    hostname: text(of.hostname, "").slice(0, HOSTNAME_MAX),
     command: texts(of.command),
     agent: text(of.agent, ""),
     kernel: text(of.kernel, ""),
     arch: text(of.arch, ""),
     tiers: texts(of.tiers),
-    snaplen: number(of.snaplen, 0),
+    snaplen: count(of.snaplen),
     container: typeof of.container === "object" ? (of.container as Record<string, unknown> | null) : null,
     secret: typeof of.secret === "string" ? of.secret : null,
   };
@@ -71,9 +76,9 @@ export function readEnd(stream: number, frame: Uint8Array, next: number): End {
   const [, status, signal, lost] = unpack(frame, 4);
   return {
     stream,
-    status: number(status, 0),
-    signal: number(signal, 0),
-    lost: Array.isArray(lost) ? lost.map((count) => number(count, 0)) : [],
+    status: count(status),
+    signal: count(signal),
+    lost: Array.isArray(lost) ? lost.slice(0, LOST.length).map(count) : [],
     next,
   };
 }
@@ -128,15 +133,15 @@ const SECOND_NS = 1_000_000_000n;
 /** Reads an answer. Throws VEDETTE_FRAME_UNEXPECTED. */
 export function readResponded(frame: Uint8Array): ResponseAnswer {
   const [, id, step, status, processes, why] = unpack(frame, 6);
-  const answer = { step: STEPS[number(step, -1)], status: STATUSES[number(status, -1)] };
+  const answer = { step: STEPS[Number(integer(step) ?? -1n)], status: STATUSES[Number(integer(status) ?? -1n)] };
   if (answer.step === undefined || answer.status === undefined)
     return unexpected("an answer has a step or a status that is not known here");
   const { step: knownStep, status: knownStatus } = answer;
   return {
-    id: number(id, 0),
+    id: count(id),
     step: knownStep,
     status: knownStatus,
-    processes: number(processes, 0),
+    processes: count(processes),
     why: text(why, "").slice(0, WHY_MAX),
   };
 }
@@ -173,7 +178,7 @@ export function readHashed(frame: Uint8Array): HashAnswer {
   if (!(digest instanceof Uint8Array) || (digest.length !== 0 && digest.length !== DIGEST_BYTES))
     return unexpected("an answer has no digest of 32 bytes");
   const sha256 = digest.length === 0 ? null : Buffer.from(digest).toString("hex");
-  return { id: number(id, 0), sha256, why: text(why, "").slice(0, WHY_MAX) };
+  return { id: count(id), sha256, why: text(why, "").slice(0, WHY_MAX) };
 }
 
 /** The question which executable a process runs. */
@@ -224,8 +229,18 @@ function unexpected(reason: string): never {
   throw new VedetteError("VEDETTE_FRAME_UNEXPECTED", { peer: "an agent", reason });
 }
 
-const number = (value: unknown, otherwise: number): number =>
-  typeof value === "number" || typeof value === "bigint" ? Number(value) : otherwise;
+/** Null: it is none, whatever else it is. */
+function integer(value: unknown): bigint | null {
+  if (typeof value === "bigint") return value;
+  return typeof value === "number" && Number.isInteger(value) ? BigInt(value) : null;
+}
+
+/** What counts something: what cannot be a count is 0. */
+function count(value: unknown): number {
+  const found = integer(value) ?? 0n;
+  return found >= 0n && found <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(found) : 0;
+}
+
 const text = (value: unknown, otherwise: string): string => (typeof value === "string" ? value : otherwise);
 const texts = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];

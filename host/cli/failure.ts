@@ -9,6 +9,7 @@ import { type Level, type LogFormat, logLine } from "../log.js";
 import { hideProgress } from "../output/progress.js";
 import { Sink } from "../output/sink.js";
 import { lossText, totalLost } from "../output/summary.js";
+import { visibleLines } from "../output/visible.js";
 import { Voice } from "../output/voice.js";
 import { LOST } from "./exit-statuses.js";
 
@@ -81,8 +82,13 @@ export function neverWait(): void {
   process.on("beforeExit", () => voice?.finish());
 }
 
-/** A line on stderr. */
+/** A line on stderr, whoever's words stand in it. */
 export function say(line: string, level: Level = "info"): void {
+  sayAsIs(visibleLines(line), level);
+}
+
+/** A line that is made for a terminal: it has colours, and nobody's words that were not looked at. */
+export function sayAsIs(line: string, level: Level = "info"): void {
   if (isQuiet && level === "info") return;
   const whole = format === null ? line : logLine(format, line, level, new Date());
   if (voice === null) sayAndWait(whole);

@@ -6,7 +6,7 @@ import { PRIORITIES } from "../finding/priority.js";
 import { type IncidentView, storyOf } from "../incident/incident.js";
 import { counted } from "../output/counted.js";
 import { totalLost } from "../output/summary.js";
-import { say, warn } from "./failure.js";
+import { say, sayAsIs } from "./failure.js";
 
 const SHOWN_MAX = 10;
 const STDERR = 2;
@@ -29,7 +29,7 @@ export function sayIncidents(
 ): void {
   const form = formOf();
   const shown = [...kept].sort(byGravity).slice(0, SHOWN_MAX);
-  for (const view of shown) for (const line of ["", ...storyOf(view, form)]) warn(line);
+  for (const view of shown) for (const line of ["", ...storyOf(view, form)]) sayAsIs(line, "warning");
   const all = kept.length + forgotten;
   const more = all > shown.length ? `, ${all - shown.length} not shown` : "";
   say("");

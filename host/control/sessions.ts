@@ -9,7 +9,7 @@ import { createHash, randomBytes } from "node:crypto";
 const SECRET_BYTES = 32;
 const TICKET_MS = 5 * 60_000;
 const KEY_MS = 12 * 3_600_000;
-/** Of each kind; the oldest goes for a new one. */
+/** Of each kind, of the operator and of each tenant; the oldest of theirs goes for a new one. */
 const MOST = 256;
 
 /** Null: the operator. */
@@ -64,10 +64,8 @@ export class Sessions {
   #give(into: Map<string, Held>, tenant: Tenant, ms: number): Given {
     const secret = randomBytes(SECRET_BYTES).toString("base64url");
     into.set(digestOf(secret), { tenant, until: this.#now() + ms });
-    for (const name of into.keys()) {
-      if (into.size <= MOST) break;
-      into.delete(name);
-    }
+    const theirs = [...into].filter(([, held]) => held.tenant === tenant);
+    for (const [name] of theirs.slice(0, Math.max(0, theirs.length - MOST))) into.delete(name);
     return { secret, seconds: ms / 1000 };
   }
 

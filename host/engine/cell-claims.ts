@@ -2,6 +2,8 @@
 // What a cell says of events, taken at its worth. Whoever breaks out of WebAssembly speaks for the cell. So
 // the host decides which policy an alert belongs to, in whose name it is raised, how grave it is, what it may
 // say of a process, and how many there may be; likewise of what was measured, and of lines of the log.
+import { ERRORS, type ErrorCode } from "../../build/generated/errors.js";
+import { VedetteError } from "../errors.js";
 import type { Priority } from "../finding/priority.js";
 import type { Alert } from "../output/alert.js";
 import { boundText } from "../output/alert-bounds.js";
@@ -14,12 +16,18 @@ import { trustedFinding } from "./cell-finding.js";
 import type { FromCell } from "./cell-messages.js";
 import type { EngineHandlers } from "./engine.js";
 import { groupingOf } from "./grouped.js";
-import { type AlertLimiter, hostTime, type Suppressed } from "./limiter.js";
+import { type AlertLimiter, Bucket, hostTime, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
 import { Shown } from "./shown.js";
 import { signatureOf, suppressedAlert } from "./suppressed.js";
 
 const FUTURE_NS_MAX = 5_000_000_000n;
+/** A policy that keeps failing rests, which is a fault more. */
+const FAULTS = { burst: 40, perMinute: 20 };
+/** What may go wrong with a policy. */
+const OF_POLICY = /^VEDETTE_(POLICY|MODULE|TENANT)_/;
+/** Characters of what a cell says went wrong. */
+const WORDS_MAX = 1_000;
 /** Of a row of `prevent:` that names none. */
 const DENIED: Priority = "Critical";
 /** Who hears what is left of what a cell says. `containers`: by stream, as the host knows them. */
@@ -27,6 +35,7 @@ export interface ClaimOptions {
   readonly containers: ReadonlyMap<number, ContainerFacts>;
   readonly onAlert: (alert: Alert, stream: number) => void;
   readonly onLog: (policy: string, level: number, text: string) => void;
+  readonly onFault: (error: VedetteError, policy: LoadedPolicy | null) => void;
   readonly onMeasured?: EngineHandlers["onMeasured"];
 }
 
@@ -41,6 +50,8 @@ export class CellClaims {
   readonly #options: ClaimOptions;
   readonly #lodgers: ReadonlyMap<number, Lodger>;
   readonly #bounds: SharedBounds;
+  readonly #faults = new Bucket(FAULTS);
+  #untold = 0;
   /** Streams of which it was shown something. */
   readonly #shown = new Map<number, Shown>();
 
@@ -110,6 +121,18 @@ export class CellClaims {
     if (![...this.#lodgers.values()].some((lodger) => lodger.policy.name === policy)) return;
     const line = this.#bounds.line(text, hostTime(0n));
     if (line !== null) this.#options.onLog(policy, level, line);
+  }
+
+  /** A fault of a policy that lives there, in the words of the cell, and not too many: each is an alert. */
+  onFault({ number, code, message, hint }: FromCell & { kind: "fault" }): void {
+    const policy = this.#lodgers.get(number)?.policy;
+    if (policy === undefined || !OF_POLICY.test(code) || !Object.hasOwn(ERRORS, code)) return;
+    if (!this.#faults.take(performance.now() * 1e6)) return void this.#untold++;
+    const untold = this.#untold === 0 ? "" : ` (${this.#untold} faults before this were not told)`;
+    this.#untold = 0;
+    const error = new VedetteError(code as ErrorCode);
+    error.message = message.slice(0, WORDS_MAX) + untold;
+    this.#options.onFault(Object.assign(error, { hint: hint.slice(0, WORDS_MAX) }), policy);
   }
 
   tellSuppressed(isEnd: boolean): void {

@@ -10,7 +10,6 @@
 // says nonsense, or too much, and starts it anew.
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import { ERRORS, type ErrorCode } from "../../build/generated/errors.js";
 import { closeReader, openReader, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import { builtFile } from "../paths.js";
@@ -227,7 +226,7 @@ export class Cell {
         this.#claims.onSuppressed(message);
         break;
       case "fault":
-        this.#options.onFault(faultOf(message), this.#policies.get(message.number)?.policy ?? null);
+        this.#claims.onFault(message);
         break;
       case "log":
         this.#claims.onLog(message);
@@ -324,12 +323,4 @@ function placeFor({ ring, tenancy }: CellOptions): number {
 function sent({ admitted, ...policy }: LoadedPolicy): SentPolicy {
   const { path, bytes, memory } = admitted;
   return { policy, path, bytes, memoryPages: memory.maximum };
-}
-
-/** The process said it in words; the code is checked, since it comes from there. */
-function faultOf({ code, message, hint }: FromCell & { kind: "fault" }): VedetteError {
-  const known: ErrorCode = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : "VEDETTE_POLICY_TRAPPED";
-  const error = new VedetteError(known);
-  error.message = message;
-  return Object.assign(error, { hint });
 }

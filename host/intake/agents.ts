@@ -23,7 +23,7 @@ import type { Say } from "../log.js";
 import type { GuardNews } from "../output/guard-alert.js";
 import { lossText } from "../output/summary.js";
 import { reasonOfErrno } from "../reason.js";
-import { Doubts } from "./doubts.js";
+import { Doubts, QuotaByContainer } from "./doubts.js";
 import { fillsOf } from "./fills.js";
 import { type Guest, Guests } from "./guests.js";
 import { type ArrivedBatch, Ledger } from "./ledger.js";
@@ -72,6 +72,8 @@ export class Agents implements Intake {
   /** Words about strangers. */
   readonly #sayings = new Bucket({ burst: 20, perMinute: 20 });
   readonly #doubts: Doubts;
+  /** Alerts about agents that are gone or silent. */
+  readonly #ends = new QuotaByContainer();
   #unsaid = 0;
   #isClosed = false;
   readonly #heartbeat: Heartbeat;
@@ -292,7 +294,7 @@ export class Agents implements Intake {
 
   #onEnd({ stream, lost, next }: End): void {
     const guest = this.#guests.get(stream);
-    if (guest === undefined) return;
+    if (guest === undefined || guest.hasEnded) return;
     guest.hasEnded = true;
     this.#ledger.end(stream, next > 0 ? next : this.#ledger.received(guest.source) + 1);
     this.#onLost(guest, lost);
@@ -308,6 +310,7 @@ export class Agents implements Intake {
     if (guest === undefined) return;
     if (!guest.hasEnded) this.#onMissed(guest, error);
     const losses = lossText({ lost: this.#lost.get(guest.source) ?? [], missing: counts?.missingRecords ?? 0 });
+    if (!this.#guests.has(guest.source)) this.#lost.delete(guest.source);
     const how = guest.hasEnded ? "has left" : "is gone without a word (its agent was killed, or its connection broke)";
     const level = guest.hasEnded ? "info" : "warning";
     this.#options.say(`${guest.name} ${how}: ${counts?.records ?? 0} events, ${losses}`, level);
@@ -339,7 +342,14 @@ export class Agents implements Intake {
   }
 
   #tellOfGuest(guest: Guest, rule: GuardNews["rule"], output: string, cause: string): void {
-    const fields = { "container.name": guest.name, "agent.pid": guest.pid, "agent.cause": cause };
+    const untold = this.#ends.take(guest.name);
+    if (untold === null) return;
+    const fields = {
+      "container.name": guest.name,
+      "agent.pid": guest.pid,
+      "agent.cause": cause,
+      ...(untold === 0 ? {} : { "agent.ends_untold": untold }),
+    };
     this.#handlers.onNews({ rule, output, fields, hostname: guest.hostname }, guest);
   }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Raises alerts about agents that may not be whose they say: one that cannot prove its container's name, and
-// two for one container. Anybody who reaches the socket can cause the first alert, and anybody who knows a
-// secret the second, as often as they like. So each has a limit of its own, and says how many were kept back.
+// two for one container; and about agents that are gone or silent. Anybody who reaches the socket can cause
+// the first alert, and anybody who knows a secret the others, as often as they like. So each has a limit of
+// its own, the last for each container, and says how many were kept back.
 import { hostname } from "node:os";
 import type { Hello } from "../capture/agent.js";
 import { Bucket } from "../engine/limiter.js";
@@ -53,9 +54,32 @@ export class Doubts {
   }
 }
 
+/** Containers that have a limit of their own; of more, the one that was told of longest ago begins anew. */
+const CONTAINERS_MAX = 1024;
+/** An agent that is started again and again is told of at first, and then now and then. */
+const LIMIT_OF_ONE = { burst: 10, perMinute: 2 };
+
+/** Of each container how often it may be told of. */
+export class QuotaByContainer {
+  readonly #quotas = new Map<string, Quota>();
+
+  /** How many were kept back before this one; null: it is kept back, too. */
+  take(container: string): number | null {
+    const quota = this.#quotas.get(container) ?? new Quota(LIMIT_OF_ONE);
+    this.#quotas.delete(container);
+    this.#quotas.set(container, quota);
+    for (const oldest of this.#quotas.keys()) if (this.#quotas.size > CONTAINERS_MAX) this.#quotas.delete(oldest);
+    return quota.take();
+  }
+}
+
 class Quota {
-  readonly #bucket = new Bucket(LIMIT);
+  readonly #bucket: Bucket;
   #untold = 0;
+
+  constructor(limit = LIMIT) {
+    this.#bucket = new Bucket(limit);
+  }
 
   /** How many were kept back before this one; null: it is kept back, too. */
   take(): number | null {

@@ -5,7 +5,7 @@ import { styleText } from "node:util";
 import type { Priority } from "../finding/priority.js";
 import { clockText } from "../wire/time.js";
 import type { Alert } from "./alert.js";
-import { visible } from "./visible.js";
+import { escapedUnseen, visible } from "./visible.js";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -32,6 +32,4 @@ export function alertText(alert: Alert): string {
 }
 
 /** Control characters as JSON writes them, as Falco does in its text output too: an alert stays one line. */
-export function escaped(text: string): string {
-  return text.replace(/[\x00-\x1f]/g, (char) => JSON.stringify(char).slice(1, -1));
-}
+export const escaped = escapedUnseen;

@@ -10,6 +10,7 @@ import type { Priority } from "../finding/priority.js";
 import { clockText, isoText, utcText } from "../wire/time.js";
 import type { Value } from "../wire/value.js";
 import { jsonObject, jsonText } from "./json.js";
+import { escapedUnseen } from "./visible.js";
 
 /** Posted from the policy workers to the main thread: plain data, so that it can be cloned. */
 export interface Alert {
@@ -124,7 +125,7 @@ export function alertSentence(alert: Alert, style: AlertStyle = {}): string {
 /** No event has it: who judges does not know where a batch is from. */
 const HOSTNAME = "evt.hostname";
 
-/** The line, without its line feed. */
+/** The line, without its line feed. It moves no terminal: what could is written by its number. */
 export function alertJson(alert: Alert, style: AlertStyle = {}): string {
   const timeField = style.iso8601 === true ? "evt.time.iso8601" : "evt.time";
   const detail = style.isDetailed === true ? alertDetail(alert) : [];
@@ -145,7 +146,7 @@ export function alertJson(alert: Alert, style: AlertStyle = {}): string {
     [true, "time", () => jsonText(utcText(alert.time))],
   ];
   const there = members.filter(([isThere]) => isThere).map(([, name, text]) => `"${name}":${text()}`);
-  return `{${there.join(",")}}`;
+  return escapedUnseen(`{${there.join(",")}}`);
 }
 
 /** By code units, as std::map orders ASCII names. */

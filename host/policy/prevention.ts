@@ -32,6 +32,8 @@ export interface PreventionHandlers<G extends Guarded> {
 interface Holding {
   /** The table, if it has one. */
   sent: string | null;
+  /** Tables to which it has not said anything. */
+  unanswered: number;
   /** The list of files. */
   watched: string;
 }
@@ -58,7 +60,7 @@ export class Prevention<G extends Guarded> {
    * could not be given one.
    */
   greet(agent: G): boolean {
-    const holding: Holding = { sent: null, watched: "[]" };
+    const holding: Holding = { sent: null, unanswered: 0, watched: "[]" };
     this.#agents.set(agent, holding);
     return this.#tell(agent, holding) && this.#watch(agent, holding);
   }
@@ -76,7 +78,11 @@ export class Prevention<G extends Guarded> {
     }
   }
 
+  /** It answers a table once. An agent that says more is not heard: each such word would be an alert. */
   onAnswer(agent: G, obstacle: string): void {
+    const holding = this.#agents.get(agent);
+    if (holding === undefined || holding.unanswered === 0) return;
+    holding.unanswered--;
     if (obstacle !== "") this.#fault(agent, obstacle);
   }
 
@@ -90,6 +96,7 @@ export class Prevention<G extends Guarded> {
       return false;
     }
     holding.sent = text;
+    holding.unanswered++;
     return this.#handlers.send(agent, ++this.#version, rows);
   }
 

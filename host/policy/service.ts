@@ -10,6 +10,7 @@ import type { TrialBatch, TrialResult } from "../engine/trial.js";
 import { explain, VedetteError } from "../errors.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
+import { boundText } from "../output/alert-bounds.js";
 import type { Backlog } from "../output/backlog.js";
 import type { OutputStats } from "../output/output.js";
 import { DEFAULT_LIMITS } from "../wasm/admission.js";
@@ -363,18 +364,19 @@ function asFault(error: unknown): VedetteError {
 }
 
 function internalAlert(error: VedetteError, policy: string, tenant: string | undefined, hostname: string): Alert {
+  const fields: Alert["outputFields"] = [
+    ["policy", policy],
+    ["tenant", tenant ?? null],
+    ["code", error.code],
+  ];
+  const { cost: _, ...told } = boundText({ output: `${error.message} [${error.code}]`, outputFields: fields });
   return {
     rule: "Vedette internal: policy fault",
     priority: "Warning",
     tags: [],
     source: "internal",
     time: BigInt(Date.now()) * 1_000_000n,
-    output: `${error.message} [${error.code}]`,
-    outputFields: [
-      ["policy", policy],
-      ["tenant", tenant ?? null],
-      ["code", error.code],
-    ],
+    ...told,
     hostname,
     policy,
     ...(tenant === undefined ? {} : { tenant }),

@@ -4,7 +4,7 @@
 import { hostname } from "node:os";
 import type { HashAnswer, ResponseAnswer } from "../capture/agent.js";
 import { Engine, type EngineHandlers } from "../engine/engine.js";
-import { SUPPRESSED } from "../engine/limiter.js";
+import { Bucket, SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, type VedetteError } from "../errors.js";
 import type { Evidence, EvidenceSettings } from "../evidence/evidence.js";
@@ -83,6 +83,8 @@ export class Judge {
   readonly #prevention: Prevention<Peer>;
   readonly #responder: Responder<Peer>;
   readonly #executables: Executables<Peer>;
+  /** Words about agents that answer what nobody asked: one of them can do so without end. */
+  readonly #unasked = new Bucket({ burst: 20, perMinute: 20 });
   #engine!: Engine;
   /** The operator's own, and those of the watched folder. */
   #policies: readonly LoadedPolicy[];
@@ -223,6 +225,7 @@ export class Judge {
   /** An agent that tells of what it was not asked for is not believed, and raises no alert by it. */
   onResponded(peer: Peer, answer: ResponseAnswer): void {
     if (this.#responder.onAnswer(peer, answer) === "heard") return;
+    if (!this.#unasked.take(performance.now() * 1e6)) return;
     this.#options.say(`${peer.name}: ${Responder.unasked} (response ${answer.id})`, "warning");
   }
 

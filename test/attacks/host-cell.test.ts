@@ -174,6 +174,17 @@ for (const [mode, what] of [
     assert.ok(logs.length <= logLinesPerMinute * mostMinutes, `${logs.length} lines`);
   });
 
+test("H9: a cell tells of faults of its own policies alone, of few, and in few words", async () => {
+  const { cell, faults } = bench("team", "faults");
+  await cell.add(policy);
+  await until("all is said", () => cell.status().length > 0);
+  await stillJudges();
+  cell.stop();
+  assert.equal([...new Set(faults.map(({ code }) => code))], ["VEDETTE_POLICY_TRAPPED"]);
+  assert.ok(faults.length >= 1 && faults.length < 100, `${faults.length} faults`);
+  for (const { message } of faults) assert.ok(message.length < 1_500);
+});
+
 test("H9: a cell that says it has judged what it was never sent is sent no more for it", async () => {
   const { cell, faults } = bench("team", "ahead");
   await cell.add(policy);

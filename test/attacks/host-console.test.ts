@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { Sessions } from "../../host/control/sessions.js";
 import { ask as askAt, tell, ticketOf } from "../ask.js";
 import { Host } from "./host.js";
 
@@ -70,6 +71,19 @@ test("H24: who takes all connections keeps the page away, and no Unix socket; it
   await ticketOf(socket);
   for (const one of many) one.destroy();
   await operatorComesIn();
+});
+
+test("H24: a tenant that asks for tickets and enters with them without end logs nobody else out", () => {
+  const sessions = new Sessions();
+  const [waiting, entered] = [sessions.ticket(null), sessions.ticket(null)];
+  const key = sessions.enter(entered.secret)!.secret;
+  const first = sessions.ticket("team").secret;
+  for (let i = 0; i < 1_000; i++) sessions.enter(sessions.ticket("team").secret);
+  const many = Array.from({ length: 300 }, () => sessions.ticket("team"));
+  assert.is(sessions.holder(key), null);
+  assert.is(sessions.enter(waiting.secret)?.tenant, null);
+  assert.is(sessions.enter(first), null, "the control: the tenant's own oldest gave way");
+  assert.is(sessions.enter(many.at(-1)!.secret)?.tenant, "team");
 });
 
 test("H24: control: the operator comes in", operatorComesIn);

@@ -66,6 +66,14 @@ function hear() {
       for (let i = 0; i < times; i++) say({ kind: "measured", number, measured: { measurements, refused: 0 } });
       say({ kind: "judged", batches: 0, seats: [seat] });
     }
+    if (mode === "faults") {
+      const fault = { kind: "fault", number: 0, code: "VEDETTE_POLICY_TRAPPED", message: "x".repeat(8_000), hint: "" };
+      say({ ...fault, number: -1 });
+      say({ ...fault, number: 9 });
+      for (const code of ["VEDETTE_HOST_HUNG", "VEDETTE_CELL_LOST", "toString"]) say({ ...fault, code });
+      for (let i = 0; i < 1_000; i++) say(fault);
+      say({ kind: "judged", batches: 0, seats: [seat] });
+    }
     if (mode === "nonsense") socket.write(Buffer.concat([head(5), Buffer.from([0xc1, 1, 2, 3, 4])]));
     if (mode === "long") socket.write(Buffer.concat([head(0xffffffff), Buffer.alloc(1 << 20)]));
     if (mode === "ahead") say({ kind: "judged", batches: 1e15, seats: [seat] });

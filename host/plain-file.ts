@@ -2,9 +2,12 @@
 // Reads a file that another user controls. A pipe in its place would keep us waiting for ever, and a device
 // would never end. So this opens the file without waiting, asks what it is, and reads it by that descriptor.
 // Another file that is put in its place meanwhile changes nothing.
-import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
 
 const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
+
+/** Of a file that has grown since it was asked how large it is, at once. */
+const PART_BYTES = 64 << 10;
 
 /** Bounds of one read. */
 export interface PlainFileOptions {
@@ -47,9 +50,26 @@ export function readOwnedFile(path: string, { most, isLinkGood = true, real }: P
     const status = fstatSync(fd);
     if (status.isDirectory()) throw new NotPlain("it is a folder");
     if (!status.isFile()) throw new NotPlain("it is not a plain file");
-    if (status.size > most) throw new NotPlain(`it is larger than ${most} bytes`);
-    return { bytes: readFileSync(fd), uid: status.uid };
+    if (status.size > most) throw tooLarge(most);
+    return { bytes: bytesOf(fd, status.size, most), uid: status.uid };
   } finally {
     closeSync(fd);
   }
 }
+
+/** To its end, wherever that is by now: who writes to it may let it grow without end meanwhile. */
+function bytesOf(fd: number, size: number, most: number): Buffer {
+  const parts: Buffer[] = [];
+  let read = 0;
+  for (;;) {
+    const part = Buffer.allocUnsafe(read === 0 ? size + 1 : Math.min(most - read + 1, PART_BYTES));
+    const count = readSync(fd, part);
+    if (count === 0) break;
+    parts.push(part.subarray(0, count));
+    read += count;
+    if (read > most) throw tooLarge(most);
+  }
+  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+}
+
+const tooLarge = (most: number): NotPlain => new NotPlain(`it is larger than ${most} bytes`);

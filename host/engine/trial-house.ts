@@ -3,20 +3,24 @@
 // process lives in the same jail as tenants' processes. The kernel bounds its memory (RLIMIT_DATA). So a
 // module that the compiler cannot bear ends that process and nothing else. Each process tries one module,
 // because an attacker who took the process over could answer for the next one. One policy is tried at a time.
+import { ERRORS, type ErrorCode } from "../../build/generated/errors.js";
 import { VedetteError } from "../errors.js";
 import type { Examined } from "../wasm/admission.js";
 import { readAs } from "./cell-wire.js";
 import { Jailed } from "./jailed.js";
 import type { ExaminedPolicy } from "./policy.js";
 import type { TrialCase, TrialResult } from "./trial.js";
-import { type FromTrial, SaidOfTrial, type ToTrial } from "./trial-messages.js";
+import { type FailedTest, type FromTrial, SaidOfTrial, type ToTrial } from "./trial-messages.js";
 
 /** A module of 4 MiB on a quarter of a processor. */
 const COMPILE_MS_MAX = 60_000;
 /** On top of a case's own time, which begins when its thread does. */
 const START_MS_MAX = 30_000;
+/** All tests of a policy. */
+const TESTS_MS_MAX = 60_000;
 /** Why there is no result. */
 const CLOSED = "the host ends";
+const STRAY = "it answered what nobody asked";
 
 /** The process that tries policies. close() ends it; warm() starts the next one. */
 export class TrialHouse {
@@ -31,7 +35,7 @@ export class TrialHouse {
   /** Starts the process before it is needed. */
   warm(): void {
     if (this.#child !== null || this.#closed !== null) return;
-    this.#child = new Jailed("js/host/engine/trial-child.js", {
+    this.#child = new Jailed("js/host/policy/trial-child.js", {
       read: (bytes) => readAs(SaidOfTrial, bytes),
       onMessage: (message) => this.#hear(message),
       onEnd: (reason) => {
@@ -46,13 +50,38 @@ export class TrialHouse {
    * VEDETTE_POLICY_TRIAL, or what is wrong with the module.
    */
   run(cases: readonly TrialCase<ExaminedPolicy>[], caseMs: number): Promise<TrialResult[]> {
-    const results = this.#last.then(async () => {
+    return this.#behind(async () => {
       const all: TrialResult[] = [];
       for (const one of cases) all.push(await this.#runOne(one, caseMs));
       return all;
     });
-    this.#last = results.catch(() => undefined);
-    return results;
+  }
+
+  /**
+   * Runs the policy's own tests, which are read there; null: all pass. `files`: tests.yaml and its
+   * recordings. Throws what is wrong with them, too.
+   */
+  test(
+    policy: ExaminedPolicy,
+    files: readonly (readonly [name: string, bytes: Uint8Array])[],
+    caseMs: number,
+  ): Promise<FailedTest | null> {
+    return this.#behind(async () => {
+      const { admitted: module, ...rest } = policy;
+      const { path } = module;
+      await this.#compile(module);
+      const asked: ToTrial = { kind: "tests", policy: rest, files, caseMs };
+      const answer = await this.#ask(path, asked, TESTS_MS_MAX + START_MS_MAX);
+      if (answer.kind === "tested") return answer.failed;
+      if (answer.kind === "wrong") throw saidError(answer);
+      throw new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: STRAY });
+    });
+  }
+
+  #behind<Told>(work: () => Promise<Told>): Promise<Told> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
   }
 
   /** For good, and at once: whoever waits for a result is told that there will be none, and why. */
@@ -74,6 +103,24 @@ export class TrialHouse {
     caseMs: number,
   ): Promise<TrialResult> {
     const { admitted: module, ...rest } = policy;
+    const { path } = module;
+    await this.#compile(module);
+    const asked: ToTrial = {
+      kind: "case",
+      policy: rest,
+      batches,
+      caseMs,
+      ...(measureMs !== undefined && { measureMs }),
+      isMetered,
+      isBrief,
+    };
+    const answer = await this.#ask(path, asked, caseMs + START_MS_MAX);
+    if (answer.kind === "result") return answer.result;
+    throw new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: STRAY });
+  }
+
+  /** A process of its own has it, compiled. */
+  async #compile(module: Examined): Promise<void> {
     const { path, bytes, metadata, memory, metrics } = module;
     if (this.#closed !== null) throw new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: this.#closed });
     if (this.#module !== null && this.#module !== module) this.letGo();
@@ -88,18 +135,6 @@ export class TrialHouse {
         throw new VedetteError("VEDETTE_MODULE_INVALID", { path, reason: answer.fault });
       this.#module = module;
     }
-    const asked: ToTrial = {
-      kind: "case",
-      policy: rest,
-      batches,
-      caseMs,
-      ...(measureMs !== undefined && { measureMs }),
-      isMetered,
-      isBrief,
-    };
-    const answer = await this.#ask(path, asked, caseMs + START_MS_MAX);
-    if (answer.kind === "result") return answer.result;
-    throw new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: "it answered what nobody asked" });
   }
 
   #ask(path: string, message: ToTrial, ms: number): Promise<FromTrial> {
@@ -126,4 +161,12 @@ export class TrialHouse {
       child.tell(message);
     });
   }
+}
+
+/** The process said it in words; the code is checked, since it comes from there. */
+function saidError({ code, message, hint }: FromTrial & { kind: "wrong" }): VedetteError {
+  const known: ErrorCode = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : "VEDETTE_POLICY_TESTS";
+  const error = new VedetteError(known);
+  error.message = message;
+  return Object.assign(error, { hint });
 }

@@ -21,7 +21,7 @@ const HOST = join(ROOT, "build/js/host");
 /** As main.ts has them: what keeps the standard streams safe comes before the rest. */
 const ENTRY = ["node-version", "standard-streams", "cli/command"];
 /** What Node is started with as a child; by their names in build/js/host. */
-const CHILDREN = ["engine/cell-child", "engine/trial-child", "policy/compile-child", "policy/ways-child"];
+const CHILDREN = ["engine/cell-child", "policy/trial-child", "policy/compile-child", "policy/ways-child"];
 /** The build has made one file of each thread already. */
 const THREADS = [
   "engine/worker",

@@ -31,19 +31,21 @@ const Parameter = z.strictObject({
   // The kernel reports every open of these paths to the agent, whichever process makes it.
   sensitive: z.boolean().default(false),
 });
+/** As of what a module says of its rules (wasm/metadata.ts): each alert has them. */
+const MOST = { output: 4_000, tag: 100, tags: 50, exceptions: 100, fields: 20, values: 10_000 };
 const Text = z.union([z.string(), z.number().transform(String)]);
 const Exception = z.strictObject({
   name: z.string().min(1),
-  fields: z.array(z.string()).min(1),
-  comps: z.array(z.enum(COMPARISONS)).optional(),
-  values: z.array(z.array(z.union([Text, z.array(Text)]))),
+  fields: z.array(z.string()).min(1).max(MOST.fields),
+  comps: z.array(z.enum(COMPARISONS)).max(MOST.fields).optional(),
+  values: z.array(z.array(z.union([Text, z.array(Text)]))).max(MOST.values),
 });
 const RuleChange = z.strictObject({
   enabled: z.boolean().optional(),
   priority: z.enum(PRIORITIES).optional(),
-  output: z.string().min(1).optional(),
-  tags: z.array(z.string()).optional(),
-  exceptions: z.array(Exception).optional(),
+  output: z.string().min(1).max(MOST.output).optional(),
+  tags: z.array(z.string().max(MOST.tag)).max(MOST.tags).optional(),
+  exceptions: z.array(Exception).max(MOST.exceptions).optional(),
 });
 /** The schema of the whole file. */
 export const PolicyFile = z.strictObject({

@@ -11,7 +11,6 @@ import { eventsOf } from "../wasm/metadata.js";
 import type { Bundle } from "./bundle.js";
 import { ShortEvents } from "./short-event.js";
 import { TEST_FILE } from "./test-file.js";
-import { runPolicyTests } from "./test-run.js";
 
 const EVENTS = 128;
 const WARM_MS = 5;
@@ -22,13 +21,11 @@ const NS_PER_EVENT_MAX = 50_000;
 /** Throws VEDETTE_POLICY_SELF_TEST, VEDETTE_POLICY_TOO_SLOW or VEDETTE_POLICY_TRIAL. */
 export async function selfTest(policy: ExaminedPolicy, bundle: Bundle, house: TrialHouse): Promise<void> {
   const path = bundle.origin.place;
-  const hasTests = bundle.has(TEST_FILE);
-  const [report, [result]] = await Promise.all([
-    hasTests ? runPolicyTests(policy, bundle, (cases) => house.run(cases, CASE_MS)) : null,
+  const [failed, [result]] = await Promise.all([
+    bundle.has(TEST_FILE) ? house.test(policy, filesOfTests(bundle), CASE_MS) : null,
     house.run([{ policy, batches: [madeUp(warmUp(policy))], measureMs: WARM_MS }], CASE_MS),
   ]);
-  const failed = report?.outcomes.find((outcome) => outcome.differences.length > 0);
-  if (failed !== undefined) throw refusal(path, failed.name, failed.differences[0] ?? "");
+  if (failed !== null) throw refusal(path, failed.test, failed.reason);
   if (result?.measure == null) throw refusal(path, "events of its types", result?.fault ?? "it gave no answer");
   if (result.measure.nsPerEvent > NS_PER_EVENT_MAX)
     throw new VedetteError("VEDETTE_POLICY_TOO_SLOW", {
@@ -36,6 +33,12 @@ export async function selfTest(policy: ExaminedPolicy, bundle: Bundle, house: Tr
       us: Math.round(result.measure.nsPerEvent / 1000),
       limit: NS_PER_EVENT_MAX / 1000,
     });
+}
+
+/** tests.yaml, and what it may name. */
+function filesOfTests(bundle: Bundle): (readonly [name: string, bytes: Uint8Array])[] {
+  const names = bundle.names().filter((name) => name === TEST_FILE || name.endsWith(".rec"));
+  return names.map((name) => [name, bundle.read(name)]);
 }
 
 function warmUp(policy: ExaminedPolicy): Uint8Array {

@@ -85,6 +85,8 @@ const DEPTH_MAX = 6;
  * The compiler takes 300 MB, and the process for trials 60: they are let go when nothing came for so long.
  */
 const TOOLS_MS = 5000;
+/** Of policy.yaml. */
+const HEAD_BYTES_MAX = 64 << 10;
 
 /** Loads, replaces and removes policies as the folder changes. Make it with PolicyWatch.open(). */
 export class PolicyWatch {
@@ -313,6 +315,7 @@ export class PolicyWatch {
   async #load(entry: Entry, snapshot: Snapshot): Promise<LoadedPolicy> {
     const tenant = this.#tenantOf(entry);
     checkLoaders(snapshot.owners, entry.path, tenant);
+    checkHead(snapshot, entry.path);
     const list = this.#signedList(snapshot, tenant, entry.path);
     const { modules: limits, tenancy } = tenant;
     const proves = async (policy: ExaminedPolicy): Promise<void> => {
@@ -412,6 +415,15 @@ export function checkLoaders(owners: Snapshot["owners"], path: string, tenant: T
     if (!allowed.has(uid))
       throw new VedetteError("VEDETTE_TENANT_OWNER", { path: join(path, name), user: uid, tenant: tenant.name });
   }
+}
+
+/** It is read where alerts are written: what takes long to read keeps them waiting. */
+function checkHead(snapshot: Snapshot, path: string): void {
+  if (!snapshot.has(POLICY_FILE)) return;
+  const { length } = snapshot.read(POLICY_FILE);
+  if (length <= HEAD_BYTES_MAX) return;
+  const reason = `${POLICY_FILE} has ${length} bytes, and at most ${HEAD_BYTES_MAX} are read`;
+  throw new VedetteError("VEDETTE_POLICY_UNREADABLE", { path, reason });
 }
 
 function asVedetteError(error: unknown, path: string): VedetteError {

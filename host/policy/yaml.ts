@@ -2,7 +2,7 @@
 // YAML of an author, read and checked against a schema. Whatever is wrong is told with file, line and column:
 // the parser's own errors by its position, a schema's by the node its path leads to. Aliases are bounded, so
 // that a file of a kilobyte cannot become a gigabyte.
-import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
+import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import type * as z from "zod";
 import { type ErrorCode, type ErrorValues, VedetteError } from "../errors.js";
 import { readPlainFile } from "../plain-file.js";
@@ -10,10 +10,13 @@ import { reasonOf } from "../reason.js";
 import { issueText, type YamlPath } from "./issue.js";
 
 const ALIASES_MAX = 1000;
+/** Of the whole file, an alias counting as what it stands for. */
+const VALUES_MAX = 1_000_000;
+const TWICE = "this key stands twice";
+const TOO_MUCH = "it stands for more than it may: aliases of aliases";
 // Where the parser's own words speak to a programmer.
 const SYNTAX: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: "it holds more than one document",
-  DUPLICATE_KEY: "this key stands twice",
 };
 
 /** A file that was read and found valid. */
@@ -69,9 +72,12 @@ export function plainYaml(file: string, read: () => Uint8Array, code: ErrorCode)
     throw fail(0, `it cannot be read: ${reasonOf(error)}`);
   }
   const parse = (): ReturnType<typeof parseDocument> => {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    const document = documentOf(text, lines);
+    if (document === null) throw fail(0, "it is nested too deep");
     const syntax = document.errors[0];
     if (syntax !== undefined) throw fail(syntax.pos[0], SYNTAX[syntax.code] ?? syntax.message);
+    const twice = doubledKey(document.contents);
+    if (twice !== null) throw fail(twice, TWICE);
     return document;
   };
   let document: ReturnType<typeof parseDocument> | undefined;
@@ -87,10 +93,55 @@ export function plainYaml(file: string, read: () => Uint8Array, code: ErrorCode)
     try {
       json = document.toJS({ maxAliasCount: ALIASES_MAX });
     } catch {
-      throw fail(0, "it stands for more than it may: aliases of aliases");
+      throw fail(0, TOO_MUCH);
     }
+    if (!isWithin({ left: VALUES_MAX }, json)) throw fail(0, TOO_MUCH);
   }
   return { json, wrong, place };
+}
+
+/**
+ * Null: it is nested deeper than the parser can follow. Doubled keys are looked for behind it: the parser
+ * compares each with all before it, which takes minutes where there are many.
+ */
+function documentOf(text: string, lineCounter: LineCounter): ReturnType<typeof parseDocument> | null {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false });
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+/** Where the first key begins that its map has had before; null: there is none. */
+function doubledKey(root: unknown): number | null {
+  const left: unknown[] = [root];
+  let first: number | null = null;
+  for (let node = left.pop(); node !== undefined; node = left.pop()) {
+    const seen = new Set<unknown>();
+    for (const item of isMap(node) || isSeq(node) ? node.items : []) {
+      const { key = null, value = item } = (isMap(node) ? item : {}) as Partial<Pair>;
+      const word = isScalar(key) ? key.value : key;
+      const at = (key as Node | null)?.range?.[0] ?? 0;
+      if (isMap(node) && seen.has(word) && (first === null || at < first)) first = at;
+      seen.add(word);
+      for (const one of [key, value]) if (isMap(one) || isSeq(one)) left.push(one);
+    }
+  }
+  return first;
+}
+
+/**
+ * Whether it has no more values than are left, which what has an alias is counted for each time. `around`:
+ * what it stands in, which an alias may lead back to.
+ */
+function isWithin(room: { left: number }, value: unknown, around = new Set<unknown>()): boolean {
+  if (--room.left < 0) return false;
+  if (typeof value !== "object" || value === null || around.has(value)) return true;
+  around.add(value);
+  for (const one of Array.isArray(value) ? value : Object.values(value)) if (!isWithin(room, one, around)) return false;
+  around.delete(value);
+  return true;
 }
 
 /** YAML that is read by JSON's parser, in a tenth of the time: the way the package's policies are written. */

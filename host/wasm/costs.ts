@@ -5,7 +5,7 @@
 // lie far above what honest compilers make: beside each stands the most that the pack's policies have, and
 // Falco's rules as one module (of 380 kB). What they cannot see, such as values that wait on the stack, is
 // found when the module is compiled for the first time, in a process with little memory
-// (host/engine/trial-child.ts).
+// (host/policy/trial-child.ts).
 import { readInstruction } from "./instructions.js";
 import type { ModuleReader } from "./reader.js";
 

@@ -37,6 +37,7 @@ export const DOORS: Record<string, string[]> = {
     "sensitive",
     "trial",
     "trial-house",
+    "trial-messages",
   ],
   "host/evidence": ["evidence", "shelf"],
   "host/falco": ["falco", "filter", "kept-policy"],

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process that tries policies before the host compiles them (trial-house.ts). It compiles the whole
-// module at once, with both of V8's compilers. Otherwise V8 would compile a function at its first call, and
-// again when the function has become hot, and both would happen in the host.
+// The process that tries policies before the host compiles them (../engine/trial-house.ts). It compiles the
+// whole module at once, with both of V8's compilers. Otherwise V8 would compile a function at its first call,
+// and again when the function has become hot, and both would happen in the host. It reads tests.yaml and its
+// recordings, too: a few lines of them can stand for gigabytes.
 import { Socket } from "node:net";
 import { setFlagsFromString } from "node:v8";
+import { CellEnd } from "../engine/cell-wire.js";
+import { type TrialResult, TrialStage } from "../engine/trial.js";
+import { cutSaid, type FromTrial, type ToTrial } from "../engine/trial-messages.js";
+import { VedetteError } from "../errors.js";
+import { reasonOf } from "../reason.js";
 import { type Admitted, compiled, type Examined } from "../wasm/admission.js";
-import { CellEnd } from "./cell-wire.js";
-import { type TrialResult, TrialStage } from "./trial.js";
-import type { FromTrial, ToTrial } from "./trial-messages.js";
+import { MemoryBundle } from "./bundle.js";
+import { runPolicyTests } from "./test-run.js";
 
 /** Where the host put our end. */
 const CHANNEL_FD = 3;
@@ -36,8 +41,9 @@ stage.warm();
 
 async function take(message: ToTrial): Promise<void> {
   if (message.kind === "module") return end.say({ kind: "compiled", fault: await compile(message.module) });
-  const { policy, batches, measureMs, isMetered = false, isBrief = false, caseMs } = message;
   if (module === null) return;
+  if (message.kind === "tests") return end.say(await tested(message, module));
+  const { policy, batches, measureMs, isMetered = false, isBrief = false, caseMs } = message;
   const asked = { isMetered, ...(measureMs === undefined ? {} : { measureMs }) };
   const [result] = await stage.run([{ policy: { ...policy, admitted: module }, batches, ...asked }], caseMs);
   if (result === undefined) return;
@@ -61,6 +67,21 @@ function brief({ alerts, ...rest }: TrialResult): TrialResult {
     }),
     more: alerts.length - told.length,
   };
+}
+
+/** The first test that fails, or what is wrong with tests.yaml. */
+async function tested({ policy, files, caseMs }: ToTrial & { kind: "tests" }, admitted: Admitted): Promise<FromTrial> {
+  const bundle = new MemoryBundle({ kind: "memory", place: policy.place }, new Map(files));
+  try {
+    const { outcomes } = await runPolicyTests({ ...policy, admitted }, bundle, (cases) => stage.run(cases, caseMs));
+    const failed = outcomes.find(({ differences }) => differences.length > 0);
+    if (failed === undefined) return { kind: "tested", failed: null };
+    return { kind: "tested", failed: { test: cutSaid(failed.name), reason: cutSaid(failed.differences[0] ?? "") } };
+  } catch (error) {
+    const { code, message, hint } =
+      error instanceof VedetteError ? error : { code: "VEDETTE_POLICY_TESTS", message: reasonOf(error), hint: "" };
+    return { kind: "wrong", code, message: cutSaid(message), hint: cutSaid(hint) };
+  }
 }
 
 /**

@@ -216,8 +216,25 @@ function* entriesOf(raw: Buffer, path: string, corrupt: (reason: string) => Vede
     at += ENTRY + size;
     if (kind === KIND_BATCH) yield { kind: "batch", stream, batch: batchIn(bytes, path) };
     else if (kind === KIND_HOST) yield { kind: "host", stream, hostname: bytes.toString() };
-    else if (kind === KIND_CONTAINER)
-      yield { kind: "container", stream, facts: JSON.parse(bytes.toString()) as ContainerFacts };
+    else if (kind === KIND_CONTAINER) {
+      const facts = factsIn(bytes);
+      if (facts === null) throw corrupt("what it says of a container does not read");
+      yield { kind: "container", stream, facts };
+    }
+  }
+}
+
+/** Null: it is not what an orchestrator says of a container. */
+function factsIn(bytes: Buffer): ContainerFacts | null {
+  try {
+    const facts = JSON.parse(bytes.toString()) as Record<string, unknown>;
+    const { id, labels = null, ...others } = facts;
+    const isText = (value: unknown): boolean => value === null || typeof value === "string";
+    const hasLabels = typeof labels === "object" && !Array.isArray(labels) && Object.values(labels ?? {}).every(isText);
+    const isWhole = typeof id === "string" && hasLabels && Object.values(others).every(isText);
+    return isWhole ? (facts as unknown as ContainerFacts) : null;
+  } catch {
+    return null;
   }
 }
 

@@ -21,6 +21,8 @@ const BLOCK_HEAD = 8;
 const BLOCK_FRAME = 12;
 const HEADER_MIN = BLOCK_FRAME + 12;
 const HEAD_BYTES = 64 << 10;
+/** A list of all processes of a large machine has a tenth of that. It is kept until it is whole. */
+const BLOCK_BYTES_MAX = 256 << 20;
 /** So few that they stay in the processor's cache while they are read. */
 const PIECE_BYTES = 1 << 18;
 
@@ -91,6 +93,7 @@ export class BlockReader {
     let at = 0;
     while (at + BLOCK_HEAD <= size) {
       const length = view.getUint32(at + 4, true);
+      if (length > BLOCK_BYTES_MAX) refuse(this.#path, `a block claims to have ${length} bytes`);
       if (length < BLOCK_FRAME || at + length > size) break;
       taker.onBlock(view.getUint32(at, true), piece, at + BLOCK_HEAD, at + length - 4);
       at += length;
@@ -115,14 +118,15 @@ export class BlockReader {
 }
 
 function checkHead(data: Buffer, path: string): void {
-  const refuse = (reason: string): never => {
-    throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason });
-  };
   if (data.length < HEADER_MIN || data.readUInt32LE(0) !== SECTION_HEADER)
-    refuse("it begins neither like a recording nor like a .scap file");
-  if (data.readUInt32LE(8) !== MAGIC) refuse("its byte order is not little-endian");
+    refuse(path, "it begins neither like a recording nor like a .scap file");
+  if (data.readUInt32LE(8) !== MAGIC) refuse(path, "its byte order is not little-endian");
   const major = data.readUInt16LE(12);
-  if (major > MAJOR_MAX) refuse(`its version is ${major}, and this reader knows ${MAJOR_MAX}`);
+  if (major > MAJOR_MAX) refuse(path, `its version is ${major}, and this reader knows ${MAJOR_MAX}`);
+}
+
+function refuse(path: string, reason: string): never {
+  throw new VedetteError("VEDETTE_SCAP_UNREADABLE", { path, reason });
 }
 
 const isGzip = (file: Buffer): boolean => file.length > 2 && file[0] === 0x1f && file[1] === 0x8b;

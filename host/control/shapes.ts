@@ -186,6 +186,7 @@ export const PolicyTried = z.strictObject({
   events: z.int().describe("that it was shown: the newest, at most 4 MiB of them"),
   from: time.nullable(),
   to: time.nullable(),
+  left_out: z.int().describe("further alerts, which were too many to be told"),
   fault: z.string().nullable().describe("why it failed; null: it did not"),
   rules: z.array(z.strictObject({ rule: z.string(), priority: z.string(), count: z.int() })),
   samples: z

@@ -174,12 +174,13 @@ class Line {
 
 type Result = Awaited<NonNullable<ReturnType<Asked["tryPolicy"]>>>;
 
-function triedOf({ alerts, fault }: Result, { events, from, to }: RecentBatches): PolicyTried {
+function triedOf({ alerts, more = 0, fault }: Result, { events, from, to }: RecentBatches): PolicyTried {
   const rules = new Map<string, PolicyTried["rules"][number]>();
   for (const { rule, priority } of alerts)
     rules.set(rule, { rule, priority, count: (rules.get(rule)?.count ?? 0) + 1 });
   return {
-    ...{ events, from: from === null ? null : String(from), to: to === null ? null : String(to), fault },
+    ...{ events, from: from === null ? null : String(from), to: to === null ? null : String(to) },
+    ...{ left_out: more, fault },
     rules: [...rules.values()],
     samples: alerts
       .slice(0, SAMPLES_MAX)

@@ -56,7 +56,7 @@ export class PolicyTrials {
   /** What the policy says to the batches. */
   async run(policy: LoadedPolicy, batches: readonly TrialBatch[]): Promise<TrialResult> {
     return this.#during(policy, new TrialHouse(), async (house) => {
-      const [result] = await house.run([{ policy, batches }], TRIAL_MS);
+      const [result] = await house.run([{ policy, batches, isBrief: true }], TRIAL_MS);
       return result!;
     });
   }

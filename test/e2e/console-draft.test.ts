@@ -72,7 +72,7 @@ test("a draft of a policy that runs is broken, mended, and raises what the loade
   assert.is(await page.evaluate(at), line, "the cursor is where the error is");
   await field.fill(wider);
   await triedAs(page, /[1-9]\d* passed, 0 failed\./);
-  const alone = page.getByRole("region", { name: "Their first alerts" }).getByRole("row", { name: "the draft alone" });
+  const alone = page.getByRole("region", { name: "Their first alerts" }).getByRole("row", { name: "draft alone" });
   assert.match((await alone.first().textContent())!, "/etc/hostname");
   const shadow = page.getByRole("row", { name: "both" }).first();
   assert.match((await shadow.textContent())!, "/etc/shadow");

@@ -253,7 +253,7 @@ function Tests({ of }: { of: PolicyDrafted["tests"] }) {
   );
 }
 
-const BY = { draft: "the draft alone", loaded: "the loaded version alone", both: "both" } as const;
+const BY = { draft: "draft alone", loaded: "loaded alone", both: "both" } as const;
 
 function Alerts({ of: { events, from, to, draft, loaded, rules, samples } }: { of: PolicyDrafted }) {
   return (

@@ -83,8 +83,8 @@ export function Policies() {
 /** What a policy said to what just happened. It began from nothing. */
 export function Tried({ of, value, problem }: { of: string; value: PolicyTried | null; problem: string | null }) {
   if (value === null) return <p class="problem">{problem}</p>;
-  const { events, from, to, fault, rules, samples } = value;
-  const all = rules.reduce((sum, one) => sum + one.count, 0);
+  const { events, from, to, left_out, fault, rules, samples } = value;
+  const all = rules.reduce((sum, one) => sum + one.count, left_out);
   return (
     <section aria-label="Test">
       <h2>
@@ -105,6 +105,7 @@ export function Tried({ of, value, problem }: { of: string; value: PolicyTried |
         </p>
       )}
       {fault !== null && <p class="problem">It failed: {visible(fault)}</p>}
+      {left_out > 0 && <p class="quiet">The last {count(left_out)} of them are too many to be told by rule.</p>}
       {rules.length > 0 && (
         <Table name="Alerts of the test by rule" head={["Priority", "Rule", "#Alerts"]}>
           {rules.map((one) => (

@@ -74,5 +74,25 @@ export function opens(e: Openat): void {
   }
 });
 
+test("of more alerts than the process may say, the first ones come back in brief, and the others counted", async () => {
+  const policy = await loadSource(`import { Openat, Priority, rule } from "vedette";
+@rule({ name: "Any", priority: Priority.Notice, output: "opened %fd.name" })
+export function any(e: Openat): bool { return true; }`);
+  const builder = new BatchBuilder({ first: 1 });
+  const process = builder.process({ pid: 7, name: "cat" });
+  const descriptor = builder.descriptor({ name: `/${"n".repeat(3_000)}` });
+  for (let i = 0; i < 900; i++) builder.record("openat", { process, descriptor, result: 3, fd: 3 });
+  const house = new TrialHouse();
+  try {
+    const [tried] = await house.run([{ policy, batches: [madeUp(builder.bytes())], isBrief: true }], 20_000);
+    assert.is(tried!.fault, null);
+    assert.ok(tried!.alerts.length > 100 && tried!.more! > 100, `${tried!.alerts.length} and ${tried!.more}`);
+    assert.is(tried!.alerts.length + tried!.more!, 900);
+    assert.match(tried!.alerts[0]!.output, "opened /nnn");
+  } finally {
+    house.close();
+  }
+});
+
 test.after(cleanUp);
 test.run();

@@ -2,16 +2,18 @@
 //
 // Whoever means harm to a capture that is made of what they did (H33): names that look like the file's own
 // form, as long as a name can be, or that would lead its reader elsewhere; a link where the file is to be
-// written. The honest control is a program of plain names.
+// written; or to who reads a crafted one (H52). The honest control is a program of plain names.
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { RecordingWriter, readRecording } from "../../host/recording/recording.js";
 import { Beginning, CaptureWriter } from "../../host/recording/scap/capture-writer.js";
 import { replay } from "../../host/recording/scap/replay.js";
 import { openBatch } from "../../host/wire/batch.js";
 import { BatchBuilder } from "../../host/wire/builder.js";
+import type { ContainerFacts } from "../../host/wire/container.js";
 import { fieldValue } from "../../host/wire/fields.js";
 
 const folder = mkdtempSync(join(tmpdir(), "vedette-capture-attack-"));
@@ -105,6 +107,30 @@ test("H33: labels of an image without end make no block that a capture's readers
       );
     if (own.length < 3) assert.ok(theirs.length > 0);
   }
+});
+
+test("H52: a block that claims gigabytes is refused at once, and a container's entry that does not read is told", () => {
+  const path = join(folder, "claims.scap");
+  told(path, Buffer.from("plain"));
+  const capture = readFileSync(path);
+  const head = capture.subarray(0, capture.readUInt32LE(4));
+  const claim = Buffer.alloc(8);
+  claim.writeUInt32LE(0x202, 0);
+  claim.writeUInt32LE(0xfffffff0, 4);
+  assert.throws(
+    () => [...replay(Buffer.concat([head, claim]), path).batches],
+    /a block claims to have 4294967280 bytes/,
+  );
+  const recording = join(folder, "facts.rec");
+  const entryOf = (facts: unknown): string[] => {
+    const writer = new RecordingWriter(recording);
+    writer.container(1, facts as ContainerFacts);
+    writer.close();
+    return [...readRecording(recording)].map(({ kind }) => kind);
+  };
+  assert.equal(entryOf({ id: "x", name: null, labels: { a: "b" } }), ["container"], "the control");
+  for (const facts of [null, [], 5, {}, { id: 5 }, { id: "x", labels: ["a"] }, { id: "x", image: { a: 1 } }])
+    assert.throws(() => entryOf(facts), /what it says of a container does not read/, JSON.stringify(facts));
 });
 
 test("H33: a link where a capture is to be written leads nowhere", () => {

@@ -17,6 +17,7 @@ import { explain, VedetteError } from "../../../host/errors.js";
 import { outputHealth } from "../../../host/output/health.js";
 import { Outputs } from "../../../host/output/outputs.js";
 import type { NamedOutput } from "../../../host/output/registry.js";
+import { withoutPassword } from "../../../host/output/url.js";
 import { run, VEDETTE } from "../../e2e/programs.js";
 import { ALERT } from "../output/shared.js";
 
@@ -333,6 +334,14 @@ test("a run delivers to the outputs of its file, and nobody else learns their se
   assert.not.match(stdout, `${SECRET}-2`);
   assert.match(stderr, "does not get VEDETTE_OUTPUTS_SIEM_HEADERS");
   assert.is(readFileSync(alerts, "utf8"), "", "what is less urgent goes to the other alone");
+});
+
+test("a URL is told without what may be a token in its path", () => {
+  const [services, token] = ["https://hooks.example/services/T0123/B0123", "a1b2c3d4e5f6a7b8c9d0e1f2"];
+  assert.is(withoutPassword(`${services}/${token}`), `${services}/...`);
+  assert.is(withoutPassword("https://a:b@x.example/in?key=c"), "https://x.example/in");
+  for (const url of ["http://127.0.0.1:2801/", "https://logs.example/v1/falcosidekick-receiver", "http://x"])
+    assert.is(withoutPassword(url), url);
 });
 
 test("what an output says of its health has no secret", async () => {

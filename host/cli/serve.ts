@@ -9,6 +9,7 @@ import { loadAddon } from "../capture/addon.js";
 import { METADATA_VARIABLE, TaskMetadata } from "../ecs/metadata.js";
 import { processors, workersFor } from "../engine/processors.js";
 import { explain, VedetteError } from "../errors.js";
+import { collectAll, compileNoScripts } from "../heap.js";
 import { Agents, type IntakeCounts, type NamedFile, Secrets } from "../intake/intake.js";
 import type { LogFormat } from "../log.js";
 import { counted } from "../output/counted.js";
@@ -35,6 +36,8 @@ export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
 }
 
 const CHECK_MS_MAX = 4_000;
+/** The agents that wait for us have come by then. What is left of files that were read goes, 4 MiB. */
+const BEGUN_MS = 700;
 /** By then its threads run. Most of the code in memory is of the start alone. */
 const STARTED_MS = 2_000;
 /** Some is of what happens now and then: V8 compiles, an agent comes. */
@@ -92,6 +95,7 @@ function endIfHung(): void {
 
 function dropIdleCode(): void {
   const drop = (): unknown => loadAddon().dropIdleCode();
+  setTimeout(collectAll, BEGUN_MS).unref();
   setTimeout(drop, STARTED_MS).unref();
   setInterval(drop, DROP_EVERY_MS).unref();
 }
@@ -116,6 +120,7 @@ function sayWhatRuns(health: Health): void {
 async function agents(flags: ServeFlags, handlers: SensorHandlers, counts: IntakeCounts | null): Promise<Agents> {
   const secrets = Secrets.atPaths(flags.secretFile, flags.containerSecret ?? []);
   const metadata = new TaskMetadata(process.env[METADATA_VARIABLE] ?? null);
+  void metadata.processors().then((task) => processors(task) < 1 && compileNoScripts());
   const seen = flags.workers ?? workersFor(processors());
   const isAsked = flags.workers === undefined && seen > 1;
   const workers = isAsked ? workersFor(processors(await metadata.processors())) : seen;

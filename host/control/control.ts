@@ -132,7 +132,9 @@ export class Control {
       await control.setTenants(tenants);
       const tcp = flags.controlTcp ?? (flags.console === true ? CONSOLE_ADDRESS : undefined);
       if (tcp !== undefined) await control.#listenTcp(tcp);
-      if (sources.ring !== null) control.#view = control.#watch(sources.ring, sources.containerOf);
+      // Where there is a store and no door, nobody asks what happened: what just came is not kept.
+      const hasDoor = tcp !== undefined || flags.control !== undefined;
+      if (sources.ring !== null && hasDoor) control.#view = control.#watch(sources.ring, sources.containerOf);
       return control;
     } catch (error) {
       await control.close();

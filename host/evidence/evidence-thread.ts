@@ -4,6 +4,7 @@
 // looked for between two batches.
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { RingReader } from "../capture/ring.js";
+import { collector } from "../heap.js";
 import { EvidenceFolder } from "./evidence-folder.js";
 import { Keeper } from "./keeper.js";
 import type { EvidenceBounds, News, Order } from "./parts.js";
@@ -19,6 +20,8 @@ export interface EvidenceData {
 
 const WAIT_MS = 50;
 const TICK_MS = 1_000;
+/** Blocks that were written leave a MiB each second. */
+const COLLECT_MS = 5_000;
 
 const port = parentPort!;
 const { folder, bounds, ring, reader: place } = workerData as EvidenceData;
@@ -26,7 +29,9 @@ const tell = (news: News): void => port.postMessage(news);
 const keeper = new Keeper(new EvidenceFolder(folder, bounds), bounds, tell);
 const reader = new RingReader(ring, place);
 
+const collect = collector();
 let ticked = performance.now();
+let collected = ticked;
 let isOver = false;
 while (!isOver) {
   const raw = reader.next(WAIT_MS);
@@ -43,6 +48,10 @@ while (!isOver) {
   if (now - ticked >= TICK_MS) {
     ticked = now;
     keeper.tick(now);
+    if (now - collected >= COLLECT_MS) {
+      collected = now;
+      collect();
+    }
   }
 }
 for (let raw = reader.next(0); raw !== null; raw = reader.next(0)) keeper.take(raw, performance.now());

@@ -11,6 +11,8 @@ import { SqliteReads } from "./sqlite-reads.js";
 import { SqliteWrites } from "./sqlite-writes.js";
 
 const BUSY_MS = 5_000;
+/** A page that was written is not soon read again: the kernel has it as well. A search reads many. */
+const CACHE_KIB = { writer: 2_000, reader: 8_000 };
 /** What is too old goes also where nothing comes. */
 const AGE_EVERY_MS = 3_600_000;
 const port = parentPort!;
@@ -18,7 +20,8 @@ const { path, limits, isReader, isGuest } = workerData as ThreadData;
 
 function open(): DatabaseSync {
   const db = new DatabaseSync(path ?? ":memory:", { readOnly: isReader, timeout: BUSY_MS });
-  db.exec("PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;");
+  db.exec("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;");
+  db.exec(`PRAGMA cache_size = -${isReader ? CACHE_KIB.reader : CACHE_KIB.writer}`);
   if (isReader) return db;
   if (isGuest) checkMade(db); // before anything is changed
   // Before there is a table: freed pages can be given back later.

@@ -184,6 +184,7 @@ int run(const Options& options) {
   ProcTruth truth;
   State state(truth, options.limits);
   if (agent.inline_tier == nullptr) state.stop_all();
+  state.believe(options.believed);
   Context context(agent.clock, options.limits, state, hooks, agent.recorder);
   context.io_uring = options.io_uring;
   context.prevention = &agent.prevention;

@@ -22,6 +22,7 @@ const char kUsage[] =
     "  --sys-ptrace WHOSE     share (default: COMMAND has the capability if we have it) or withhold (COMMAND starts without it)\n"
     "  --tiers WHICH          all (default) or trace\n"
     "  --integrity LEVEL      normal (default), adaptive or strict\n"
+    "  --believe DIR          a library in this folder counts as of the image, whenever it was written; may be given again\n"
     "  --site-cache DIR       keep what is found out about libraries there, for the next start (VEDETTE_SITE_CACHE)\n"
     "  --spool BYTES          what may wait for a slow host (16777216)\n"
     "  --on-overload WHAT     shed (default: events of hot calls are dropped first, and counted) or block\n"
@@ -96,6 +97,16 @@ bool set_integrity(Options& options, std::string_view text) {
   return true;
 }
 
+// The kernel names no links. What is not there yet is taken as it is given.
+bool set_believed(Options& options, std::string_view text) {
+  if (!text.starts_with('/')) return false;
+  const std::string path(text);
+  char* const there = ::realpath(path.c_str(), nullptr);
+  options.believed.push_back(there != nullptr ? there : path);
+  std::free(there);
+  return true;
+}
+
 bool set_site_cache(Options& options, std::string_view text) {
   options.site_cache = text;
   return !text.empty();
@@ -157,6 +168,7 @@ constexpr OptionRow kRows[] = {
     {"--sys-ptrace", set_sys_ptrace, "share or withhold"},
     {"--tiers", set_tiers, "all or trace"},
     {"--integrity", set_integrity, "normal, adaptive or strict"},
+    {"--believe", set_believed, "the absolute path of a folder"},
     {"--site-cache", set_site_cache, "a folder"},
     {"--spool", set_spool, "a number of bytes from 2097152 to 1073741824"},
     {"--on-overload", set_overload, "shed or block"},

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "capture/state/first_stack.h"
@@ -212,16 +213,30 @@ void Images::judge_executable(Process& process, const std::optional<FileFacts>& 
   process.exe_of_image = !is_new(*file) && is_where_it_says(view(process.exe_path), *file);
 }
 
+void Images::believe(std::vector<std::string> folders) {
+  believed_ = std::move(folders);
+  for (std::string& folder : believed_) {
+    while (folder.ends_with('/')) folder.pop_back();
+  }
+}
+
 // What was found so once, stays: whoever renames or links a file changes its ctime.
 bool Images::is_of_image(uint32_t pid, const char* name) {
   const std::optional<FileFacts> file = truth_.facts(pid, name);
-  if (!file || is_new(*file)) return false;
+  if (!file) return false;
+  if (is_new(*file)) return !believed_.empty() && is_believed(pid, name, *file);
   if (of_image_.contains({file->dev, file->ino})) return true;
   std::string path;
   if (!truth_.link(pid, name, path) || !is_where_it_says(path, *file)) return false;
   if (of_image_.size() >= kOfImageMax) of_image_.clear();
   of_image_.emplace(file->dev, file->ino);
   return true;
+}
+
+bool Images::is_believed(uint32_t pid, const char* name, const FileFacts& file) {
+  std::string path;
+  if (!truth_.link(pid, name, path) || !is_where_it_says(path, file)) return false;
+  return std::any_of(believed_.begin(), believed_.end(), [&](const std::string& folder) { return path.starts_with(folder) && path[folder.size()] == '/'; });
 }
 
 bool Images::is_at_path(uint32_t pid, const std::string& path) {

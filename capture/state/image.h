@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "capture/decode/limits.h"
 #include "capture/state/accounts.h"
@@ -34,6 +35,9 @@ class Images {
   StatText load_session(Process& process);
   // When the first process of its pid namespace began.
   void load_pid_namespace(Process& process, uint64_t now_ns);
+  // A library in one of these folders, or below, counts as of the image, whenever it was written (--believe).
+  // Kernel's names: absolute, without links.
+  void believe(std::vector<std::string> folders);
   // Whether what the link `name` below /proc/PID leads to is a file of the image.
   bool is_of_image(uint32_t pid, const char* name);
   // Whether the absolute path leads a process to the file of the image that has it.
@@ -58,6 +62,7 @@ class Images {
   void load_names(Process& process);
   bool is_overlay(uint32_t pid, uint64_t dev);
   bool is_new(const FileFacts& file) const { return file.ctime_ns >= first_ns_; }
+  bool is_believed(uint32_t pid, const char* name, const FileFacts& file);
   bool is_where_it_says(std::string_view path, const FileFacts& file);
   const Container& own();
   uint64_t began(const StatText& stat, uint64_t now_ns);
@@ -67,6 +72,7 @@ class Images {
   Accounts& accounts_;
   TextPool texts_;
   bool outside_doubted_ = false;
+  std::vector<std::string> believed_;
   uint64_t first_ns_ = 0;  // when the first image was loaded: the container's start, near enough
   std::unordered_map<uint64_t, bool> overlays_;  // by device
   std::set<std::pair<uint64_t, uint64_t>> of_image_;  // by device and inode

@@ -159,6 +159,8 @@ void State::stops_for(uint32_t tid, IntegrityReason reason) {
   thread->process->changed();
 }
 
+void State::believe(std::vector<std::string> folders) { books_->images.believe(std::move(folders)); }
+
 void State::stop_all() { books_->stops_all_for = IntegrityReason::NO_INLINE_TIER; }
 
 void State::on_thread_exit(uint32_t tid) { books_->forget(tid); }

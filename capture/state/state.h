@@ -54,6 +54,8 @@ class State {
   void stops_for(uint32_t tid, IntegrityReason reason);
   // The same of all, for good: this agent has nothing else. Before any is known.
   void stop_all();
+  // A library in one of these folders counts as the image's (image.h).
+  void believe(std::vector<std::string> folders);
 
   // At entry, after decode_enter: names the process and the descriptor while they still are what the call
   // means. `is_over`: the call was made before, and is heard of now; the sighting has been emptied.

@@ -82,6 +82,7 @@ export function defineProgram(
       .addOption(snaplen())
       .addOption(tiers())
       .addOption(integrity())
+      .addOption(believe())
       .addOption(siteCache())
       .addOption(ioUring())
       .addOption(onOverload(name));
@@ -277,6 +278,16 @@ const integrity = (): Option =>
   )
     .choices(["normal", "adaptive", "strict"])
     .default("normal");
+const believe = (): Option =>
+  new Option(
+    "--believe <folder>",
+    "a folder whose libraries count as of the image, for programs that unpack theirs there; may be given again",
+  )
+    .default([])
+    .argParser((path, before: readonly string[]) => {
+      if (!path.startsWith("/")) throw new InvalidArgumentError("It must be an absolute path.");
+      return collect(path, before);
+    });
 /** Who prints or stores events wants them all, and waits; a workload that is guarded is not held up. */
 const onOverload = (command: string): Option =>
   new Option(

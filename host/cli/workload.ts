@@ -11,6 +11,8 @@ export interface WorkloadOptions {
   readonly snaplen: number;
   readonly tiers: "all" | "trace";
   readonly integrity: "normal" | "adaptive" | "strict";
+  /** Folders whose libraries count as of the image. */
+  readonly believe: readonly string[];
   readonly siteCache?: string;
   readonly ioUring: "refuse" | "allow";
   readonly onOverload: "shed" | "block";
@@ -33,6 +35,7 @@ export function agentOptions(
       options.tiers,
       "--integrity",
       options.integrity,
+      ...options.believe.flatMap((folder) => ["--believe", folder]),
       ...(options.siteCache === undefined ? [] : ["--site-cache", options.siteCache]),
       "--io-uring",
       options.ioUring,

@@ -66,6 +66,7 @@ const AGENT: Record<string, Kind> = {
   spool: "number",
   tiers: "text",
   integrity: "text",
+  believe: "list",
   "io-uring": "text",
   strangers: "text",
   "start-timeout": "number",

@@ -4,7 +4,7 @@
 // adaptive each of their calls stops, however they were brought into a process. Control: the image's programs
 // record their calls as ever.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -30,8 +30,8 @@ const opens = (events: readonly Event[], program: string): string[] =>
 
 const told = (events: readonly Event[]): string[] => notices(events, "TIER_DEGRADED");
 
-async function traced(script: string, tampers = false): Promise<Event[]> {
-  const { run, events } = await trace("adaptive", ["sh", "-c", script], { cwd: scratch(), ...ADAPTIVE });
+async function traced(script: string, tampers = false, how = ADAPTIVE): Promise<Event[]> {
+  const { run, events } = await trace("adaptive", ["sh", "-c", script], { cwd: scratch(), ...how });
   assert.is(run.status, 0, run.stderr);
   assert.is(notices(events, "TAMPER").length > 0, tampers, notices(events, "TAMPER").join("\n"));
   return events;
@@ -204,6 +204,44 @@ test("I14: threads that wait do not see that they were stopped, where the kernel
   assert.equal(answersOf(run), { loaded: "1", ...waits }, run.stderr);
   assert.equal(told(events), [MAPS_CODE]);
 });
+
+const READS = "(read a < /etc/hostname); read a < /etc/hosts; read a < /etc/hosts";
+
+/** `$0`: a folder that is believed. */
+const believing = (script: string) => {
+  const folder = join(scratch(), "own");
+  mkdirSync(folder);
+  const flags = [...ADAPTIVE.flags, "--believe", folder];
+  return traced(`cp ${plain()} a.so; ${script.replaceAll("$0", folder)}`, false, { flags });
+};
+
+test("I15: control: a library that was unpacked into a believed folder is the image's", async () => {
+  const events = await believing(`cp a.so $0/a.so; LD_PRELOAD=$0/a.so sh -c '${READS}'`);
+  assert.is(opens(events, "sh").at(-1), "inline");
+  assert.equal(told(events), []);
+});
+
+for (const [what, script, program, why] of [
+  ["a program there", `cp /bin/bash $0/mine; $0/mine -c '${READS}'`, "mine", NOT_OF_IMAGE],
+  ["a library elsewhere", `LD_PRELOAD=./a.so sh -c '${READS}'`, "sh", MAPS_CODE],
+  [
+    "one that was removed from there",
+    `mv a.so $0; exec 3< $0/a.so; rm $0/a.so; LD_PRELOAD=/proc/self/fd/3 sh -c '${READS}'`,
+    "sh",
+    MAPS_CODE,
+  ],
+  [
+    "one that lies there in mounts of its own",
+    `exec unshare -m sh -c 'mount --bind . $0; exec env LD_PRELOAD=$0/a.so bash -c "${READS}"'`,
+    "bash",
+    MAPS_CODE,
+  ],
+] as const)
+  test(`I15: ${what} stops each call`, async () => {
+    const events = await believing(script);
+    assert.equal(opens(events, program), ["trace", "trace", "trace"]);
+    assert.equal(told(events), [why]);
+  });
 
 test("I14: control: the image's programs and libraries record their calls as ever", async () => {
   const events = await traced("cat /etc/hostname /etc/hosts /etc/hosts /etc/hosts > /dev/null");

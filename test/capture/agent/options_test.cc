@@ -35,6 +35,12 @@ TEST_CASE("options stand before --, the command behind it is not looked at") {
   CHECK(std::string(options.command[1]) == "--host");
 }
 
+TEST_CASE("each folder that is believed is a path from the root, by the name that the kernel has for it") {
+  const auto parsed = parse({"--believe", "/proc/../tmp/", "--believe=/not/there", "--", "ls"});
+  CHECK(std::get<Options>(parsed).believed == std::vector<std::string>{"/tmp", "/not/there"});
+  CHECK(code_of({"--believe", "tmp", "--", "ls"}) == ErrorCode::VEDETTE_USAGE);
+}
+
 TEST_CASE("what is missing or wrong is a code of the catalogue and one sentence") {
   CHECK(code_of({}) == ErrorCode::VEDETTE_NO_COMMAND);
   CHECK(code_of({"--"}) == ErrorCode::VEDETTE_NO_COMMAND);

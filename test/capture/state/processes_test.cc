@@ -346,6 +346,27 @@ TEST_CASE("an executable is the image's when it is older than the agent and its 
   CHECK_FALSE(is_of_image());
 }
 
+TEST_CASE("a library in a folder that the operator believes is of the image whenever it was written, a program there is not") {
+  World w;
+  w.state.believe({"/run/own/"});
+  w.fork(100, 101);
+  FileFacts& there = w.kernel.files[FakeTruth::key(static_cast<uint32_t>(getpid()), "root/run/own/a.so")];
+  there = w.kernel.files["101/fd/3"] = w.kernel.files["101/exe"] = {.dev = 5, .ino = 77, .mode = S_IFREG | 0755, .ctime_ns = ++w.now};
+  const auto is_believed = [&](const char* path) {
+    w.kernel.links["101/fd/3"] = path;
+    return w.state.has_image_file(101, 3);
+  };
+  CHECK(is_believed("/run/own/a.so"));
+  CHECK_FALSE(is_believed("/run/own/a.so (deleted)"));
+  CHECK_FALSE(is_believed("/run/owner/a.so"));
+  CHECK_FALSE(is_believed("/run/a.so"));
+  w.image(101, "x", "/run/own/a.so", std::string("x\0", 2));
+  w.state.on_exec(101, 101, ++w.now);
+  CHECK_FALSE(w.state.executes_image_file(101));
+  there.ino = 78;  // it lies there in the program's own mounts only
+  CHECK_FALSE(is_believed("/run/own/a.so"));
+}
+
 TEST_CASE("why a process's calls stop holds for its children and until it executes a program, and of a session from its find on") {
   World w;
   w.fork(100, 101);

@@ -232,7 +232,8 @@ export class Judge {
   /** What a process runs about which there was a finding: who has the finding is told. */
   onHashed(peer: Peer, answer: HashAnswer): void {
     const { told, isAsked } = this.#executables.onAnswer(peer, answer);
-    if (!isAsked) this.#options.say(`${peer.name}: it says what an executable is, and was not asked`, "warning");
+    if (!isAsked && this.#unasked.take(performance.now() * 1e6))
+      this.#options.say(`${peer.name}: it says what an executable is, and was not asked`, "warning");
     if (told === null) return;
     this.#options.evidence?.identify(told);
     this.#options.outputs.update(told);

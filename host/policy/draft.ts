@@ -23,6 +23,8 @@ const BYTES_MAX = 8 << 20;
 const TEST_MS = 2_000;
 const JUDGE_MS = 4_000;
 
+const NO_RECORDINGS = "a tenant's tests of recordings are not run for a draft; `vedette policy test` runs them.";
+
 /** What became of a draft. */
 export interface DraftTried {
   /** Why there is no module, or why it is none of a policy; and what the compiler warns of. */
@@ -75,6 +77,8 @@ export function draftOf(policy: LoadedPolicy, bundle: Bundle, bytes: Uint8Array,
 /** Runs the tests of the draft's files. */
 export async function testsOf(draft: ExaminedPolicy, bundle: Bundle, house: TrialHouse): Promise<DraftTried["tests"]> {
   if (!bundle.has(TEST_FILE)) return null;
+  // The host reads these tests itself, so none of what a tenant may make large.
+  if (draft.tenancy != null && bundle.names().some((name) => name.endsWith(".rec"))) return NO_RECORDINGS;
   try {
     return await runPolicyTests(draft, bundle, (cases) => house.run(cases, TEST_MS));
   } catch (error) {

@@ -189,6 +189,12 @@ test("H48: drafts without end are one at a time, and the operator's does not wai
   await stillJudges(host, honest);
 });
 
+test("H48: the host reads no recording of a tenant's for a draft, however often its tests name it", async () => {
+  writeFileSync(join(watched, "team", POLICY, "large.rec"), "of a tenant");
+  const { tests } = await tried(SOURCE);
+  assert.match(tests.problem, "recordings are not run");
+});
+
 test("H48: a folder that has become a link to another tenant's is not read", async () => {
   const own = join(watched, "team", POLICY);
   rmSync(own, { recursive: true });

@@ -87,7 +87,6 @@ export interface AlertStyle {
  * twice.
  */
 export function alertDetail({ policy, tenant, finding, incident, evidence }: Alert): [name: string, value: Value][] {
-  const sha256 = finding?.executable?.sha256;
   const event = finding === undefined ? null : `${finding.event.source}/${finding.event.num}`;
   return [
     ["vedette.policy", policy ?? null],
@@ -97,7 +96,6 @@ export function alertDetail({ policy, tenant, finding, incident, evidence }: Ale
     ["vedette.id", finding === undefined ? null : findingId(finding)],
     ...(incident === undefined ? [] : incidentDetail(incident)),
     ...(evidence === undefined ? [] : [["vedette.evidence", evidence] as [string, Value]]),
-    ...(sha256 === undefined ? [] : [["vedette.exe.sha256", sha256] as [string, Value]]),
   ];
 }
 

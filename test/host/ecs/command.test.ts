@@ -181,7 +181,7 @@ const MISTAKES: [string, string[], RegExp][] = [
   [
     "a folder that is not there",
     [SAMPLE, ...IMAGE, "-o", "none/out.yaml"],
-    /cannot be written to none\/out\.yaml: no such file or directory/,
+    /Nothing can be written to none\/out\.yaml: no such file or directory/,
   ],
 ];
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -97,6 +98,8 @@ Launched launch(const LaunchOptions& options) {
     ::close(ends[0]);
     return {.error = launched.error};
   }
+  // What it starts may be of our user: our memory and environment are not its business (proc(5), ptrace(2)).
+  (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return launched;
 }
 

@@ -113,7 +113,7 @@ bool HostLink::send_whole(std::span<const uint8_t> frame) {
   uint8_t head[sizeof size];
   std::memcpy(head, &size, sizeof size);
   if (send_bytes(head, sizeof head) && send_bytes(frame.data(), frame.size())) return true;
-  socket_.reset();
+  close();
   return false;
 }
 
@@ -152,8 +152,14 @@ bool HostLink::listen(int wait_ms) {
   if (!socket_.is_open()) return false;
   pollfd slot{is_socket_ ? socket_.get() : -1, POLLIN, 0};  // a file or a pipe says nothing
   if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return answer_table() && answer_requests() && tell_fill() && keep_alive();
-  socket_.reset();
+  close();
   return false;
+}
+
+// Its number may become another process's.
+void HostLink::close() {
+  socket_.reset();
+  host_pid_ = 0;
 }
 
 // Whatever has arrived. False: the host is gone, or refuses us.

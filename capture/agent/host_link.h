@@ -56,7 +56,7 @@ class HostLink {
   bool is_over() const { return !is_open() && (refused_ || !address_.can_reconnect()); }
   // Why the host refuses us: a code of the catalogue, or whatever it says; empty where it does not.
   const std::string& refusal() const { return refusal_; }
-  // The host's process, as our pid namespace numbers it; 0: not known, or not in it.
+  // The host's process, as our pid namespace numbers it; 0: not known, not in it, or not connected.
   pid_t host_pid() const { return host_pid_; }
   bool discards() const { return address_.kind == HostAddress::Kind::Discard; }
 
@@ -77,6 +77,7 @@ class HostLink {
   bool tell_fill();
   bool keep_alive();
   bool is_given_up() const;
+  void close();
 
   HostAddress address_;
   Hello hello_;

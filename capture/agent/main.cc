@@ -195,8 +195,10 @@ int run(const Options& options) {
   IoWitness witness(kernel_io, features().running < KernelVersion{5, 15});
   if (agent.inline_tier != nullptr) context.witness = &witness;
   context.filter = filter;
+  const Defense::HostPid host_pid = [](void* link) { return static_cast<HostLink*>(link)->host_pid(); };
+  context.defense.guard_host(host_pid, &agent.link);
   Strangers& strangers = *new Strangers(context, options.strangers);  // as the signals: its thread goes on
-  strangers.start([](void* link) { return static_cast<HostLink*>(link)->host_pid(); }, &agent.link);
+  strangers.start(host_pid, &agent.link);
   OpenWitness open_witness(agent.open_watch);
   if (strangers.are_sought()) {
     agent.open_watch.start(wake_signal());

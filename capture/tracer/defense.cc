@@ -96,20 +96,50 @@ bool is_deadly(uint64_t signal) {
   }
 }
 
-// Of our pid namespace. The kernel's answer, as threads come and go.
-bool is_own_thread(uint64_t number) {
-  const pid_t tid = static_cast<pid_t>(number);
-  return tid > 0 && ::syscall(SYS_tgkill, ::getpid(), tid, 0) == 0;
+// One that started us passes these on to us (addon/signals.cc); another one ends by some, and by none of the
+// rest would it go on as it was.
+bool ends_host(uint64_t signal, pid_t host) {
+  switch (static_cast<int>(signal)) {
+    case 0:
+    case SIGCHLD:
+    case SIGCONT:
+    case SIGURG:
+    case SIGWINCH:
+    case SIGHUP: return false;
+    case SIGINT:
+    case SIGQUIT:
+    case SIGTERM:
+    case SIGUSR1:
+    case SIGUSR2:
+    case SIGALRM: return host != ::getppid();
+    default: return true;
+  }
 }
 
-bool names_us(const AimedCall& call, const SyscallInfo& info) {
+// The kernel's answer, as threads come and go. EPERM: it is one, of another user.
+bool is_thread_of(pid_t process, pid_t tid) { return ::syscall(SYS_tgkill, process, tid, 0) == 0 || errno == EPERM; }
+
+// Of our pid namespace. `host`: 0 where it is not known.
+bool is_guarded(uint64_t number, pid_t host) {
+  const pid_t tid = static_cast<pid_t>(number);
+  return tid > 0 && (is_thread_of(::getpid(), tid) || (host > 0 && is_thread_of(host, tid)));
+}
+
+// Whether a signal to that number, or process, would end or hold one that is guarded.
+bool would_end(uint64_t signal, uint64_t number, pid_t host) {
+  const pid_t tid = static_cast<pid_t>(number);
+  if (tid <= 0) return false;
+  return (is_deadly(signal) && is_thread_of(::getpid(), tid)) || (host > 0 && ends_host(signal, host) && is_thread_of(host, tid));
+}
+
+bool names_us(const AimedCall& call, const SyscallInfo& info, pid_t host) {
   const auto& args = info.seccomp.args;
   switch (call.aim) {
-    case Aim::Number: return is_own_thread(args[call.arg]);
-    case Aim::NumberToSet: return args[2] != 0 && is_own_thread(args[call.arg]);
-    case Aim::NumberOfOne: return args[0] == (call.nr == SYS_ioprio_set ? kIoPriorityOfProcess : kPriorityOfProcess) && is_own_thread(args[call.arg]);
-    case Aim::Either: return is_own_thread(args[call.arg]) || is_own_thread(args[call.arg + 1]);
-    case Aim::Signal: return is_deadly(args[call.arg + 1]) && is_own_thread(args[call.arg]);
+    case Aim::Number: return is_guarded(args[call.arg], host);
+    case Aim::NumberToSet: return args[2] != 0 && is_guarded(args[call.arg], host);
+    case Aim::NumberOfOne: return args[0] == (call.nr == SYS_ioprio_set ? kIoPriorityOfProcess : kPriorityOfProcess) && is_guarded(args[call.arg], host);
+    case Aim::Either: return is_guarded(args[call.arg], host) || is_guarded(args[call.arg + 1], host);
+    case Aim::Signal: return would_end(args[call.arg + 1], args[call.arg], host);
     default: return false;
   }
 }
@@ -165,28 +195,33 @@ enum class Numbers : uint8_t {
   Ours,
 };
 
-bool is_ours(int number, Numbers numbers) {
+bool is_ours(int number, Numbers numbers, pid_t host) {
   if (numbers == Numbers::Mounted && is_proc_opened()) return is_own_in_mounted_proc(Tid(number));
-  return is_own_thread(static_cast<uint64_t>(number));
+  return is_guarded(static_cast<uint64_t>(number), host);
 }
 
-// Of a process of ours.
-std::optional<FileFacts> own_file(std::string_view name) {
-  const std::string path = "/proc/self/" + std::string(name);
+// Of a process that is guarded.
+std::optional<FileFacts> file_of(std::string_view process, std::string_view name) {
+  const std::string path = std::string(kProc).append(process).append("/").append(name);
   struct stat facts;
   if (::stat(path.c_str(), &facts) < 0) return std::nullopt;
   return FileFacts{.dev = facts.st_dev, .ino = facts.st_ino};
 }
 
+bool is_file_of(std::string_view process, std::string_view name, const Descriptor& file) {
+  const std::optional<FileFacts> own = file_of(process, name);
+  return own && own->dev == file.dev && own->ino == file.ino;
+}
+
 // The name of the file below procfs that a path leads to (mem, fd/3), if that is of ours and nobody else's
 // business: empty where it is not. Others, such as `stat`, are read by ps and top. A number of ours, below
 // whatever mount of procfs, and then a name.
-std::string_view private_file(std::string_view path, bool writes, Numbers numbers = Numbers::Mounted) {
+std::string_view private_file(std::string_view path, bool writes, pid_t host, Numbers numbers = Numbers::Mounted) {
   if (!names_a_number(path)) return {};
   const char* const end = path.data() + path.size();
   while (!path.empty()) {
     const std::optional<int> number = whole_number(take_name(path));
-    if (!number || !is_ours(*number, numbers)) continue;
+    if (!number || !is_ours(*number, numbers, host)) continue;
     std::string_view rest = path;
     std::string_view file = take_name(rest);
     if (file == "task") {
@@ -224,13 +259,13 @@ std::optional<Defense::Attack> Defense::judge(const Task& task, const SyscallInf
         if (args[1] == F_SETSIG && is_deadly(args[call.arg])) return Attack{call.name, call.what, static_cast<int64_t>(args[call.arg])};
         break;
       case Aim::PidfdSignal:
-        if (is_deadly(args[1]) && is_own_descriptor(task, fd)) return Attack{call.name, call.what, static_cast<int64_t>(args[1])};
+        if (would_end(args[1], process_of(task, fd), host())) return Attack{call.name, call.what, static_cast<int64_t>(args[1])};
         break;
       case Aim::Pidfd:
-        if (is_own_descriptor(task, fd)) return Attack{call.name, call.what};
+        if (is_guarded(process_of(task, fd), host())) return Attack{call.name, call.what};
         break;
       default:
-        if (!names_us(call, info) || !shares_numbers(task)) break;
+        if (!names_us(call, info, host()) || !shares_numbers(task)) break;
         return Attack{call.name, call.what, call.aim == Aim::Signal ? static_cast<int64_t>(args[call.arg + 1]) : 0};
     }
   }
@@ -250,20 +285,21 @@ bool Defense::shares_numbers(const Task& task) {
   return numbers.substr(0, numbers.find('\n')).find('\t') == std::string_view::npos;
 }
 
-// A descriptor that pidfd_open made, or, for signals, a directory of procfs.
-bool Defense::is_own_descriptor(const Task& task, int fd) {
+// Of a descriptor that pidfd_open made, or, for signals, of a directory of procfs; 0: of none.
+uint64_t Defense::process_of(const Task& task, int fd) {
   constexpr size_t kInfoMax = 4096;
-  if (!read_file(ProcPath(task.tid, "fdinfo/" + std::to_string(fd)), text_, kInfoMax)) return false;
+  if (!read_file(ProcPath(task.tid, "fdinfo/" + std::to_string(fd)), text_, kInfoMax)) return 0;
   const std::string_view process = status_field(text_, "Pid");
-  if (!process.empty()) return whole_number(process.substr(0, process.find('\n'))) == ::getpid();
-  if (!read_link(ProcPath(task.tid, "fd/" + std::to_string(fd)), text_)) return false;
+  if (!process.empty()) return static_cast<uint64_t>(std::max(0, whole_number(process.substr(0, process.find('\n'))).value_or(0)));
+  if (!read_link(ProcPath(task.tid, "fd/" + std::to_string(fd)), text_)) return 0;
   const std::optional<int> number = whole_number(std::string_view(text_).substr(text_.rfind('/') + 1));
-  return number && is_ours(*number, text_.starts_with(kProc) ? Numbers::Mounted : Numbers::Ours);
+  if (!number || !is_ours(*number, text_.starts_with(kProc) ? Numbers::Mounted : Numbers::Ours, host())) return 0;
+  return is_guarded(static_cast<uint64_t>(*number), host()) ? static_cast<uint64_t>(*number) : static_cast<uint64_t>(::getpid());
 }
 
 bool Defense::aims_at_us(const Sighting& sighting) const {
   const Event& event = sighting.event;
-  return opens(event.id) && sighting.path.starts_with(kProc) && !private_file(sighting.path, writes_by(event)).empty();
+  return opens(event.id) && sighting.path.starts_with(kProc) && !private_file(sighting.path, writes_by(event), host()).empty();
 }
 
 // By the name that was given; by the kernel's where the open succeeded; and where there is none, by what the
@@ -271,26 +307,26 @@ bool Defense::aims_at_us(const Sighting& sighting) const {
 std::string_view Defense::reached_for(const Sighting& sighting) {
   const Event& event = sighting.event;
   if (!opens(event.id) || !sighting.descriptor) return {};
-  if (aims_at_us(sighting)) return private_file(sighting.path, writes_by(event));
+  if (aims_at_us(sighting)) return private_file(sighting.path, writes_by(event), host());
   const Descriptor& file = *sighting.descriptor;
-  if (file.real && view(file.real).starts_with(kProc)) return private_file(view(file.real), writes_by(event));
+  if (file.real && view(file.real).starts_with(kProc)) return private_file(view(file.real), writes_by(event), host());
   if (file.real) return elsewhere(sighting);
   const bool may_lead_there = event.failed() ? event.call.result == -EACCES || event.call.result == -EPERM : sighting.path != view(file.raw);
   if (!may_lead_there || !file.raw || !file.name) return {};
   const std::string_view given = view(file.raw).starts_with('/') ? view(file.raw) : view(file.name);
   if (!truth_.resolve(event.call.tid, sighting.process ? sighting.process->pid : event.call.tid, false, given, true, text_) || !text_.starts_with(kProc)) return {};
-  return private_file(text_, writes_by(event));
+  return private_file(text_, writes_by(event), host());
 }
 
 // A file of procfs by another name than /proc's: a bind mount shows the same inode, another procfs the same
 // numbers.
 std::string_view Defense::elsewhere(const Sighting& sighting) {
   const Descriptor& file = *sighting.descriptor;
-  if (proc_dev_ == 0) proc_dev_ = own_file("mem").value_or(FileFacts{}).dev;
+  if (proc_dev_ == 0) proc_dev_ = file_of("self", "mem").value_or(FileFacts{}).dev;
   if (file.dev == proc_dev_) {
+    const std::string host = std::to_string(this->host());
     for (const char* name : kPrivateNames) {
-      const std::optional<FileFacts> own = own_file(name);
-      if (own && own->dev == file.dev && own->ino == file.ino) return name;
+      if (is_file_of("self", name, file) || (host != "0" && is_file_of(host, name, file))) return name;
     }
     return {};
   }
@@ -299,7 +335,7 @@ std::string_view Defense::elsewhere(const Sighting& sighting) {
     numberless_ = file.real;
     return {};
   }
-  const std::string_view name = private_file(view(file.real), writes_by(sighting.event), Numbers::Ours);
+  const std::string_view name = private_file(view(file.real), writes_by(sighting.event), host(), Numbers::Ours);
   if (name.empty()) return {};
   const std::string link = "fd/" + std::to_string(sighting.event.fd);
   return truth_.filesystem(sighting.event.call.tid, link.c_str()) == PROC_SUPER_MAGIC ? name : std::string_view();

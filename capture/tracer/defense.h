@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that a watched program aims at the agent's own process: its memory, signals that would end or hold
-// it, its descriptors, limits and scheduling. Each is answered EPERM before it runs and told as
-// AGENT_ATTACKED. What it judges by cannot be changed by another thread: registers, and what the kernel says
-// a number means.
+// Calls that a watched program aims at the agent's own process, or at the host's where that is in our pid
+// namespace: its memory, signals that would end or hold it, its descriptors, limits and scheduling. Each is
+// answered EPERM before it runs and told as AGENT_ATTACKED. What it judges by cannot be changed by another
+// thread: registers, and what the kernel says a number means.
 //
-//   by number     kill, ptrace, process_vm_writev ...: the register names one of our threads, and the caller's numbers are ours
+//   by number     kill, ptrace, process_vm_writev ...: the register names one of their threads, and the caller's numbers are ours
 //   by pidfd      no program can have one of ours: pidfd_open is refused. What a socket may yet hand out is asked of fdinfo
 //   by F_SETSIG   a descriptor's owner is told of by a signal of one's choice, wherever the owner's number stands
 //
@@ -27,6 +27,9 @@ namespace vedette {
 
 class Defense {
  public:
+  // The host's process, as far as it is known at the moment; 0: not at all.
+  using HostPid = pid_t (*)(void* context);
+  void guard_host(HostPid host_pid, void* context) { host_pid_ = host_pid, host_ = context; }
   // Has the filter stop those of these calls that the capture set lets pass.
   static void add_rules(std::vector<FilterRule>& rules);
 
@@ -47,10 +50,13 @@ class Defense {
   static bool writes(const Sighting& sighting);
 
  private:
+  pid_t host() const { return host_pid_ == nullptr ? 0 : host_pid_(host_); }
   bool shares_numbers(const Task& task);
-  bool is_own_descriptor(const Task& task, int fd);
+  uint64_t process_of(const Task& task, int fd);
   std::string_view elsewhere(const Sighting& sighting);
 
+  HostPid host_pid_ = nullptr;
+  void* host_ = nullptr;
   ProcTruth truth_;
   uint64_t proc_dev_ = 0;
   Ref<Text> numberless_;  // the last path that had no number in it: the same file is opened again and again

@@ -51,6 +51,7 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
   logAs(flags.logFormat);
   const address = addressOf(flags.listen);
   const stopped = untilStopped();
+  process.on("SIGUSR1", () => undefined); // by itself Node opens its debugger on loopback, for everybody there
   neverWait();
   loadAddon().keepArenasFew();
   const reread = new Reread(flags, again, ({ policy = [], ...rest }, running) =>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Programs that reach for the agent's own process, by every call that could, in both tiers: as root with
-// every capability, as root with Docker's, and as another user. Beside each, the same calls at a process of
-// the program's own.
+// Programs that reach for the agent's own process, and for the host's, by every call that could, in both
+// tiers: as root with every capability, as root with Docker's, and as another user. Beside each, the same
+// calls at a process of the program's own.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
 
 import { spawn } from "node:child_process";
@@ -32,12 +32,18 @@ const WHO: Record<string, string[]> = {
   "another user": ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"],
 };
 
+/** Of the workload's first process the agent is the parent, and the host is the agent's. */
+const WHOM: Record<string, string> = { agent: "$PPID", host: '$(cut -d" " -f4 "/proc/$PPID/stat")' };
+
 for (const tiers of ["all", "trace"]) {
-  for (const [who, as] of Object.entries(WHO)) {
-    test(`G1, G2, G3: ${who}, --tiers ${tiers}: nothing reaches the agent, and each try is told`, async () => {
+  for (const [whom, who] of Object.keys(WHOM).flatMap((one) =>
+    Object.keys(WHO).map((other) => [one, other] as const),
+  )) {
+    test(`G1, G2, G3, H53: ${who}, --tiers ${tiers}: nothing reaches the ${whom}, and each try is told`, async () => {
+      const as = WHO[who]!;
       const { run, events } = await trace(
-        `reach-agent-${who}-${tiers}`,
-        ["sh", "-c", `exec "$@" "$PPID"`, "sh", ...as, buildAttack("reach_agent")],
+        `reach-${whom}-${who}-${tiers}`,
+        ["sh", "-c", `exec "$@" ${WHOM[whom]}`, "sh", ...as, buildAttack("reach_agent")],
         { cwd: scratch(), flags: ["--tiers", tiers], deceives: true },
       );
       const answers = Object.entries(answersOf(run));

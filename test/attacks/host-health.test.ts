@@ -93,6 +93,13 @@ test("H15: under `run`, an agent that is killed ends it with an alert and status
   }
 });
 
+test("H53: a signal that has Node open its debugger opens none in `serve`", async () => {
+  host.child.kill("SIGUSR1");
+  // The kernel delivers the signal before the loop that answers goes on.
+  for (let i = 0; i < 3; i++) assert.is(await host.health(), 200);
+  assert.not.match(host.stderr, /Debugger listening/);
+});
+
 test("H7: a worker that dies turns health red, ends the host with a word, and is an alert", async () => {
   const [policy] = await loadPolicies(["policies/credential-access/sensitive-file-read"]);
   for (const isHonest of [true, false]) {

@@ -12,8 +12,8 @@ import { type Event, notices, ofType } from "../e2e/traces.js";
 import { answersOf, attack, control } from "./attack.js";
 
 const ROUNDS = Number(process.env.VEDETTE_KILLS ?? "200");
-/** Rounds of one run: the trace of many more is no string that JavaScript can hold. */
-const ROUNDS_AT_ONCE = 50;
+/** Rounds of one run. Many are made on a busy machine, where a trace may be more than a string can hold. */
+const ROUNDS_AT_ONCE = ROUNDS > 200 ? 20 : 100;
 
 /** How often each process was told to have made each call, by `PID TYPE`. */
 function callsOf(events: readonly Event[]): Map<string, number> {

@@ -20,7 +20,7 @@ const OPTIONS = {
 };
 
 function build(sanitizers: string): string {
-  const env = { ...process.env, CXXFLAGS: "-O1 -g" };
+  const env = { ...process.env, CXXFLAGS: "-O1 -g1" };
   execFileSync("make", ["-C", "capture", "-j2", "agent", `SANITIZE=${sanitizers}`], { cwd: ROOT, env, stdio: "pipe" });
   return join(ROOT, `build/sanitize-${sanitizers.split(",")[0]}/vedette-capture`);
 }

@@ -2,7 +2,7 @@
 // An aspect of the AWS CDK that puts Vedette into each Fargate task definition of its scope. It needs
 // `vedette` where the app runs. Copy this file into your app.
 //
-//   Aspects.of(stack).add(new Vedette({ image: "REGISTRY/vedette:0.1.0", logGroup: "/vedette" }));
+//   Aspects.of(stack).add(new Vedette({ image: "REGISTRY/vedette:0.2.0", logGroup: "/vedette" }));
 //
 // The task definition is given to `vedette instrument` when the template is written, because only then are
 // references between stacks known. So what comes out is what `instrument` makes of the template.

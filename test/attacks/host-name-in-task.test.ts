@@ -43,7 +43,7 @@ const family = {
 const task = new Task([SIDECAR, ...NAMES.map(facts)], "market");
 const { text } = instrument(
   parseDocument("task.json", JSON.stringify(family)),
-  { image: "registry.example/vedette:0.1.0" },
+  { image: "registry.example/vedette:0.2.0" },
   readImageConfigs([]),
 );
 const { containerDefinitions } = JSON.parse(text) as { containerDefinitions: ContainerDefinition[] };

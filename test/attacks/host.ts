@@ -188,7 +188,7 @@ export class HandAgent {
       pid: 7,
       hostname,
       command: ["app"],
-      agent: "0.1.0",
+      agent: "0.2.0",
       kernel: "6.1",
       arch: "x86_64",
       tiers: ["trace"],

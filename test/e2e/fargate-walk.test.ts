@@ -25,7 +25,7 @@ import { missingForTasks, Task, until, within } from "../lab/task.js";
 import { run, scratch, VEDETTE } from "./programs.js";
 
 const missing = missingForTasks();
-const IMAGE = "registry.example/vedette:0.1.0";
+const IMAGE = "registry.example/vedette:0.2.0";
 const RUN_MS_MAX = 90_000;
 
 const ORDERS = {

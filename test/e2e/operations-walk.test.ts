@@ -220,7 +220,7 @@ async function isOfTheSidecar(text: string): Promise<void> {
   const folder = scratch();
   writeFileSync(join(folder, "orders.json"), JSON.stringify(ORDERS));
   writeFileSync(join(folder, "settings.yaml"), text);
-  const words = ["orders.json", "--image", "registry.example/vedette:0.1.0", "--config", "settings.yaml"];
+  const words = ["orders.json", "--image", "registry.example/vedette:0.2.0", "--config", "settings.yaml"];
   const { status, stdout, stderr } = await run([...VEDETTE, "instrument", ...words], { cwd: folder });
   assert.is(status, 0, stderr);
   const { containerDefinitions } = JSON.parse(stdout) as Plain;

@@ -42,7 +42,7 @@ function planted(name: string, from: Buffer, to: Buffer): string {
 
 const older = () => planted("older", bytesOf(SCHEMA), bytesOf(SCHEMA - 1n));
 const newer = () => planted("newer", bytesOf(SCHEMA), bytesOf(SCHEMA + 1n));
-const otherVersion = () => planted("other-version", Buffer.from("0.1.0"), Buffer.from("0.9.9"));
+const otherVersion = () => planted("other-version", Buffer.from("0.2.0"), Buffer.from("0.9.9"));
 
 function metrics(): Promise<string> {
   return new Promise((done, failed) => {

@@ -14,7 +14,7 @@ const ROOTFS = "build/package/rootfs";
 const AGENT = "build/vedette-capture";
 const PACKAGE_MS_MAX = 120_000;
 const LISTENING_MS_MAX = 60_000;
-export const SIDECAR = { name: "vedette", image: "vedette/vedette:0.1.0", digest: "sha256:5e" };
+export const SIDECAR = { name: "vedette", image: "vedette/vedette:0.2.0", digest: "sha256:5e" };
 
 /** Makes the package anew when the build is newer. */
 export function packaged(): string {

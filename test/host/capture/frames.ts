@@ -21,7 +21,7 @@ export function hello(schema: bigint = SCHEMA): Buffer {
     pid: 1,
     hostname: "box",
     command: ["cat", "x"],
-    agent: "0.1.0",
+    agent: "0.2.0",
     kernel: "6.1",
     arch: "x86_64",
     tiers: ["trace"],

@@ -172,7 +172,7 @@ if (missing === null) {
       assert.equal(notTyped.toSorted(), Object.keys(NOT_TYPED).toSorted());
       for (const line of lines.filter((one) => !notTyped.includes(one))) await typed(line, registry.at);
       const tags = (await (await fetch(`http://${registry.at}/v2/vedette/tags/list`)).json()) as { tags: string[] };
-      assert.equal(tags.tags, ["0.1.0"], "the image was copied");
+      assert.equal(tags.tags, ["0.2.0"], "the image was copied");
     } finally {
       registry.child.kill();
       aws.close();

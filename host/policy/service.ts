@@ -275,7 +275,7 @@ export class PolicyService {
       return files;
     };
     const limits = tenant?.modules ?? DEFAULT_LIMITS;
-    return this.#trials.draft(found, { filesNow, limits }, batchesOf(scopeOf(found)));
+    return this.#trials.draft(found, { filesNow, limits }, () => batchesOf(scopeOf(found)));
   }
 
   /** As they are now. Throws the system's error, or NotPlain. */

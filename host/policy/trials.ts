@@ -78,12 +78,13 @@ export class PolicyTrials {
 
   /**
    * What becomes of a draft: what the compiler says, how its tests go, and what it says to the batches beside
-   * what the policy says. A text: why there can be none. Throws VEDETTE_POLICY_UNREADABLE.
+   * what the policy says. `batchesNow` is asked when it is compiled. A text: why there can be none. Throws
+   * VEDETTE_POLICY_UNREADABLE.
    */
   async draft(
     policy: LoadedPolicy,
     { filesNow, limits }: DraftAsked,
-    batches: readonly TrialBatch[],
+    batchesNow: () => readonly TrialBatch[],
   ): Promise<DraftTried | string> {
     const bundle = reading(policy.place, filesNow);
     if (bundle === null) return NO_INDEX;
@@ -92,6 +93,7 @@ export class PolicyTrials {
       return { errors: all, warnings, tests: null, draft: null, loaded: null };
     };
     if (wasm === null) return refused(errors);
+    const batches = batchesNow();
     try {
       const draft = draftOf(policy, bundle, wasm, limits);
       const said = await this.#judging(policy, async (house) => ({

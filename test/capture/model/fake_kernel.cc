@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "capture/kernel/arch.h"
+#include "capture/kernel/filter.h"
 #include "test/capture/model/choices.h"
 #include "test/capture/model/rings.h"
 
@@ -272,6 +273,7 @@ SyscallInfo FakeKernel::call_of(const FakeTask& task) const {
   if (code == event(PTRACE_EVENT_SECCOMP)) {
     info.op = PTRACE_SYSCALL_INFO_SECCOMP;
     info.seccomp.nr = number_of(task.op.kind);
+    info.seccomp.ret_data = kOwnStop;
     if (task.op.kind == Op::Thread) {
       info.seccomp.args[0] = kThreadFlags;
       info.seccomp.args[1] = 0x6000'0000 + static_cast<uint64_t>(newest_ + 1) * 0x1000;

@@ -177,7 +177,7 @@ if (missing === null) {
       registry.child.kill();
       aws.close();
     }
-    assert.is(sidecarIn("orders.vedette.json").image.split(":").at(-1), "0.2.0", "and was upgraded");
+    assert.is(sidecarIn("orders.vedette.json").image.split(":").at(-1), "0.3.0", "and was upgraded");
     const login = await loginFor("ACCOUNT.dkr.ecr.REGION.amazonaws.com", environment);
     assert.is(login, `Basic ${Buffer.from(`AWS:${PASSWORD}`).toString("base64")}`);
   });

@@ -5,6 +5,7 @@ import { get } from "node:http";
 import { dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { visible } from "../../../host/output/visible.js";
 import { freePort } from "../../e2e/free-port.js";
 import { scratch } from "../../e2e/programs.js";
 import { until } from "../../until.js";
@@ -47,10 +48,10 @@ test("of a Vedette that runs: an address with a ticket, and its policies, the un
     assert.ok(rows.length >= policies.length && policies.length > 0);
     for (const { policy, lastError } of policies) {
       assert.ok(
-        rows.some((row) => row.includes(policy)),
+        rows.some((row) => row.includes(visible(policy))),
         policy,
       );
-      if (lastError !== null) assert.ok(rows.includes(`  ${lastError}`), lastError);
+      if (lastError !== null) assert.ok(rows.includes(`  ${visible(lastError)}`), lastError);
     }
     const isUnwell = policies.some(({ state }: { state: string }) =>
       ["resting", "outdated", "refused"].includes(state),

@@ -81,7 +81,7 @@ for (const [argv, status, code, names] of MISTAKES) {
 test("help and version are answers, on stdout", () => {
   assert.match(
     vedette("--version").stdout,
-    /^0\.1\.0, commit [0-9a-f]{12}(-dirty)?, abi 1, event contract [0-9a-f]{16} \(minor \d+\)\n$/,
+    /^0\.2\.0, commit [0-9a-f]{12}(-dirty)?, abi 1, event contract [0-9a-f]{16} \(minor \d+\)\n$/,
   );
   for (const command of ["run", "trace", "doctor"]) {
     assert.match(vedette("--help").stdout, command);

@@ -199,7 +199,7 @@ test("what an earlier version made is undone to the byte, and instrumented anew 
   const old = readDocument(join(EARLIER, "shared-secret.json"));
   const { text: original, isExact } = undo(old);
   assert.ok(isExact);
-  const image = { image: "registry.example/vedette:0.2.0" };
+  const image = { image: "registry.example/vedette:0.1.0" };
   const { text, remarks } = instrument(old, {}, readImageConfigs([]));
   assert.is(text, run(original, image));
   assert.match(text, /"web=\/vedette-own\/1\/secret"/);

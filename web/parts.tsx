@@ -134,6 +134,35 @@ export function Table(props: { name: string; head: readonly Title[]; children: C
   );
 }
 
+/** How many alerts of each rule there are: a column for each of `heads`. Nothing where there is no rule. */
+export function ByRule<Row extends { readonly rule: string; readonly priority: string }>(props: {
+  name: string;
+  heads: readonly Title[];
+  of: readonly Row[];
+  counts: (row: Row) => readonly number[];
+}) {
+  if (props.of.length === 0) return null;
+  return (
+    <Table name={props.name} head={["Priority", "Rule", ...props.heads]}>
+      {props.of.map((one) => (
+        <tr key={one.rule}>
+          <td>
+            <Severity of={one.priority} />
+          </td>
+          <td class="text">
+            <Named of={one.rule} />
+          </td>
+          {props.counts(one).map((number, column) => (
+            <td key={column} class="number">
+              {count(number)}
+            </td>
+          ))}
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
 /** A field that is sought by when it is left, or by Enter. */
 export function Field(props: { name: string; label: string; of: Signal<string>; isWide?: boolean; example?: string }) {
   const { name, label, of, isWide = false, example = "" } = props;

@@ -104,7 +104,7 @@ function policyFolders({ policy, policiesD, falcoRules }: ExplainFlags): string[
   return [...foldersOf(named), ...(policiesD === undefined ? [] : tenantsFolders(policiesD))];
 }
 
-/** It may be empty, for now. */
+/** Tenants may have put nothing there yet. */
 function tenantsFolders(folder: string): string[] {
   try {
     return foldersOf([folder]);

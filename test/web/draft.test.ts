@@ -3,26 +3,14 @@
 // A draft of a policy in a real browser: it is changed by keys, tried and taken along, and hostile texts and
 // answers are text. What the API makes of a draft is in test/attacks/host-draft.test.ts.
 import { existsSync } from "node:fs";
-import type { Browser } from "playwright-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { audit, CHROMIUM, openBrowser, show } from "../e2e/browser.js";
-import { MARKUP, opened, type ShownConsole } from "./shown.js";
-import { entered, LOOKS } from "./shown-screens.js";
+import { audit, CHROMIUM, show } from "../e2e/browser.js";
+import { MARKUP } from "./shown.js";
+import { entered, LOOKS, lookedAt } from "./shown-screens.js";
 
 const test = suite("a draft on its page");
-const offences: string[] = [];
-let shown: ShownConsole;
-let browser: Browser;
-
-test.before(async () => {
-  shown = await opened("one");
-  browser = await openBrowser();
-});
-test.after(async () => {
-  await browser?.close();
-  await shown?.control.close();
-});
+const looking = lookedAt(test, "one");
 
 test("a draft is changed by keys, tried, and taken along; hostile texts and answers are text", async () => {
   const hostile = `${MARKUP}\u202e\u0007${"long".repeat(1_024)}`;
@@ -41,7 +29,7 @@ test("a draft is changed by keys, tried, and taken along; hostile texts and answ
   };
   const text = `// ${MARKUP} \u202e\nfunction f() {\n  a();\n}\n`;
   for (const look of LOOKS) {
-    const page = await entered(browser, offences, shown, look);
+    const page = await entered(looking.browser, looking.offences, looking.shown, look);
     await page.route("**/api/v1/policy?*", async (route) => {
       const response = await route.fetch();
       const json = (await response.json()) as { detail: object };
@@ -103,7 +91,8 @@ test("a draft is changed by keys, tried, and taken along; hostile texts and answ
   }
 });
 
-test("no page failed, complained, or asked anybody but its host", () => assert.equal([...new Set(offences)], []));
+test("no page failed, complained, or asked anybody but its host", () =>
+  assert.equal([...new Set(looking.offences)], []));
 
 if (existsSync(CHROMIUM)) test.run();
 else console.log("skip: a draft on its page: chromium is missing");

@@ -5,33 +5,21 @@
 // many rows is in screens-rows.test.ts.
 // Time limit: 360 s.
 import { existsSync } from "node:fs";
-import type { Browser } from "playwright-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CHROMIUM, openBrowser } from "../e2e/browser.js";
-import { opened, type ShownConsole } from "./shown.js";
-import { auditAll, entered, LOOKS } from "./shown-screens.js";
+import { CHROMIUM } from "../e2e/browser.js";
+import { auditAll, entered, LOOKS, lookedAt } from "./shown-screens.js";
 
 const test = suite("screens of the console that show much");
-const offences: string[] = [];
-let shown: ShownConsole;
-let browser: Browser;
-
-test.before(async () => {
-  shown = await opened("many");
-  browser = await openBrowser();
-});
-test.after(async () => {
-  await browser?.close();
-  await shown?.control.close();
-});
+const looking = lookedAt(test, "many");
 
 for (const look of LOOKS)
   test(`many of everything at ${look.viewport.width} pixels, ${look.colorScheme}: each screen passes the audit`, async () => {
-    await auditAll(await entered(browser, offences, shown, look), "many", shown);
+    await auditAll(await entered(looking.browser, looking.offences, looking.shown, look), "many", looking.shown);
   });
 
-test("no page failed, complained, or asked anybody but its host", () => assert.equal([...new Set(offences)], []));
+test("no page failed, complained, or asked anybody but its host", () =>
+  assert.equal([...new Set(looking.offences)], []));
 
 if (existsSync(CHROMIUM)) test.run();
 else console.log("skip: the screens of the console that show much: chromium is missing");

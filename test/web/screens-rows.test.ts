@@ -4,31 +4,18 @@
 // monitor is shown over time, and what was left out or forgotten is said.
 // Time limit: 360 s.
 import { existsSync } from "node:fs";
-import type { Browser } from "playwright-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { audit, CHROMIUM, openBrowser, show } from "../e2e/browser.js";
-import { opened, type ShownConsole } from "./shown.js";
-import { entered, there } from "./shown-screens.js";
+import { audit, CHROMIUM, show } from "../e2e/browser.js";
+import { entered, lookedAt, there } from "./shown-screens.js";
 
 /** None of these screens shows one; the processes count theirs. */
 const FINDINGS = 100;
 const test = suite("rows of the console's screens");
-const offences: string[] = [];
-let shown: ShownConsole;
-let browser: Browser;
-
-test.before(async () => {
-  shown = await opened("many", FINDINGS);
-  browser = await openBrowser();
-});
-test.after(async () => {
-  await browser?.close();
-  await shown?.control.close();
-});
+const looking = lookedAt(test, "many", FINDINGS);
 
 test("the network screen is narrowed by a condition, and leads to a process, its connections and its events", async () => {
-  const page = await entered(browser, offences, shown);
+  const page = await entered(looking.browser, looking.offences, looking.shown);
   await show(page, "network");
   await page.getByLabel("Condition").fill("fd.rip = 203.0.113.7 and proc.name = p7");
   await page.getByRole("button", { name: "Filter" }).click();
@@ -53,7 +40,7 @@ test("the network screen is narrowed by a condition, and leads to a process, its
 });
 
 test("the monitor shows one row over time, and tells a meter without requests from none, and what found no row", async () => {
-  const page = await entered(browser, offences, shown);
+  const page = await entered(looking.browser, looking.offences, looking.shown);
   await show(page, "monitor");
   await page.getByRole("img", { name: "/route/0: at most 407 requests" }).waitFor();
   await there(page, "of the last hour are in no row");
@@ -69,7 +56,7 @@ test("the monitor shows one row over time, and tells a meter without requests fr
 });
 
 test("what the host left out of the events, and counts that it has forgotten, are said", async () => {
-  const page = await entered(browser, offences, shown);
+  const page = await entered(looking.browser, looking.offences, looking.shown);
   const gap = 'event: gap\ndata: {"missed":1234,"batches":7}\n\n';
   await page.route("**/api/v1/events*", (route) => route.fulfill({ contentType: "text/event-stream", body: gap }));
   await page.route("**/api/v1/processes*", async (route) => {
@@ -86,7 +73,8 @@ test("what the host left out of the events, and counts that it has forgotten, ar
   await page.close();
 });
 
-test("no page failed, complained, or asked anybody but its host", () => assert.equal([...new Set(offences)], []));
+test("no page failed, complained, or asked anybody but its host", () =>
+  assert.equal([...new Set(looking.offences)], []));
 
 if (existsSync(CHROMIUM)) test.run();
 else console.log("skip: rows of the console's screens: chromium is missing");

@@ -3,9 +3,10 @@
 // The screens of the console as tests look at them: what each says of nothing, of one thing and of many, and
 // the audit of all of them.
 import type { Browser, Page } from "playwright-core";
+import type { Test } from "uvu";
 import * as assert from "uvu/assert";
-import { audit, newPage, show } from "../e2e/browser.js";
-import { type Content, MARKUP, type ShownConsole } from "./shown.js";
+import { audit, newPage, openBrowser, show } from "../e2e/browser.js";
+import { type Content, MARKUP, opened, type ShownConsole } from "./shown.js";
 
 export interface Screen {
   readonly path: string;
@@ -43,6 +44,28 @@ export const LOOKS = [
   { viewport: { width: 1280, height: 800 }, colorScheme: "light" },
   { viewport: { width: 390, height: 844 }, colorScheme: "dark" },
 ] as const;
+
+/** What a suite looks at. */
+export interface Looking {
+  readonly browser: Browser;
+  readonly shown: ShownConsole;
+  /** What a page must never do. */
+  readonly offences: string[];
+}
+
+/** A console of that content and a browser, from the suite's first test to its last; nothing before. */
+export function lookedAt(test: Test, content: Content, findings?: number): Looking {
+  const looking = { offences: [] } as Partial<{ -readonly [Part in keyof Looking]: Looking[Part] }>;
+  test.before(async () => {
+    looking.shown = await opened(content, findings);
+    looking.browser = await openBrowser();
+  });
+  test.after(async () => {
+    await looking.browser?.close();
+    await looking.shown?.control.close();
+  });
+  return looking as Looking;
+}
 
 /** `shown`: its console, which is entered. */
 export async function entered(

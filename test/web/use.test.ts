@@ -4,41 +4,30 @@
 // keys, tests policies and outputs, looks at the map, chooses a theme. What screens show in each of their
 // states is in screens.test.ts.
 import { existsSync } from "node:fs";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { audit, CHROMIUM, newPage, openBrowser, type PageOptions, show } from "../e2e/browser.js";
+import { audit, CHROMIUM, newPage, type PageOptions, show } from "../e2e/browser.js";
 import { until } from "../until.js";
-import { MARKUP, opened, type ShownConsole } from "./shown.js";
-import { LOOKS } from "./shown-screens.js";
+import { MARKUP } from "./shown.js";
+import { LOOKS, lookedAt } from "./shown-screens.js";
 
 const test = suite("use of the console");
-const offences: string[] = [];
-let shown: ShownConsole;
-let browser: Browser;
-
-test.before(async () => {
-  shown = await opened("one");
-  browser = await openBrowser();
-});
-test.after(async () => {
-  await browser?.close();
-  await shown?.control.close();
-});
+const looking = lookedAt(test, "one");
 
 async function entered(options: PageOptions = {}): Promise<Page> {
-  const page = await newPage(browser, offences, options);
-  await page.goto(shown.entry());
+  const page = await newPage(looking.browser, looking.offences, options);
+  await page.goto(looking.shown.entry());
   await page.getByRole("heading", { name: "Overview" }).waitFor();
   return page;
 }
 
 test("who may only look is told so, and is offered nothing that changes something", async () => {
-  const page = await newPage(browser, offences, {});
+  const page = await newPage(looking.browser, looking.offences, {});
   await page.route("**/api/v1/self", (route) =>
     route.fulfill({ json: { tenant: null, mayAct: false, from: "sensor" } }),
   );
-  const { entry, incident } = shown;
+  const { entry, incident } = looking.shown;
   await page.goto(entry());
   await page.getByText("viewer: may look, and change nothing").waitFor();
   await show(page, "incidents");
@@ -72,7 +61,7 @@ test("a tree of processes is walked, closed and opened by keys, and a choice lea
     json.rows = [1, 3, 3].map((pid, nth) => ({ ...row, pid, text: `row ${nth}`, first: String(nth + 1) }));
     return route.fulfill({ response, json });
   });
-  await show(page, `incidents/${shown.incident}`);
+  await show(page, `incidents/${looking.shown.incident}`);
   const tree = page.getByRole("tree", { name: "Processes of the incident" });
   const item = (name: string) => tree.getByRole("treeitem", { name });
   await item("p3 3 finding").waitFor();
@@ -232,7 +221,7 @@ test("Enter opens a row by what shows more of it, and presses no button that doe
 });
 
 test("who does not see the screen is told of a new incident, and of none that was there before", async () => {
-  const page = await newPage(browser, offences);
+  const page = await newPage(looking.browser, looking.offences);
   let more = 0;
   await page.route("**/api/v1/incidents?limit=20", async (route) => {
     const response = await route.fetch();
@@ -243,7 +232,7 @@ test("who does not see the screen is told of a new incident, and of none that wa
   });
   const looked = (): Promise<unknown> => page.waitForResponse("**/api/v1/incidents?limit=20");
   const before = looked();
-  await page.goto(shown.entry());
+  await page.goto(looking.shown.entry());
   await before;
   const news = page.locator("p.news");
   await looked();
@@ -422,12 +411,13 @@ test("cases of several incidents are closed at once, and one that is not kept an
   await page.getByRole("cell", { name: "goes on, closed: false positive" }).first().waitFor();
   await page.unroute("**/api/v1/incidents?*");
   await page.getByRole("checkbox").first().waitFor({ state: "detached" });
-  await show(page, `incidents/${shown.incident}`);
+  await show(page, `incidents/${looking.shown.incident}`);
   await page.getByText(`closed it: false positive: a test ${MARKUP}`).waitFor();
   await page.close();
 });
 
-test("no page failed, complained, or asked anybody but its host", () => assert.equal([...new Set(offences)], []));
+test("no page failed, complained, or asked anybody but its host", () =>
+  assert.equal([...new Set(looking.offences)], []));
 
 if (existsSync(CHROMIUM)) test.run();
 else console.log("skip: the use of the console: chromium is missing");

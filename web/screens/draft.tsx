@@ -8,7 +8,7 @@ import type { PolicyDrafted, PolicyPage } from "../../host/control/shapes.js";
 import { queryOf, useAct, useAsked } from "../api.js";
 import { draftOf } from "../drafts.js";
 import { Editor, goTo } from "../editor.js";
-import { Answer, Named, Severity, Table, Time } from "../parts.js";
+import { Answer, ByRule, Named, Table, Time } from "../parts.js";
 import { tenant as owner } from "../session.js";
 import { count, some, visible } from "../words.js";
 import { nameOf } from "./policies.js";
@@ -276,22 +276,12 @@ function Alerts({ of: { events, from, to, draft, loaded, rules, samples } }: { o
       )}
       <Fault of={draft} who="The draft" />
       <Fault of={loaded} who="The loaded version" />
-      {rules.length > 0 && (
-        <Table name="Alerts by rule" head={["Priority", "Rule", "#Loaded", "#Draft"]}>
-          {rules.map((one) => (
-            <tr key={one.rule}>
-              <td>
-                <Severity of={one.priority} />
-              </td>
-              <td class="text">
-                <Named of={one.rule} />
-              </td>
-              <td class="number">{count(one.loaded)}</td>
-              <td class="number">{count(one.draft)}</td>
-            </tr>
-          ))}
-        </Table>
-      )}
+      <ByRule
+        name="Alerts by rule"
+        heads={["#Loaded", "#Draft"]}
+        of={rules}
+        counts={(one) => [one.loaded, one.draft]}
+      />
       {samples.length > 0 && (
         <Table name="Their first alerts" head={["Raised by", "Alert"]}>
           {samples.map((one, index) => (

@@ -2,7 +2,7 @@
 // Each policy: whether it judges, what it raised, and what it costs.
 import type { PolicyRow, PolicyTried } from "../../host/control/shapes.js";
 import { queryOf, useAct, useAsked } from "../api.js";
-import { Answer, Named, Severity, Table, Time } from "../parts.js";
+import { Answer, ByRule, Named, Table, Time } from "../parts.js";
 import { query } from "../place.js";
 import { mayTest } from "../session.js";
 import { count, some, visible } from "../words.js";
@@ -106,21 +106,7 @@ export function Tried({ of, value, problem }: { of: string; value: PolicyTried |
       )}
       {fault !== null && <p class="problem">It failed: {visible(fault)}</p>}
       {left_out > 0 && <p class="quiet">The last {count(left_out)} of them are too many to be told by rule.</p>}
-      {rules.length > 0 && (
-        <Table name="Alerts of the test by rule" head={["Priority", "Rule", "#Alerts"]}>
-          {rules.map((one) => (
-            <tr key={one.rule}>
-              <td>
-                <Severity of={one.priority} />
-              </td>
-              <td class="text">
-                <Named of={one.rule} />
-              </td>
-              <td class="number">{count(one.count)}</td>
-            </tr>
-          ))}
-        </Table>
-      )}
+      <ByRule name="Alerts of the test by rule" heads={["#Alerts"]} of={rules} counts={(one) => [one.count]} />
       {samples.length > 0 && (
         <Table name="First alerts of the test" head={["Time", "Output"]}>
           {samples.map((one, index) => (

@@ -5,18 +5,17 @@
 import { spawnSync } from "node:child_process";
 import { VedetteError } from "../errors.js";
 import { type Diagnosis, diagnose, type Findings } from "../output/diagnosis.js";
-import { Sink } from "../output/sink.js";
 import { nativeFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
+import { print, printJson } from "./print.js";
 
 const COLUMNS = 80;
 
 /** Prints the diagnosis. Gives status 0 where the trace tier works, else 1. */
 export function doctor(options: { readonly json?: boolean }): number {
   const diagnosis = diagnose(examine());
-  const stdout = new Sink(1);
-  stdout.line(options.json === true ? JSON.stringify(diagnosis) : text(diagnosis));
-  stdout.flush();
+  if (options.json === true) printJson(diagnosis);
+  else print([text(diagnosis)]);
   return diagnosis.tiers.some(({ tier, works }) => tier === "trace" && works) ? 0 : 1;
 }
 

@@ -11,13 +11,14 @@ import type { Decisive, Subject, ToldTerm, ToldVerdict } from "../policy/nearest
 import { waysOf } from "../policy/trace.js";
 import type { Batch } from "../wire/batch.js";
 import { fieldValue } from "../wire/fields.js";
+import { warn } from "./failure.js";
 
 /** What the command line says of rules, and which of them are asked about. */
 export interface ExplainFlags extends FalcoFlags {
   /** Folders of policies; none, and no rules of Falco's: the pack, as `run` takes it. */
   readonly policy: readonly string[];
-  /** A folder of tenants' policies. */
-  readonly policiesD?: string;
+  /** Whether somebody typed these folders: then each of them is to be explained. */
+  readonly isChosen: boolean;
   /** Whole names; none: all rules. */
   readonly rule: readonly string[];
   readonly filter?: string;
@@ -87,7 +88,12 @@ export async function policySubjects(
       const { rules } = await loadPolicy(bundle, { compiler });
       for (const { name, enabled } of rules) if (enabled) names.add(name);
       if (!rules.some((rule) => isAskedOf(flags, types, rule))) continue;
-      if (!bundle.has(SOURCE_FILE)) throw usage(`${folder} has no ${SOURCE_FILE}; its rules cannot be explained.`);
+      if (!bundle.has(SOURCE_FILE)) {
+        const problem = `${folder} has no ${SOURCE_FILE}; its rules cannot be explained.`;
+        if (flags.isChosen || flags.rule.length > 0) throw usage(problem);
+        warn(`vedette: ${problem}`);
+        continue;
+      }
       const ways = await waysOf(bundle, compiler);
       for (const [i, rule] of ways.policy.rules.entries())
         if (isAskedOf(flags, types, rule)) subjects.push(ways.subject(i));
@@ -98,25 +104,17 @@ export async function policySubjects(
   }
 }
 
-/** Those that `run` would judge by. */
-function policyFolders({ policy, policiesD, falcoRules }: ExplainFlags): string[] {
-  const named = policy.length > 0 || falcoRules.length > 0 ? policy : [PACK_NAME];
-  return [...foldersOf(named), ...(policiesD === undefined ? [] : tenantsFolders(policiesD))];
-}
-
-/** Tenants may have put nothing there yet. */
-function tenantsFolders(folder: string): string[] {
-  try {
-    return foldersOf([folder]);
-  } catch (error) {
-    if (error instanceof VedetteError && error.code === "VEDETTE_POLICY_NONE") return [];
-    throw error;
-  }
+/**
+ * Those that `run` would judge by, but for tenants': their code is not run here, but in a process in the jail,
+ * and the console explains it there.
+ */
+function policyFolders({ policy, falcoRules }: ExplainFlags): string[] {
+  return foldersOf(policy.length > 0 || falcoRules.length > 0 ? policy : [PACK_NAME]);
 }
 
 /** Where nobody chose policies or rules, those are left out that no event has a type for. */
 function isAskedOf(flags: ExplainFlags, types: readonly string[], { name, enabled, events }: LoadedRule): boolean {
-  const isChosen = flags.policy.length > 0 || flags.rule.length > 0 || types.length === 0;
+  const isChosen = flags.isChosen || flags.rule.length > 0 || types.length === 0;
   return enabled && isAsked(flags, name) && (isChosen || events.some((event) => types.includes(event)));
 }
 

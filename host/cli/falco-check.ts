@@ -6,7 +6,7 @@ import { checkedPolicy, type FalcoFlags, optionsIn, refuseDead, refuseUnreadable
 import { whileShowing } from "../output/progress.js";
 import { say } from "./failure.js";
 import { sayOptions } from "./falco-judging.js";
-import { print } from "./print.js";
+import { print, printJson } from "./print.js";
 
 /**
  * Gives status 0 where the rules load, else 1. Throws VEDETTE_FALCO_UNREADABLE where a file cannot be read,
@@ -19,7 +19,7 @@ export async function checkFalco(flags: FalcoFlags, options: { json?: boolean })
   const { results, contents, ok } = loaded;
   if (options.json === true) {
     const own = dead.length > 0 ? { vedette_dead_rules: dead } : {};
-    print([JSON.stringify({ falco_load_results: results.map((one) => one.toJson(contents)), ...own })]);
+    printJson({ falco_load_results: results.map((one) => one.toJson(contents)), ...own });
   } else {
     print(results.filter((one) => one.unreadable === null).map((one) => one.text(contents).trimEnd()));
     refuseUnreadable(loaded);

@@ -9,6 +9,9 @@ import type { FieldsFlags } from "./falco-fields.js";
 import { alertOptions, collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
 import type { ReplayFlags } from "./replay.js";
 
+/** Options that say by what is judged. What is typed of them takes the place of all that is configured. */
+const JUDGES = ["policy", "falcoRules"];
+
 /** Adds the commands to the program. `command`: what follows `--`. `done` takes the exit status. */
 export function defineFalco(
   program: Command,
@@ -33,8 +36,9 @@ export function defineFalco(
     .option("--json", "print the events, one object a line, flat Falco names")
     .action(async (file: string, _, asked: Command) => {
       const { isPrinted, replay } = await import("./replay.js");
-      const typed = withoutConfigured<ReplayFlags>(asked, ["policy", "falcoRules"]);
-      done(await replay(file, isPrinted(typed) ? typed : asked.opts<ReplayFlags>()));
+      const typed = withoutConfigured<ReplayFlags>(asked, JUDGES);
+      const isTyped = isPrinted(typed) || JUDGES.some((one) => asked.getOptionValueSource(one) === "cli");
+      done(await replay(file, isTyped ? typed : asked.opts<ReplayFlags>()));
     });
   program
     .command("fields")
@@ -60,13 +64,15 @@ export function defineFalco(
       collect,
       [],
     )
-    .option("--policies-d <dir>", "a folder of tenants' policies too: DIR/TENANT/POLICY/")
     .option("--rule <name>", "only this rule, by its whole name; may be given again", collect, [])
     .option("-f, --filter <condition>", "only of events that this condition matches")
     .option("--json", "one JSON array")
-    .action(async (what: string, flags: ExplainFlags) =>
-      done(await (await import("./policy-explain.js")).explainEvents(what, flags)),
-    );
+    .action(async (what: string, _, asked: Command) => {
+      const isTyped = (one: string): boolean => asked.getOptionValueSource(one) === "cli";
+      const flags = JUDGES.some(isTyped) ? withoutConfigured<ExplainFlags>(asked, JUDGES) : asked.opts<ExplainFlags>();
+      const { explainEvents } = await import("./policy-explain.js");
+      done(await explainEvents(what, { ...flags, isChosen: isTyped("policy") }));
+    });
 }
 
 // Falco's own options, by their own letters.

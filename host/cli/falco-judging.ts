@@ -74,7 +74,7 @@ export async function judging(
   const options = falco?.optionsIn(flags) ?? null;
   const settings = outputSettings(flags, options, { isPatient, showsIncidents });
   const outputs = running ?? (await Outputs.open(settings));
-  const policies = flags.policy.length > 0 || !isFalco ? await loadedPolicies(flags.policy) : [];
+  const policies = flags.policy.length > 0 || !isFalco ? await loadedPolicies(flags.policy, running === null) : [];
   let asking: ReadonlyMap<string, number | null> = new Map();
   if (falco !== null && options !== null && isFalco) {
     const { policy, captures = asking } = await falco.falcoPolicy(flags, options, warn);
@@ -96,12 +96,13 @@ export async function judging(
 }
 
 /**
- * Policies whose modules are kept are there at once. Off a terminal, nothing else tells that others are
- * not.
+ * Policies whose modules are kept are there at once. Off a terminal, nothing else tells that others are not.
+ * `isStart`: none judges meanwhile.
  */
-async function loadedPolicies(folders: readonly string[]): Promise<LoadedPolicy[]> {
+async function loadedPolicies(folders: readonly string[], isStart: boolean): Promise<LoadedPolicy[]> {
   const { loadPolicies } = await import("../policy/load.js");
-  const delay = new Delay("compiling policies that are new or have changed: nothing is judged before that is done");
+  const meanwhile = isStart ? "nothing is judged before that is done" : "those of before judge on";
+  const delay = new Delay(`compiling policies that are new or have changed: ${meanwhile}`);
   try {
     return await loadPolicies(folders, { onCompile: () => delay.begin() });
   } finally {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The answer of a command that runs no workload: lines on stdout, written whole.
 import { openSink } from "../output/sink.js";
-import { visible } from "../output/visible.js";
+import { escapedUnseen, visible } from "../output/visible.js";
 import { reportLoss } from "./failure.js";
 
 export { counted } from "../output/counted.js";
@@ -18,5 +18,6 @@ export function print(lines: readonly string[]): void {
 
 /** An object as one line of JSON. */
 export function printJson(value: unknown): void {
-  print([JSON.stringify(value, (_key, part) => (typeof part === "bigint" ? Number(part) : part))]);
+  const text = JSON.stringify(value, (_key, part) => (typeof part === "bigint" ? Number(part) : part));
+  print([escapedUnseen(text)]);
 }

@@ -11,7 +11,7 @@ const COLUMNS = 80;
 
 /** Options of the commands that have most, by what they are about. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  "How calls are captured:": ["snaplen", "tiers", "integrity", "site-cache", "io-uring", "on-overload"],
+  "How calls are captured:": ["snaplen", "tiers", "integrity", "believe", "site-cache", "io-uring", "on-overload"],
   "By what it judges:": [
     ...["policy", "falco-rules", "matching", "falco-exact", "strict", "option", "tag", "without-tag", "without-rule"],
     ...["o", "workers", "respond", "watch-config"], // `o` is hidden; without a group it would begin the last one
@@ -19,7 +19,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   "Tenants:": ["policies-d", "tenants", "require-signed", "serials", "isolation"],
   "Agents that connect:": ["listen", "secret-file", "container-secret", "drain"],
   "Where alerts go:": ["alerts", "alerts-detail", "repeats", "syslog", "syslog-ca", "incidents", "no-incidents"],
-  "What is kept:": [...["record", "store", "evidence", "evidence-max-mib", "evidence-keep-h", "evidence-capture"]],
+  "What is kept:": ["record", "store", "evidence", "evidence-max-mib", "evidence-keep-h", "evidence-capture"],
   "Who may ask it:": ["control", "control-tcp", "control-tokens", "console", "http"],
 };
 /** As many as fit on a screen are found without. */

@@ -93,7 +93,7 @@ export function sidecarParts(path: string, given: NodeJS.ProcessEnv): SidecarPar
 function asked(file: unknown, only: ReadonlySet<string> | null): unknown {
   const top = mapping(file);
   if (top === null || only === null) return file;
-  const isLeft = (key: string): boolean => only.has(key) || !(key in ConfigFile.shape);
+  const isLeft = (key: string): boolean => only.has(key) || !Object.hasOwn(ConfigFile.shape, key);
   return Object.fromEntries(Object.entries(top).filter(([key]) => isLeft(key)));
 }
 

@@ -35,6 +35,18 @@ writeFileSync(
 const vedette = (...words: string[]) => typedIn(cwd, ...words);
 const explain = (...words: string[]) => vedette("policy", "explain", "--falco-rules", "rules.yaml", ...words);
 
+test("JSON stays JSON where a name has characters that a terminal would obey", async () => {
+  const { stdout, status } = await explain(
+    '{execve: {proc: {name: "\\x7f\\x9b\\u202esh"}}}',
+    "--rule",
+    "Shell",
+    "--json",
+  );
+  assert.is(status, 0);
+  assert.not.match(stdout, /[\x7f\x9b\u202e]/);
+  assert.match(JSON.stringify(JSON.parse(stdout)), "\x7f\x9b\u202esh");
+});
+
 test("of a written event, the term that kept a rule from firing, and the value that it looked at", async () => {
   const { stdout, status } = await explain("{execve: {proc: {name: sh, parent: {name: cron}}}}", "--rule", "Shell");
   assert.is(status, 0);

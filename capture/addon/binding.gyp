@@ -13,6 +13,7 @@
         "envelope.cc",
         "ring.cc",
         "child.cc",
+        "own_process.cc",
         "descriptors.cc",
         "listener.cc",
         "hang_watch.cc",

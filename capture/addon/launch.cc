@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +10,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+
+#include "capture/addon/own_process.h"
 
 namespace vedette::addon {
 
@@ -77,6 +78,7 @@ int spawn(pid_t& pid, const LaunchOptions& options, int stream) {
   sigemptyset(&defaults);
   sigaddset(&defaults, SIGPIPE);
   sigaddset(&defaults, SIGXFSZ);
+  for (const int number : deaf_to()) sigaddset(&defaults, number);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   const FormerFileLimit limit;  // not above: no action is taken that names a number beyond the limit
@@ -89,6 +91,7 @@ int spawn(pid_t& pid, const LaunchOptions& options, int stream) {
 }  // namespace
 
 Launched launch(const LaunchOptions& options) {
+  shut_own_process();
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return {.error = errno};
   Launched launched{.socket = ends[0]};
@@ -98,8 +101,6 @@ Launched launch(const LaunchOptions& options) {
     ::close(ends[0]);
     return {.error = launched.error};
   }
-  // What it starts may be of our user: our memory and environment are not its business (proc(5), ptrace(2)).
-  (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return launched;
 }
 

@@ -116,20 +116,24 @@ bool ends_host(uint64_t signal, pid_t host) {
   }
 }
 
-// The kernel's answer, as threads come and go. EPERM: it is one, of another user.
-bool is_thread_of(pid_t process, pid_t tid) { return ::syscall(SYS_tgkill, process, tid, 0) == 0 || errno == EPERM; }
+// The kernel's answer, as threads come and go.
+bool is_own(pid_t tid) { return ::syscall(SYS_tgkill, ::getpid(), tid, 0) == 0; }
+
+// EPERM, and EACCES by a security module: it is one, which we may send no signal. Who looks for it asks
+// before that (kernel/signal.c: ESRCH).
+bool is_hosts(pid_t host, pid_t tid) { return host > 0 && (::syscall(SYS_tgkill, host, tid, 0) == 0 || errno == EPERM || errno == EACCES); }
 
 // Of our pid namespace. `host`: 0 where it is not known.
 bool is_guarded(uint64_t number, pid_t host) {
   const pid_t tid = static_cast<pid_t>(number);
-  return tid > 0 && (is_thread_of(::getpid(), tid) || (host > 0 && is_thread_of(host, tid)));
+  return tid > 0 && (is_own(tid) || is_hosts(host, tid));
 }
 
 // Whether a signal to that number, or process, would end or hold one that is guarded.
 bool would_end(uint64_t signal, uint64_t number, pid_t host) {
   const pid_t tid = static_cast<pid_t>(number);
   if (tid <= 0) return false;
-  return (is_deadly(signal) && is_thread_of(::getpid(), tid)) || (host > 0 && ends_host(signal, host) && is_thread_of(host, tid));
+  return (is_deadly(signal) && is_own(tid)) || (ends_host(signal, host) && is_hosts(host, tid));
 }
 
 bool names_us(const AimedCall& call, const SyscallInfo& info, pid_t host) {
@@ -204,7 +208,7 @@ bool is_ours(int number, Numbers numbers, pid_t host) {
 std::optional<FileFacts> file_of(std::string_view process, std::string_view name) {
   const std::string path = std::string(kProc).append(process).append("/").append(name);
   struct stat facts;
-  if (::stat(path.c_str(), &facts) < 0) return std::nullopt;
+  if (::lstat(path.c_str(), &facts) < 0) return std::nullopt;  // where cwd and root lead to may be on a disk that hangs
   return FileFacts{.dev = facts.st_dev, .ino = facts.st_ino};
 }
 
@@ -299,7 +303,7 @@ uint64_t Defense::process_of(const Task& task, int fd) {
 
 bool Defense::aims_at_us(const Sighting& sighting) const {
   const Event& event = sighting.event;
-  return opens(event.id) && sighting.path.starts_with(kProc) && !private_file(sighting.path, writes_by(event), host()).empty();
+  return opens(event.id) && sighting.path.starts_with(kProc) && !private_file(sighting.path, writes_by(event), host_of_files()).empty();
 }
 
 // By the name that was given; by the kernel's where the open succeeded; and where there is none, by what the
@@ -307,15 +311,15 @@ bool Defense::aims_at_us(const Sighting& sighting) const {
 std::string_view Defense::reached_for(const Sighting& sighting) {
   const Event& event = sighting.event;
   if (!opens(event.id) || !sighting.descriptor) return {};
-  if (aims_at_us(sighting)) return private_file(sighting.path, writes_by(event), host());
+  if (aims_at_us(sighting)) return private_file(sighting.path, writes_by(event), host_of_files());
   const Descriptor& file = *sighting.descriptor;
-  if (file.real && view(file.real).starts_with(kProc)) return private_file(view(file.real), writes_by(event), host());
+  if (file.real && view(file.real).starts_with(kProc)) return private_file(view(file.real), writes_by(event), host_of_files());
   if (file.real) return elsewhere(sighting);
   const bool may_lead_there = event.failed() ? event.call.result == -EACCES || event.call.result == -EPERM : sighting.path != view(file.raw);
   if (!may_lead_there || !file.raw || !file.name) return {};
   const std::string_view given = view(file.raw).starts_with('/') ? view(file.raw) : view(file.name);
   if (!truth_.resolve(event.call.tid, sighting.process ? sighting.process->pid : event.call.tid, false, given, true, text_) || !text_.starts_with(kProc)) return {};
-  return private_file(text_, writes_by(event), host());
+  return private_file(text_, writes_by(event), host_of_files());
 }
 
 // A file of procfs by another name than /proc's: a bind mount shows the same inode, another procfs the same
@@ -324,7 +328,7 @@ std::string_view Defense::elsewhere(const Sighting& sighting) {
   const Descriptor& file = *sighting.descriptor;
   if (proc_dev_ == 0) proc_dev_ = file_of("self", "mem").value_or(FileFacts{}).dev;
   if (file.dev == proc_dev_) {
-    const std::string host = std::to_string(this->host());
+    const std::string host = std::to_string(host_of_files());
     for (const char* name : kPrivateNames) {
       if (is_file_of("self", name, file) || (host != "0" && is_file_of(host, name, file))) return name;
     }
@@ -335,7 +339,7 @@ std::string_view Defense::elsewhere(const Sighting& sighting) {
     numberless_ = file.real;
     return {};
   }
-  const std::string_view name = private_file(view(file.real), writes_by(sighting.event), host(), Numbers::Ours);
+  const std::string_view name = private_file(view(file.real), writes_by(sighting.event), host_of_files(), Numbers::Ours);
   if (name.empty()) return {};
   const std::string link = "fd/" + std::to_string(sighting.event.fd);
   return truth_.filesystem(sighting.event.call.tid, link.c_str()) == PROC_SUPER_MAGIC ? name : std::string_view();

@@ -17,8 +17,8 @@ import { answersOf, buildAttack, judged } from "./attack.js";
 const test = suite("the agent's own process");
 
 const REFUSED = "Operation not permitted";
-/** Allowed: what ps and top read of every process, a signal that is passed on, and the program's own end. */
-const HARMLESS = new Set(["stat", "status", "cmdline", "a signal that it passes on", "end"]);
+/** Allowed: what ps and top read of every process, signals by which nobody ends, and the program's own end. */
+const HARMLESS = new Set(["stat", "status", "cmdline", "a signal that it passes on", "SIGIO", "end"]);
 /** What only a program with CAP_SYS_PTRACE may still open, where the call is recorded inline: it is told. */
 const FILES = /^(mem( |$)|environ$|maps$|auxv$|fd$|fdinfo$|root$|cwd$|pagemap$|map_files$)/;
 /** Folders whose lists of numbers root may read; what is in them stays closed. */

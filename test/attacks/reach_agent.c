@@ -189,7 +189,8 @@ static void owners_signal(void) {
   if (pipe(ends) < 0) return;
   const int chosen = is_own ? SIGUSR1 : SIGKILL;
   say("F_SETSIG", fcntl(ends[0], F_SETSIG, chosen));
-  (void)fcntl(ends[0], F_SETOWN, is_own ? target : 0);
+  (void)fcntl(ends[0], F_SETOWN, target);
+  if (!is_own && fcntl(ends[0], F_SETFL, O_ASYNC) == 0) say("SIGIO", write(ends[1], "x", 1));
   close(ends[0]), close(ends[1]);
 }
 

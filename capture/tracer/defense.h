@@ -51,8 +51,8 @@ class Defense {
 
  private:
   pid_t host() const { return host_pid_ == nullptr ? 0 : host_pid_(host_); }
-  // Whose files below /proc are guarded. Of a process 1 honest programs write to fd/1, the container's log, and
-  // in each pid namespace another one has its number.
+  // Whose files below /proc are guarded. Of a process 1 honest programs write to fd/1, the container's log,
+  // and in each pid namespace another one has its number.
   pid_t host_of_files() const { return host() == 1 ? 0 : host(); }
   bool shares_numbers(const Task& task);
   uint64_t process_of(const Task& task, int fd);

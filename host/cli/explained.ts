@@ -105,8 +105,8 @@ export async function policySubjects(
 }
 
 /**
- * Those that `run` would judge by, but for tenants': their code is not run here, but in a process in the jail,
- * and the console explains it there.
+ * Those that `run` would judge by, but for tenants': the console explains their code, in a process in the
+ * jail.
  */
 function policyFolders({ policy, falcoRules }: ExplainFlags): string[] {
   return foldersOf(policy.length > 0 || falcoRules.length > 0 ? policy : [PACK_NAME]);

@@ -10,14 +10,14 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AGENT, environment, says, scratch } from "../e2e/programs.js";
+import { AGENT, environment, run, says, scratch, VEDETTE } from "../e2e/programs.js";
 import { notices, ofType, trace } from "../e2e/traces.js";
 import { answersOf, buildAttack, judged } from "./attack.js";
 
 const test = suite("the agent's own process");
 
 const REFUSED = "Operation not permitted";
-/** Allowed: what ps and top read of every process, signals by which nobody ends, and the program's own end. */
+/** Allowed: what ps and top read of every process, signals by which nobody ends, and the program's end. */
 const HARMLESS = new Set(["stat", "status", "cmdline", "a signal that it passes on", "SIGIO", "end"]);
 /** What only a program with CAP_SYS_PTRACE may still open, where the call is recorded inline: it is told. */
 const FILES = /^(mem( |$)|environ$|maps$|auxv$|fd$|fdinfo$|root$|cwd$|pagemap$|map_files$)/;
@@ -94,6 +94,21 @@ test("G1: the pack raises Agent attacked, once a try", async () => {
   );
   assert.is(alerts.length, 2, JSON.stringify(alerts));
   assert.match(run.stdout, /vedette-capture/);
+});
+
+// As an image's entrypoint it is; /proc/1/fd/1 is the container's log.
+test("H53: control: a host that is process 1 is guarded, and who writes to its log is not refused", async () => {
+  const script = `echo to the log > /proc/1/fd/1; kill -KILL 1 || echo "kill $?"`;
+  // Into a pipe: Node gives its children sockets, which nobody can open by a name.
+  const alone = ["sh", "-c", '"$@" | cat', "sh", "unshare", "-pf", "--mount-proc", "--kill-child"];
+  const ended = await run([...alone, ...VEDETTE, "run", "--alerts", "stderr", "--", "sh", "-c", script]);
+  assert.is(ended.status, 0, ended.stderr);
+  assert.is(ended.stdout, "to the log\nkill 1\n");
+  const told = ended.stderr.split("\n").filter((line) => line.startsWith("{"));
+  assert.equal(
+    told.map((line) => JSON.parse(line).output_fields["evt.arg.call"]),
+    ["kill"],
+  );
 });
 
 test("G4: the secret stands neither in the agent's environment nor in the workload's", async () => {

@@ -23,7 +23,7 @@ const RUN_MS_MAX = 90_000;
 const APP = { name: "app", image: "registry.example/app:1", digest: `sha256:${"0b".repeat(32)}` };
 const REFUSED = /^(Operation not permitted|Permission denied)$/;
 /** Allowed: what ps and top read of every process, a signal that is passed on, and the program's own end. */
-const HARMLESS = new Set(["stat", "status", "cmdline", "a signal that it passes on", "end"]);
+const HARMLESS = new Set(["stat", "status", "cmdline", "a signal that it passes on", "SIGIO", "end"]);
 const FILES = /^(mem( |$)|environ$|maps$|auxv$|fdinfo$|root$|cwd$|pagemap$)/;
 /** Lists of numbers, which the kernel shows to root; what is in them stays closed. */
 const FOLDERS = new Set(["fd", "map_files"]);

@@ -2,18 +2,22 @@
 // YAML of an author, read and checked against a schema. Whatever is wrong is told with file, line and column:
 // the parser's own errors by its position, a schema's by the node its path leads to. Aliases are bounded, so
 // that a file of a kilobyte cannot become a gigabyte.
-import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import type * as z from "zod";
 import { type ErrorCode, type ErrorValues, VedetteError } from "../errors.js";
 import { readPlainFile } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
 import { issueText, type YamlPath } from "./issue.js";
 
-const ALIASES_MAX = 1000;
-/** Of the whole file, an alias counting as what it stands for. */
+/** Of the whole file, together: for each alias the parser looks at all that stand before it. */
+const ALIASES_MAX = 2_000;
+/** Of the whole file, an alias counting as what it stands for; and how many more there may be than characters. */
 const VALUES_MAX = 1_000_000;
+const VALUES_MORE = 100_000;
 const TWICE = "this key stands twice";
 const TOO_MUCH = "it stands for more than it may: aliases of aliases";
+const TOO_MANY = `it has more than ${ALIASES_MAX} anchors and aliases`;
+const TOO_DEEP = "it is nested too deep";
 // Where the parser's own words speak to a programmer.
 const SYNTAX: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: "it holds more than one document",
@@ -73,11 +77,12 @@ export function plainYaml(file: string, read: () => Uint8Array, code: ErrorCode)
   }
   const parse = (): ReturnType<typeof parseDocument> => {
     const document = documentOf(text, lines);
-    if (document === null) throw fail(0, "it is nested too deep");
+    if (document === null) throw fail(0, TOO_DEEP);
     const syntax = document.errors[0];
     if (syntax !== undefined) throw fail(syntax.pos[0], SYNTAX[syntax.code] ?? syntax.message);
-    const twice = doubledKey(document.contents);
+    const { twice, aliases } = walked(document.contents);
     if (twice !== null) throw fail(twice, TWICE);
+    if (aliases > ALIASES_MAX) throw fail(0, TOO_MANY);
     return document;
   };
   let document: ReturnType<typeof parseDocument> | undefined;
@@ -90,12 +95,9 @@ export function plainYaml(file: string, read: () => Uint8Array, code: ErrorCode)
   let json = readPlainJson(text);
   if (json === undefined) {
     document = parse();
-    try {
-      json = document.toJS({ maxAliasCount: ALIASES_MAX });
-    } catch {
-      throw fail(0, TOO_MUCH);
-    }
-    if (!isWithin({ left: VALUES_MAX }, json)) throw fail(0, TOO_MUCH);
+    const { value, isSmall } = standsFor(document, Math.min(VALUES_MAX, VALUES_MORE + text.length));
+    if (!isSmall) throw fail(0, TOO_MUCH);
+    json = value;
   }
   return { json, wrong, place };
 }
@@ -113,10 +115,11 @@ function documentOf(text: string, lineCounter: LineCounter): ReturnType<typeof p
   }
 }
 
-/** Where the first key begins that its map has had before; null: there is none. */
-function doubledKey(root: unknown): number | null {
+/** Where the first key begins that its map has had before, null: there is none; and how many anchors and aliases. */
+function walked(root: unknown): { readonly twice: number | null; readonly aliases: number } {
   const left: unknown[] = [root];
   let first: number | null = null;
+  let aliases = 0;
   for (let node = left.pop(); node !== undefined; node = left.pop()) {
     const seen = new Set<unknown>();
     for (const item of isMap(node) || isSeq(node) ? node.items : []) {
@@ -125,10 +128,31 @@ function doubledKey(root: unknown): number | null {
       const at = (key as Node | null)?.range?.[0] ?? 0;
       if (isMap(node) && seen.has(word) && (first === null || at < first)) first = at;
       seen.add(word);
-      for (const one of [key, value]) if (isMap(one) || isSeq(one)) left.push(one);
+      for (const one of [key, value]) {
+        if (isMap(one) || isSeq(one)) left.push(one);
+        if (isAlias(one) || (isNode(one) && "anchor" in one && one.anchor !== undefined)) aliases++;
+      }
     }
   }
-  return first;
+  return { twice: first, aliases };
+}
+
+/**
+ * What the document stands for, and whether that is at most `left` values. Its aliases are counted before: the parser would walk all of it for each
+ * (`maxAliasCount`). A chain of them is deeper than the text, and what is deeper than our stack is too large.
+ */
+function standsFor(
+  document: ReturnType<typeof parseDocument>,
+  left: number,
+): { readonly value: unknown; readonly isSmall: boolean } {
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: -1 });
+    return { value, isSmall: isWithin({ left }, value) };
+  } catch (error) {
+    // The parser's words for an alias that has no anchor before it are of this kind.
+    if (error instanceof RangeError || error instanceof ReferenceError) return { value: null, isSmall: false };
+    throw error;
+  }
 }
 
 /**

@@ -47,6 +47,12 @@ const nine = (name: string): string => `[${`*${name},`.repeat(9)}]`;
 const BOMB = ["a: &a [x,x,x,x,x,x,x,x,x]", ...[..."bcdefgh"].map((c, i) => `${c}: &${c} ${nine("abcdefg"[i]!)}`)].join(
   "\n",
 );
+const ANCHORS = Array.from({ length: 1_001 }, (_, i) => `&a${i} x`);
+const ALIASES = Array.from({ length: 1_000 }, (_, i) => `*a${i}`);
+/** Aliases in lists in lists: deeper than any text that the parser can follow. */
+const DEEP = Array.from({ length: 30 }, (_, i) => `d${i + 1}: &d${i + 1} ${"[".repeat(700)}*d${i}${"]".repeat(700)}`);
+/** A text of 2 KB, and 110,000 values. */
+const WIDE = `a: &a [${"x,".repeat(999)}x]\nb: [${"*a,".repeat(110)}]`;
 
 // In any of the files.
 for (const [text, said] of [
@@ -58,6 +64,9 @@ for (const [text, said] of [
   ["a: 1\n---\nb: 2", "2:1: it holds more than one document."],
   ["a: 1\na: 2", "2:1: this key stands twice."],
   [BOMB, "1:1: it stands for more than it may: aliases of aliases."],
+  [WIDE, "1:1: it stands for more than it may: aliases of aliases."],
+  [`d0: &d0 [x]\n${DEEP.join("\n")}`, "1:1: it stands for more than it may: aliases of aliases."],
+  [`a: [${ANCHORS}]\nb: [${ALIASES}]`, "1:1: it has more than 2000 anchors and aliases."],
 ] as const) {
   test(`each file: ${JSON.stringify(text.slice(0, 30))}: ${said}`, () => {
     for (const kind of KINDS) {

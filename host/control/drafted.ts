@@ -9,12 +9,12 @@ import type { RecentBatches } from "./recent.js";
 import type { PolicyDrafted } from "./shapes.js";
 
 const PROBLEMS_MAX = 50;
-const TESTS_MAX = 50;
 /** Differences of one test, and lines of its log. */
 const LINES_MAX = 10;
 const LINE_MAX = 1_000;
 /** Of each kind: raised by the draft alone, by what is loaded alone, by both. */
 const SAMPLES_MAX = 10;
+const RULES_MAX = 200;
 
 type Tried = Exclude<Awaited<NonNullable<ReturnType<Asked["tryDraft"]>>>, string>;
 type Result = NonNullable<Tried["draft"]>;
@@ -44,15 +44,13 @@ function problemOf(error: VedetteError, isError: boolean): PolicyDrafted["proble
 function testsOf(tests: Tried["tests"]): PolicyDrafted["tests"] {
   if (tests === null) return null;
   if (typeof tests === "string") return { passed: 0, failed: 0, problem: cut(tests), failures: [], missing: [] };
-  const failures = tests.outcomes.filter(({ differences }) => differences.length > 0);
+  const { passed, failed, failures, missing } = tests;
   return {
-    passed: tests.outcomes.length - failures.length,
-    failed: failures.length,
-    problem: null,
-    failures: failures.slice(0, TESTS_MAX).map(({ name, differences, logs }) => {
+    ...{ passed, failed, problem: null },
+    failures: failures.map(({ name, differences, logs }) => {
       return { name: cut(name), differences: lines(differences), logs: lines(logs) };
     }),
-    missing: tests.missing.slice(0, TESTS_MAX).map(cut),
+    missing: missing.map(cut),
   };
 }
 
@@ -73,7 +71,7 @@ function rulesOf(draft: Result | null, loaded: Result | null): PolicyDrafted["ru
   };
   add("draft", draft?.alerts);
   add("loaded", loaded?.alerts);
-  return [...rules.values()];
+  return [...rules.values()].slice(0, RULES_MAX).map((row) => ({ ...row, rule: cut(row.rule) }));
 }
 
 function samplesOf(draft: Result, loaded: Result): Sample[] {
@@ -106,7 +104,7 @@ function lastCompared(results: readonly Result[]): bigint | null {
 }
 
 function sampleOf({ time, rule, priority, output }: Result["alerts"][number], by: Sample["by"]): Sample {
-  return { time: String(time), rule, priority, output, by };
+  return { time: String(time), rule: cut(rule), priority, output: cut(output), by };
 }
 
 const cut = (text: string): string => text.slice(0, LINE_MAX);

@@ -18,6 +18,9 @@ import type { PolicyDrafted, PolicyExplained, PolicyTried } from "./shapes.js";
 import { ownerOf, type Viewer } from "./viewer.js";
 
 const SAMPLES_MAX = 20;
+const RULES_MAX = 200;
+/** Characters of an alert that is shown. */
+const OUTPUT_MAX = 1_000;
 /** With the start of the process and the compiling; then whoever asks is told, and it ends by itself. */
 const MS_MAX = 25_000;
 const NOTHING: RecentBatches = { batches: [], events: 0, from: null, to: null };
@@ -181,10 +184,10 @@ function triedOf({ alerts, more = 0, fault }: Result, { events, from, to }: Rece
   return {
     ...{ events, from: from === null ? null : String(from), to: to === null ? null : String(to) },
     ...{ left_out: more, fault },
-    rules: [...rules.values()],
-    samples: alerts
-      .slice(0, SAMPLES_MAX)
-      .map(({ time, rule, priority, output }) => ({ time: String(time), rule, priority, output })),
+    rules: [...rules.values()].slice(0, RULES_MAX),
+    samples: alerts.slice(0, SAMPLES_MAX).map(({ time, rule, priority, output }) => {
+      return { time: String(time), rule, priority, output: output.slice(0, OUTPUT_MAX) };
+    }),
   };
 }
 

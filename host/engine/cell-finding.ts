@@ -10,7 +10,12 @@ import type { Shown } from "./shown.js";
 
 const text = z.string().max(FINDING_BYTES_MAX).nullable();
 const number = z.number().int().nullable();
-const wide = z.union([z.bigint(), z.number().int()]).transform(BigInt);
+/** What a field has at most: the host writes it in decimals, and a million of them take it long. */
+export const Whole = z
+  .bigint()
+  .min(-(2n ** 63n))
+  .max(2n ** 64n - 1n);
+const wide = z.union([Whole, z.number().int()]).transform(BigInt);
 
 /** The form in which a cell may say a finding. Texts are bounded in characters. */
 export const SaidFinding = z.strictObject({

@@ -10,7 +10,7 @@ import * as z from "zod";
 import { SERIES_OF_POLICY_MAX } from "../metric/totals.js";
 import { EXPONENTIAL, INSTRUMENTS_MAX } from "../wasm/instruments.js";
 import { LABEL_MAX } from "../wasm/metrics-region.js";
-import { SaidFinding } from "./cell-finding.js";
+import { SaidFinding, Whole } from "./cell-finding.js";
 import type { FromCell } from "./cell-messages.js";
 import { DEDUP_MAX } from "./grouped.js";
 
@@ -31,10 +31,15 @@ const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsTyp
 
 /** A string of at most `most` characters. */
 export const text = (most: number) => z.string().max(most);
+/** ns since the epoch, as a record has them. */
+export const Instant = z
+  .bigint()
+  .min(0n)
+  .max(2n ** 64n - 1n);
 const count = z.number().int().nonnegative();
 /** What a field of an alert may hold: lists have at most 4,096 elements, texts 65,536 characters. */
 export const Value: z.ZodType = z.lazy(() =>
-  z.union([text(65_536), z.number(), z.bigint(), z.boolean(), z.null(), z.array(Value).max(4096)]),
+  z.union([text(65_536), z.number(), Whole, z.boolean(), z.null(), z.array(Value).max(4096)]),
 );
 const Measurement = z.strictObject({
   instrument: count.max(INSTRUMENTS_MAX),
@@ -55,7 +60,7 @@ const Said = z.discriminatedUnion("kind", [
     kind: z.literal("alert"),
     policy: text(256),
     rule: text(512),
-    time: z.bigint(),
+    time: Instant,
     output: text(65_536),
     outputFields: z.array(z.tuple([text(256), Value])).max(256),
     finding: SaidFinding.optional(),
@@ -66,7 +71,7 @@ const Said = z.discriminatedUnion("kind", [
     kind: z.literal("suppressed"),
     policy: text(256),
     rule: text(512),
-    time: z.bigint(),
+    time: Instant,
     container: text(512),
     count,
   }),

@@ -10,7 +10,7 @@ import { readAs } from "./cell-wire.js";
 import { Jailed } from "./jailed.js";
 import type { ExaminedPolicy } from "./policy.js";
 import type { TrialCase, TrialResult } from "./trial.js";
-import { type FailedTest, type FromTrial, SaidOfTrial, type ToTrial } from "./trial-messages.js";
+import { type FromTrial, SaidOfTrial, type TestsTold, type ToTrial } from "./trial-messages.js";
 
 /** A module of 4 MiB on a quarter of a processor. */
 const COMPILE_MS_MAX = 60_000;
@@ -58,21 +58,21 @@ export class TrialHouse {
   }
 
   /**
-   * Runs the policy's own tests, which are read there; null: all pass. `files`: tests.yaml and its
-   * recordings. Throws what is wrong with them, too.
+   * Runs the policy's own tests, which are read there. `files`: tests.yaml and its recordings. Throws what is
+   * wrong with them, too.
    */
   test(
     policy: ExaminedPolicy,
     files: readonly (readonly [name: string, bytes: Uint8Array])[],
     caseMs: number,
-  ): Promise<FailedTest | null> {
+  ): Promise<TestsTold> {
     return this.#behind(async () => {
       const { admitted: module, ...rest } = policy;
       const { path } = module;
       await this.#compile(module);
       const asked: ToTrial = { kind: "tests", policy: rest, files, caseMs };
       const answer = await this.#ask(path, asked, TESTS_MS_MAX + START_MS_MAX);
-      if (answer.kind === "tested") return answer.failed;
+      if (answer.kind === "tested") return answer.told;
       if (answer.kind === "wrong") throw saidError(answer);
       throw new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: STRAY });
     });

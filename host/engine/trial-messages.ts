@@ -5,7 +5,7 @@
 import * as z from "zod";
 import { PRIORITIES } from "../finding/priority.js";
 import type { Examined } from "../wasm/admission.js";
-import { SaidMeasured, text, Value } from "./cell-wire.js";
+import { Instant, SaidMeasured, text, Value } from "./cell-wire.js";
 import type { ExaminedPolicy } from "./policy.js";
 import type { TrialBatch, TrialMeasure, TrialResult } from "./trial.js";
 
@@ -35,20 +35,59 @@ export type FromTrial =
   /** `fault`: why the compiler refused it. */
   | { readonly kind: "compiled"; readonly fault: string | null }
   | { readonly kind: "result"; readonly result: TrialResult }
-  | { readonly kind: "tested"; readonly failed: FailedTest | null }
+  | { readonly kind: "tested"; readonly told: TestsTold }
   /** The tests themselves are wrong, as an error of the catalogue says it. */
   | { readonly kind: "wrong"; readonly code: string; readonly message: string; readonly hint: string };
 
-/** A test of a policy that failed, and what differs. */
-export interface FailedTest {
-  readonly test: string;
-  readonly reason: string;
+/** How all tests of a policy went, as much of it as is told. */
+export interface TestsTold {
+  readonly passed: number;
+  readonly failed: number;
+  /** The first that failed: what differs, a line each, and what the policy logged. */
+  readonly failures: readonly {
+    readonly name: string;
+    readonly differences: readonly string[];
+    readonly logs: readonly string[];
+  }[];
+  /** What rules have no test, in sentences. */
+  readonly missing: readonly string[];
 }
 
 const SAID_MAX = 8192;
+/** Failed tests, and sentences of what is missing; lines of each. */
+const TOLD_MAX = { failures: 50, missing: 50, lines: 10 };
+/** Of failed tests, and then of what is missing: the host takes a MiB of all. */
+const TOLD_BYTES_MAX = 640 << 10;
+const MISSING_BYTES_MAX = 128 << 10;
 /** As much of a text as the host takes. */
 export const cutSaid = (said: string): string => said.slice(0, SAID_MAX);
 
+/** As much of it as the host takes: the first failed tests, and of them the first lines. */
+export function toldTests({ passed, failed, failures, missing }: TestsTold): TestsTold {
+  const lines = (all: readonly string[]): string[] => all.slice(0, TOLD_MAX.lines).map(cutSaid);
+  const first = failures.slice(0, TOLD_MAX.failures).map(({ name, differences, logs }) => {
+    return { name: cutSaid(name), differences: lines(differences), logs: lines(logs) };
+  });
+  const sentences = missing.slice(0, TOLD_MAX.missing).map(cutSaid);
+  return {
+    ...{ passed, failed },
+    failures: within(first, TOLD_BYTES_MAX, ({ name, differences, logs }) => [name, ...differences, ...logs]),
+    missing: within(sentences, MISSING_BYTES_MAX, (sentence) => [sentence]),
+  };
+}
+
+/** The first of them whose texts have so many bytes together. */
+function within<T>(all: readonly T[], bytes: number, textsOf: (one: T) => readonly string[]): readonly T[] {
+  let left = bytes;
+  const end = all.findIndex((one) => {
+    left -= textsOf(one).reduce((sum, said) => sum + Buffer.byteLength(said), 0);
+    return left < 0;
+  });
+  return end < 0 ? all : all.slice(0, end);
+}
+
+const count = z.number().int().nonnegative();
+const Lines = z.array(text(SAID_MAX)).max(TOLD_MAX.lines);
 const Result: z.ZodType<TrialResult> = z.strictObject({
   alerts: z
     .array(
@@ -57,7 +96,7 @@ const Result: z.ZodType<TrialResult> = z.strictObject({
         priority: z.enum(PRIORITIES),
         tags: z.array(text(256)).max(1000),
         source: text(64),
-        time: z.bigint(),
+        time: Instant,
         output: text(65_536),
         outputFields: z.array(z.tuple([text(256), Value])).max(256),
         hostname: text(256),
@@ -66,12 +105,12 @@ const Result: z.ZodType<TrialResult> = z.strictObject({
       }),
     )
     .max(10_000),
-  more: z.number().int().nonnegative().optional(),
+  more: count.optional(),
   logs: z.array(text(8192)).max(10_000),
   measured: z.array(SaidMeasured).max(1),
   fault: text(8192).nullable(),
   measure: z
-    .strictObject({ nsPerEvent: z.number(), worstBatchMs: z.number(), fuel: z.bigint(), memoryBytes: z.number() })
+    .strictObject({ nsPerEvent: z.number(), worstBatchMs: z.number(), fuel: Instant, memoryBytes: z.number() })
     .nullable() as z.ZodType<TrialMeasure | null>,
 }) as z.ZodType<TrialResult>;
 
@@ -81,7 +120,14 @@ export const SaidOfTrial: z.ZodType<FromTrial> = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("result"), result: Result }),
   z.strictObject({
     kind: z.literal("tested"),
-    failed: z.strictObject({ test: text(SAID_MAX), reason: text(SAID_MAX) }).nullable(),
+    told: z.strictObject({
+      passed: count,
+      failed: count,
+      failures: z
+        .array(z.strictObject({ name: text(SAID_MAX), differences: Lines, logs: Lines }))
+        .max(TOLD_MAX.failures),
+      missing: z.array(text(SAID_MAX)).max(TOLD_MAX.missing),
+    }),
   }),
   z.strictObject({ kind: z.literal("wrong"), code: text(64), message: text(SAID_MAX), hint: text(SAID_MAX) }),
 ]);

@@ -9,6 +9,7 @@
 import { createHash } from "node:crypto";
 import { lstatSync, realpathSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
+import { VedetteError } from "../errors.js";
 import { NotPlain, readPlainFile } from "../plain-file.js";
 import { entriesOf } from "./entries.js";
 import { hasShared, importsShared, SHARED_PREFIX, sharedFolder } from "./shared-code.js";
@@ -114,15 +115,22 @@ export class MemoryBundle implements Bundle {
 }
 
 const DEPTH_MAX = 4;
+/** Of a policy's folder with all that are in it: to walk a million of them takes minutes. */
+const ENTRIES_MAX = 20_000;
 
 /**
  * The files that loading looks at, relative to the folder, in order. `isLinkGood`: links to files of the
- * folder itself count.
+ * folder itself count. `most`: entries of all its folders. Throws VEDETTE_FOLDER_CROWDED, or the system's
+ * error.
  */
-export function policyFiles(folder: string, isLinkGood = false): string[] {
+export function policyFiles(folder: string, isLinkGood = false, most = ENTRIES_MAX): string[] {
   const found: string[] = [];
+  let seen = 0;
   const look = (at: string, depth: number): void => {
-    for (const entry of entriesOf(join(folder, at))) {
+    const entries = entriesOf(join(folder, at));
+    seen += entries.length;
+    if (seen > most) throw new VedetteError("VEDETTE_FOLDER_CROWDED", { path: folder, limit: most });
+    for (const entry of entries) {
       const name = at === "" ? entry.name : `${at}/${entry.name}`;
       const isFile = entry.isFile() || (isLinkGood && entry.isSymbolicLink() && leadsInside(folder, name));
       if (entry.isDirectory() && depth < DEPTH_MAX && entry.name !== "node_modules") look(name, depth + 1);

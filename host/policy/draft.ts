@@ -5,6 +5,7 @@
 import type { ExaminedPolicy, LoadedPolicy } from "../engine/policy.js";
 import type { TrialBatch, TrialResult } from "../engine/trial.js";
 import type { TrialHouse } from "../engine/trial-house.js";
+import type { TestsTold } from "../engine/trial-messages.js";
 import { VedetteError } from "../errors.js";
 import type { ModuleLimits } from "../wasm/admission.js";
 import { resolveParameters } from "../wasm/settings.js";
@@ -12,10 +13,9 @@ import { type Bundle, MemoryBundle, MODULE_FILE, openBundle, sharedFiles } from 
 import { type Compiled, SOURCE_FILE } from "./compile.js";
 import { examinePolicy } from "./load.js";
 import { readPolicyFile } from "./policy-file.js";
+import { ownTests } from "./self-test.js";
 import { importsShared } from "./shared-code.js";
 import { takeSnapshot } from "./snapshot.js";
-import { TEST_FILE } from "./test-file.js";
-import { runPolicyTests, type TestReport } from "./test-run.js";
 
 /** Of the files beside it, where they are the operator's own. */
 const BYTES_MAX = 8 << 20;
@@ -23,15 +23,13 @@ const BYTES_MAX = 8 << 20;
 const TEST_MS = 2_000;
 const JUDGE_MS = 4_000;
 
-const NO_RECORDINGS = "a tenant's tests of recordings are not run for a draft; `vedette policy test` runs them.";
-
 /** What became of a draft. */
 export interface DraftTried {
   /** Why there is no module, or why it is none of a policy; and what the compiler warns of. */
   readonly errors: readonly VedetteError[];
   readonly warnings: readonly VedetteError[];
   /** Null: there is no tests.yaml, or nothing to test. A text: why its tests could not be run. */
-  readonly tests: TestReport | string | null;
+  readonly tests: TestsTold | string | null;
   /** What the draft said of the batches; null: there are errors. */
   readonly draft: TrialResult | null;
   /** What the policy that is loaded said of them; null: nobody asked it. */
@@ -43,10 +41,14 @@ export interface DraftTried {
  * may change them. Throws the system's error, NotPlain, or VEDETTE_POLICY_UNREADABLE.
  */
 export function draftAt(place: string, text: string, isOthers: boolean): Bundle | null {
-  const own = openBundle(place);
-  if (own.origin.kind === "module" || !own.has(SOURCE_FILE)) return null;
   const changed = new Map([[SOURCE_FILE, Buffer.from(text)]]);
-  return isOthers ? takeSnapshot(place, changed) : inMemory(own, changed);
+  if (isOthers) {
+    // Nothing of it is looked at before: it may be a link by now, or a file that is called like a module.
+    const files = takeSnapshot(place, changed);
+    return files.owners.has(SOURCE_FILE) ? files : null;
+  }
+  const own = openBundle(place);
+  return own.origin.kind === "module" || !own.has(SOURCE_FILE) ? null : inMemory(own, changed);
 }
 
 function inMemory(own: Bundle, changed: ReadonlyMap<string, Buffer>): Bundle {
@@ -76,11 +78,8 @@ export function draftOf(policy: LoadedPolicy, bundle: Bundle, bytes: Uint8Array,
 
 /** Runs the tests of the draft's files. */
 export async function testsOf(draft: ExaminedPolicy, bundle: Bundle, house: TrialHouse): Promise<DraftTried["tests"]> {
-  if (!bundle.has(TEST_FILE)) return null;
-  // The host reads these tests itself, so none of what a tenant may make large.
-  if (draft.tenancy != null && bundle.names().some((name) => name.endsWith(".rec"))) return NO_RECORDINGS;
   try {
-    return await runPolicyTests(draft, bundle, (cases) => house.run(cases, TEST_MS));
+    return await ownTests(draft, bundle, house, TEST_MS);
   } catch (error) {
     if (error instanceof VedetteError) return error.message;
     throw error;

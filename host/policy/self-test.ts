@@ -6,6 +6,7 @@
 import type { ExaminedPolicy } from "../engine/policy.js";
 import { madeUp } from "../engine/trial.js";
 import type { TrialHouse } from "../engine/trial-house.js";
+import type { TestsTold } from "../engine/trial-messages.js";
 import { VedetteError } from "../errors.js";
 import { eventsOf } from "../wasm/metadata.js";
 import type { Bundle } from "./bundle.js";
@@ -21,11 +22,12 @@ const NS_PER_EVENT_MAX = 50_000;
 /** Throws VEDETTE_POLICY_SELF_TEST, VEDETTE_POLICY_TOO_SLOW or VEDETTE_POLICY_TRIAL. */
 export async function selfTest(policy: ExaminedPolicy, bundle: Bundle, house: TrialHouse): Promise<void> {
   const path = bundle.origin.place;
-  const [failed, [result]] = await Promise.all([
-    bundle.has(TEST_FILE) ? house.test(policy, filesOfTests(bundle), CASE_MS) : null,
+  const [told, [result]] = await Promise.all([
+    ownTests(policy, bundle, house, CASE_MS),
     house.run([{ policy, batches: [madeUp(warmUp(policy))], measureMs: WARM_MS }], CASE_MS),
   ]);
-  if (failed !== null) throw refusal(path, failed.test, failed.reason);
+  const failed = told?.failures[0];
+  if (failed !== undefined) throw refusal(path, failed.name, failed.differences[0] ?? "");
   if (result?.measure == null) throw refusal(path, "events of its types", result?.fault ?? "it gave no answer");
   if (result.measure.nsPerEvent > NS_PER_EVENT_MAX)
     throw new VedetteError("VEDETTE_POLICY_TOO_SLOW", {
@@ -35,10 +37,20 @@ export async function selfTest(policy: ExaminedPolicy, bundle: Bundle, house: Tr
     });
 }
 
-/** tests.yaml, and what it may name. */
-function filesOfTests(bundle: Bundle): (readonly [name: string, bytes: Uint8Array])[] {
+/**
+ * How the tests of a policy's bundle go, which nothing but that process reads; null: there is no tests.yaml.
+ * `caseMs`: of each test. Throws what is wrong with them, or VEDETTE_POLICY_TRIAL.
+ */
+export async function ownTests(
+  policy: ExaminedPolicy,
+  bundle: Bundle,
+  house: TrialHouse,
+  caseMs: number,
+): Promise<TestsTold | null> {
+  if (!bundle.has(TEST_FILE)) return null;
   const names = bundle.names().filter((name) => name === TEST_FILE || name.endsWith(".rec"));
-  return names.map((name) => [name, bundle.read(name)]);
+  const files = names.map((name) => [name, bundle.read(name)] as const);
+  return house.test(policy, files, caseMs);
 }
 
 function warmUp(policy: ExaminedPolicy): Uint8Array {

@@ -25,7 +25,7 @@ import { type PolicyStatus, policyStatus } from "./status.js";
 import { TenantOutputs } from "./tenant-outputs.js";
 import { openTenant, readTenants, type Tenant } from "./tenants.js";
 import { type PolicyExplained, PolicyTrials } from "./trials.js";
-import { checkLoaders, PolicyWatch, type WatchNews } from "./watch.js";
+import { checkHead, checkLoaders, PolicyWatch, type WatchNews } from "./watch.js";
 import type { AskedBatch } from "./ways-messages.js";
 
 /** What the command line says of tenants, as it was typed. */
@@ -261,8 +261,7 @@ export class PolicyService {
 
   /**
    * What becomes of a policy that is loaded with another text of its index.ts; null: there is none. Its other
-   * files are as they are now. Nothing of it is loaded or written. A text: why there can be none. Throws
-   * VEDETTE_POLICY_UNREADABLE and VEDETTE_TENANT_OWNER.
+   * files are as they are now. Nothing of it is loaded or written. A text: why there can be none.
    */
   tryDraft({ tenant: whose, policy, text }: Drafted, batchesOf: BatchesOf): Promise<DraftTried | string> | null {
     const found = this.#seated(whose, policy);
@@ -271,17 +270,23 @@ export class PolicyService {
     const filesNow = (): Bundle | null => {
       const { isOthers, place } = this.#placeOf(found);
       const files = draftAt(place, text, isOthers);
-      if (files instanceof Snapshot && tenant !== null) checkLoaders(files.owners, place, tenant);
+      if (files instanceof Snapshot) {
+        if (tenant !== null) checkLoaders(files.owners, place, tenant);
+        checkHead(files, place);
+      }
       return files;
     };
     const limits = tenant?.modules ?? DEFAULT_LIMITS;
     return this.#trials.draft(found, { filesNow, limits }, () => batchesOf(scopeOf(found)));
   }
 
-  /** As they are now. Throws the system's error, or NotPlain. */
+  /** As they are now. Throws the system's error, NotPlain, or VEDETTE_POLICY_UNREADABLE. */
   #filesOf(policy: LoadedPolicy): Bundle {
     const { isOthers, place } = this.#placeOf(policy);
-    return isOthers ? takeSnapshot(place) : openBundle(place);
+    if (!isOthers) return openBundle(place);
+    const files = takeSnapshot(place);
+    checkHead(files, place);
+    return files;
   }
 
   /**

@@ -6,8 +6,8 @@
 import { Socket } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { CellEnd } from "../engine/cell-wire.js";
-import { type TrialResult, TrialStage } from "../engine/trial.js";
-import { cutSaid, type FromTrial, type ToTrial } from "../engine/trial-messages.js";
+import { type TrialCase, type TrialResult, TrialStage } from "../engine/trial.js";
+import { cutSaid, type FromTrial, type ToTrial, toldTests } from "../engine/trial-messages.js";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { type Admitted, compiled, type Examined } from "../wasm/admission.js";
@@ -69,14 +69,15 @@ function brief({ alerts, ...rest }: TrialResult): TrialResult {
   };
 }
 
-/** The first test that fails, or what is wrong with tests.yaml. */
+/** How its tests go, or what is wrong with tests.yaml. */
 async function tested({ policy, files, caseMs }: ToTrial & { kind: "tests" }, admitted: Admitted): Promise<FromTrial> {
   const bundle = new MemoryBundle({ kind: "memory", place: policy.place }, new Map(files));
   try {
-    const { outcomes } = await runPolicyTests({ ...policy, admitted }, bundle, (cases) => stage.run(cases, caseMs));
-    const failed = outcomes.find(({ differences }) => differences.length > 0);
-    if (failed === undefined) return { kind: "tested", failed: null };
-    return { kind: "tested", failed: { test: cutSaid(failed.name), reason: cutSaid(failed.differences[0] ?? "") } };
+    const run = (cases: readonly TrialCase[]): Promise<TrialResult[]> => stage.run(cases, caseMs);
+    const { outcomes, missing } = await runPolicyTests({ ...policy, admitted }, bundle, run);
+    const failures = outcomes.filter(({ differences }) => differences.length > 0);
+    const [passed, failed] = [outcomes.length - failures.length, failures.length];
+    return { kind: "tested", told: toldTests({ passed, failed, failures, missing }) };
   } catch (error) {
     const { code, message, hint } =
       error instanceof VedetteError ? error : { code: "VEDETTE_POLICY_TESTS", message: reasonOf(error), hint: "" };

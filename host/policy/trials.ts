@@ -44,6 +44,11 @@ export interface DraftAsked {
 
 const NO_INDEX = "It has no index.ts that could be changed.";
 
+/** Of a draft that is not tried. */
+function refused(errors: readonly VedetteError[], warnings: readonly VedetteError[] = []): DraftTried {
+  return { errors, warnings, tests: null, draft: null, loaded: null };
+}
+
 /** Those that run now. close() ends them, and from then on each throws VEDETTE_POLICY_TRIAL. */
 export class PolicyTrials {
   readonly #running = new Set<{ close(): void }>();
@@ -78,33 +83,36 @@ export class PolicyTrials {
 
   /**
    * What becomes of a draft: what the compiler says, how its tests go, and what it says to the batches beside
-   * what the policy says. `batchesNow` is asked when it is compiled. A text: why there can be none. Throws
-   * VEDETTE_POLICY_UNREADABLE.
+   * what the policy says. `batchesNow` is asked when it is compiled. A text: why there can be none.
    */
   async draft(
     policy: LoadedPolicy,
     { filesNow, limits }: DraftAsked,
     batchesNow: () => readonly TrialBatch[],
   ): Promise<DraftTried | string> {
-    const bundle = reading(policy.place, filesNow);
+    let bundle: Bundle | null;
+    try {
+      bundle = reading(policy.place, filesNow);
+    } catch (error) {
+      if (error instanceof VedetteError) return refused([error]);
+      throw error;
+    }
     if (bundle === null) return NO_INDEX;
     const { wasm, errors, warnings } = await this.#compiledDraft(policy, bundle);
-    const refused = (all: readonly VedetteError[]): DraftTried => {
-      return { errors: all, warnings, tests: null, draft: null, loaded: null };
-    };
-    if (wasm === null) return refused(errors);
+    if (wasm === null) return refused(errors, warnings);
     const batches = batchesNow();
     try {
       const draft = draftOf(policy, bundle, wasm, limits);
+      // Its tests come last: they may take all the time that there is.
       const said = await this.#judging(policy, async (house) => ({
-        tests: await testsOf(draft, bundle, house),
         draft: await saidOf(draft, batches, house),
+        tests: await testsOf(draft, bundle, house),
       }));
       const loaded =
         batches.length === 0 ? null : await this.#judging(policy, (house) => saidOf(policy, batches, house));
       return { errors: [], warnings, ...said, loaded };
     } catch (error) {
-      if (error instanceof VedetteError) return refused([error]);
+      if (error instanceof VedetteError) return refused([error], warnings);
       throw error;
     }
   }

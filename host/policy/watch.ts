@@ -417,8 +417,11 @@ export function checkLoaders(owners: Snapshot["owners"], path: string, tenant: T
   }
 }
 
-/** It is read where alerts are written: what takes long to read keeps them waiting. */
-function checkHead(snapshot: Snapshot, path: string): void {
+/**
+ * policy.yaml is read where alerts are written: what takes long to read keeps them waiting. Throws
+ * VEDETTE_POLICY_UNREADABLE.
+ */
+export function checkHead(snapshot: Snapshot, path: string): void {
   if (!snapshot.has(POLICY_FILE)) return;
   const { length } = snapshot.read(POLICY_FILE);
   if (length <= HEAD_BYTES_MAX) return;

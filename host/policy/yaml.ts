@@ -11,7 +11,9 @@ import { issueText, type YamlPath } from "./issue.js";
 
 /** Of the whole file, together: for each alias the parser looks at all that stand before it. */
 const ALIASES_MAX = 2_000;
-/** Of the whole file, an alias counting as what it stands for; and how many more there may be than characters. */
+/**
+ * Of the whole file, an alias counting as what it stands for; and how many more there may be than characters.
+ */
 const VALUES_MAX = 1_000_000;
 const VALUES_MORE = 100_000;
 const TWICE = "this key stands twice";
@@ -115,7 +117,10 @@ function documentOf(text: string, lineCounter: LineCounter): ReturnType<typeof p
   }
 }
 
-/** Where the first key begins that its map has had before, null: there is none; and how many anchors and aliases. */
+/**
+ * Where the first key begins that its map has had before, null: there is none; and how many anchors and
+ * aliases there are.
+ */
 function walked(root: unknown): { readonly twice: number | null; readonly aliases: number } {
   const left: unknown[] = [root];
   let first: number | null = null;
@@ -138,8 +143,9 @@ function walked(root: unknown): { readonly twice: number | null; readonly aliase
 }
 
 /**
- * What the document stands for, and whether that is at most `left` values. Its aliases are counted before: the parser would walk all of it for each
- * (`maxAliasCount`). A chain of them is deeper than the text, and what is deeper than our stack is too large.
+ * What the document stands for, and whether that is at most `left` values. Its aliases are counted before:
+ * the parser would walk all of it for each (`maxAliasCount`). A chain of them is deeper than the text, and
+ * what is deeper than our stack is too large.
  */
 function standsFor(
   document: ReturnType<typeof parseDocument>,

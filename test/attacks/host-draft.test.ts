@@ -6,11 +6,23 @@
 // alerts come.
 // Time limit: 480 s.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { RecordingWriter } from "../../host/recording/recording.js";
+import { BatchBuilder } from "../../host/wire/builder.js";
 import { type Answer, ask, tell, ticketOf } from "../ask.js";
 import { until } from "../until.js";
 import { HandAgent, Host, stillJudges } from "./host.js";
@@ -88,7 +100,7 @@ const loadedNow = async (): Promise<string> => {
 };
 const filesNow = (): string[] => readdirSync(watched, { recursive: true }).map(String).sort();
 /** Modules of what was loaded stay. */
-const keptNow = (): string[] => readdirSync(CACHE).sort();
+const keptNow = (): string[] => (existsSync(CACHE) ? readdirSync(CACHE).sort() : []);
 
 test("H48: control: the operator's draft raises what the loaded version does not, and none of it is loaded or written", async () => {
   await until("the tenants' policies are loaded", async () => (await loadedNow()).includes("team 1.1.1 judging"));
@@ -189,14 +201,70 @@ test("H48: drafts without end are one at a time, and the operator's does not wai
   await stillJudges(host, honest);
 });
 
-test("H48: the host reads no recording of a tenant's for a draft, however often its tests name it", async () => {
-  writeFileSync(join(watched, "team", POLICY, "large.rec"), "of a tenant");
-  const { tests } = await tried(SOURCE);
-  assert.match(tests.problem, "recordings are not run");
+const own = join(watched, "team", POLICY);
+
+/** Tries a draft beside these files in the tenant's folder, which are then as they were. */
+async function beside(files: Readonly<Record<string, string | Uint8Array>>): Promise<Answer["json"]> {
+  const before = new Map(readdirSync(own).map((name) => [name, readFileSync(join(own, name))]));
+  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(own, name), bytes);
+  try {
+    return await tried(SOURCE);
+  } finally {
+    for (const name of Object.keys(files)) rmSync(join(own, name));
+    for (const [name, bytes] of before) writeFileSync(join(own, name), bytes);
+  }
+}
+
+/** 200 writes of 4 KiB in each batch: a few KiB as a file. */
+function recordingOf(batches: number): Uint8Array {
+  const path = join(folder, "made.rec");
+  const writer = new RecordingWriter(path);
+  for (let seq = 1; seq <= batches; seq++) {
+    const builder = new BatchBuilder({ seq, first: seq * 1_000, clock: 1n, source: Buffer.alloc(16, 1) });
+    for (let i = 0; i < 200; i++) builder.record("write", { params: { data: Buffer.alloc(4_096, i), size: 4_096 } });
+    writer.batch(1, builder.bytes(), 200);
+  }
+  writer.close();
+  return readFileSync(path);
+}
+
+test("H48: a tenant's tests of a draft are read and run in the jail, recordings too, whatever they stand for", async () => {
+  const test = (name: number): string => `  - {name: t${name}, recording: a.rec, alerts: []}\n`;
+  const one = await beside({ "a.rec": recordingOf(1), "tests.yaml": `tests:\n${test(1)}` });
+  assert.equal([one.tests.problem, one.tests.passed, one.tests.failed], [null, 1, 0]);
+  const before = host.ownMib;
+  let most = before;
+  const look = setInterval(() => (most = Math.max(most, host.ownMib)), 20);
+  const all = Array.from({ length: 100 }, (_, name) => test(name)).join("");
+  const many = await beside({ "a.rec": recordingOf(30), "tests.yaml": `tests:\n${all}` });
+  clearInterval(look);
+  assert.match(many.tests.problem, /needed more than|took longer than|it ended/);
+  assert.type(many.draft.alerts, "number", "what it says is told all the same");
+  assert.ok(most - before < 200, `${most - before} MiB more`);
+  await stillJudges(host, honest);
+});
+
+test("H48: what a draft's failing tests say is bounded", async () => {
+  const failing = (nth: number): string =>
+    `  - {name: ${"n".repeat(9_000)}${nth}, events: [openat: {name: /x}], alerts: [${"Sensitive file read,".repeat(20)}]}\n`;
+  const all = Array.from({ length: 80 }, (_, nth) => failing(nth)).join("");
+  const { tests } = await beside({ "tests.yaml": `tests:\n${all}` });
+  assert.equal([tests.passed, tests.failed, tests.failures.length <= 50], [0, 80, true]);
+  const [first] = tests.failures;
+  assert.equal([first.name.length, first.differences.length], [1_000, 10]);
+});
+
+test("H48: a policy.yaml that takes long to read is not read for a draft either", async () => {
+  const keys = Array.from({ length: 20_000 }, (_, nth) => `  a${nth}: {}`).join("\n");
+  const { problems: all } = await beside({ "policy.yaml": `name: ${POLICY}\nrules:\n${keys}\n` });
+  assert.equal(
+    all.map(({ code }: { code: string }) => code),
+    ["VEDETTE_POLICY_UNREADABLE"],
+  );
+  assert.match(all[0].text, "at most 65536 are read");
 });
 
 test("H48: a folder that has become a link to another tenant's is not read", async () => {
-  const own = join(watched, "team", POLICY);
   rmSync(own, { recursive: true });
   symlinkSync(join(watched, "other", POLICY), own);
   writeFileSync(join(watched, "other", POLICY, "tests.yaml"), "tests: [of other alone");

@@ -7,6 +7,7 @@ import { draftedOf } from "../../../host/control/drafted.js";
 import type { RecentBatches } from "../../../host/control/recent.js";
 import { PolicyDrafted } from "../../../host/control/shapes.js";
 import type { TrialResult } from "../../../host/engine/trial.js";
+import { SaidOfTrial, toldTests } from "../../../host/engine/trial-messages.js";
 import { VedetteError } from "../../../host/errors.js";
 import { SourceError } from "../../../host/policy/compile.js";
 
@@ -69,17 +70,21 @@ test("what an author makes long or many is cut, and has the form that the API sa
   const at = { file: "index.ts", line: 3, column: 5, reason: LONG, excerpt: LONG };
   const errors = Array.from({ length: 200 }, () => new SourceError("/p", at));
   const other = new VedetteError("VEDETTE_POLICY_NO_RULES", { path: LONG });
-  const outcomes = Array.from({ length: 200 }, () => ({
+  const failures = Array.from({ length: 200 }, () => ({
     ...{ name: LONG, differences: Array.from({ length: 200 }, () => LONG), logs: [LONG] },
   }));
-  const tests = { outcomes, missing: [LONG] };
-  const alerts = result(Array.from({ length: 2_000 }, (_, nth) => ["a", nth] as const));
+  const tests = toldTests({ passed: 1, failed: 200, failures, missing: Array.from({ length: 200 }, () => LONG) });
+  SaidOfTrial.parse({ kind: "tested", told: tests });
+  assert.ok(JSON.stringify(tests).length < 1 << 20, "what the process in the jail says is a frame");
+  const alerts = result(Array.from({ length: 2_000 }, (_, nth) => [`a${nth}${LONG}`, nth] as const));
   const drafted = draftedOf(
-    { errors: [other, ...errors], warnings: errors, tests, draft: alerts, loaded: null },
+    { errors: [other, ...errors], warnings: errors, tests, draft: alerts, loaded: result([]) },
     SHOWN,
   );
   PolicyDrafted.parse(drafted);
-  assert.equal([drafted.problems.length, drafted.tests?.failed, drafted.tests?.failures.length], [50, 200, 50]);
+  assert.equal([drafted.problems.length, drafted.tests?.passed, drafted.tests?.failed], [50, 1, 200]);
+  assert.equal([drafted.tests!.failures.length > 0, drafted.tests!.failures[0]!.differences.length], [true, 10]);
+  assert.equal([drafted.rules.length, drafted.samples.length], [200, 10]);
   assert.equal(
     drafted.problems.slice(0, 2).map(({ file, line, column }) => [file, line, column]),
     [
@@ -88,6 +93,15 @@ test("what an author makes long or many is cut, and has the form that the API sa
     ],
   );
   assert.ok(JSON.stringify(drafted).length < 1 << 20);
+});
+
+test("a time that no clock shows is none that a process in the jail may say", () => {
+  const said = (time: bigint): boolean => {
+    const { more: _, ...told } = result([["a", 1]]);
+    return SaidOfTrial.safeParse({ kind: "result", result: { ...told, alerts: [{ ...told.alerts[0], time }] } })
+      .success;
+  };
+  assert.equal([0n, 2n ** 64n - 1n, -1n, 2n ** 64n, 10n ** 5_000n].map(said), [true, true, false, false, false]);
 });
 
 test.run();

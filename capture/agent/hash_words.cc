@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <limits>
+#include <utility>
 
 #include "capture/agent/pack.h"
 #include "capture/agent/unpack.h"
@@ -22,20 +23,23 @@ bool read_number(Unpack& from, uint64_t& into) {
 
 }  // namespace
 
-std::optional<HashRequest> read_hash_request(std::span<const uint8_t> frame) {
+HashQuestion read_hash_request(std::span<const uint8_t> frame) {
   Unpack from(frame);
-  if (from.array() != kElements || from.text() != "hash") return std::nullopt;
+  HashQuestion question;
+  const size_t elements = from.array();
+  if (from.text() != "hash") return question;
   HashRequest request;
-  request.id = from.number();
+  request.id = question.id = from.number();
   const uint64_t pid = from.number();
-  if (from.failed() || request.id == 0 || pid == 0 || pid > std::numeric_limits<pid_t>::max()) return std::nullopt;
+  if (elements != kElements || from.failed() || request.id == 0 || pid == 0 || pid > std::numeric_limits<pid_t>::max()) return question;
   request.process = Tid(static_cast<pid_t>(pid));
   for (uint64_t* const number : {&request.start_ns, &request.dev, &request.ino, &request.ctime_ns}) {
-    if (!read_number(from, *number)) return std::nullopt;
+    if (!read_number(from, *number)) return question;
   }
   request.path = from.text().value_or("");
-  if (from.failed() || !request.path.starts_with('/') || request.path.find('\0') != std::string::npos) return std::nullopt;
-  return request;
+  if (from.failed() || !request.path.starts_with('/') || request.path.find('\0') != std::string::npos) return question;
+  question.request = std::move(request);
+  return question;
 }
 
 std::vector<uint8_t> hashed_frame(const HashAnswer& answer) {

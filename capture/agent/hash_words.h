@@ -2,7 +2,8 @@
 // A question which executable a process runs, as the host sends it, and the answer (docs/wire.md):
 //
 //   ["hash", id, pid, start, dev, ino, ctime, path]      numbers of 64 bits as decimal texts, times in ns since the epoch
-//   ["hashed", id, digest, why]                    digest: 32 bytes of SHA-256, or none, and then why
+//   ["hashed", id, digest, why]                    digest: 32 bytes of SHA-256, or none, and then why; beside one,
+//                                                  why it holds for this process alone
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,11 @@
 
 namespace vedette {
 
-// Nothing: it is none, or holds what we do not know.
-std::optional<HashRequest> read_hash_request(std::span<const uint8_t> frame);
+struct HashQuestion {
+  uint64_t id = 0;  // 0: not even that could be read
+  std::optional<HashRequest> request = {};  // nothing: it holds what we do not know
+};
+HashQuestion read_hash_request(std::span<const uint8_t> frame);
 std::vector<uint8_t> hashed_frame(const HashAnswer& answer);
 
 }  // namespace vedette

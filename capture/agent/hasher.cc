@@ -2,7 +2,9 @@
 #include "capture/agent/hasher.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,19 +17,24 @@
 #include <string_view>
 #include <utility>
 
+#include "capture/agent/mount_list.h"
 #include "capture/kernel/clock.h"
+#include "capture/kernel/features.h"
 #include "capture/kernel/proc.h"
 
 namespace vedette {
 namespace {
 
 constexpr uint64_t kSecondNs = 1'000'000'000;
-constexpr uint64_t kTickNs = 20'000'000;   // the kernel's clock of files is up to 10 ms late
-constexpr uint64_t kBirthNs = kSecondNs;   // by how much two clocks may differ about when a process began
+constexpr uint64_t kTickNs = 20'000'000;
+constexpr uint64_t kEarlyNs = 100'000'000;  // how much later than records tell a process may have begun, by another clock
+constexpr uint64_t kLateNs = kSecondNs;     // how late the tracer may be
 constexpr size_t kPiece = 64 << 10;
 constexpr uint64_t kBurst = 1 << 20;
 constexpr size_t kMountsMax = 1 << 20;
 constexpr size_t kStatMax = 1024;
+constexpr size_t kStatusMax = 8192;
+constexpr const char* kChanged = "its file was changed since it was executed";
 constexpr size_t kWaitingMax = 64;
 constexpr size_t kKnownMax = 256;
 constexpr size_t kStackBytes = 128 << 10;
@@ -60,23 +67,61 @@ std::optional<Look> look_at(const Fd& file, int how) {
               .mtime_ns = in_ns(facts.stx_mtime), .ctime_ns = in_ns(facts.stx_ctime), .is_plain = S_ISREG(facts.stx_mode)};
 }
 
-// The next word of a line, which loses it.
-std::string_view next_word(std::string_view& line) {
-  const size_t end = std::min(line.find(' '), line.size());
-  const std::string_view word = line.substr(0, end);
-  line.remove_prefix(std::min(end + 1, line.size()));
-  return word;
-}
-
-bool is_below(std::string_view path, std::string_view folder) {
-  return path.starts_with(folder) && (folder == "/" || path.size() == folder.size() || path[folder.size()] == '/');
-}
-
-// Of the mounts that somebody sees; a list that is too long to be sure counts, too.
-bool is_served_to(Tid whom, uint64_t dev, std::string_view path) {
+// All mounts that somebody sees. Nothing: they cannot be read, or are more than we look at.
+std::optional<std::string> mounts_of(Tid whom) {
   std::string mounts;
-  if (!read_file(ProcPath(whom, "mountinfo"), mounts, kMountsMax) || mounts.size() >= kMountsMax) return true;
-  return is_served_by_program(mounts, dev, path);
+  if (!read_file(ProcPath(whom, "mountinfo"), mounts, kMountsMax) || mounts.size() >= kMountsMax) return std::nullopt;
+  return mounts;
+}
+
+// Where the kernel does not tell (before Linux 5.8): nothing.
+std::optional<uint64_t> mount_number(const Fd& file) {
+  struct statx facts;
+  if (!file.is_open() || ::statx(file.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &facts) != 0) return std::nullopt;
+  return (facts.stx_mask & STATX_MNT_ID) != 0 ? std::optional<uint64_t>(facts.stx_mnt_id) : std::nullopt;
+}
+
+std::optional<Mount> mount_of(std::string_view mounts, const Fd& file) {
+  const std::optional<uint64_t> number = mount_number(file);
+  return number ? mount_numbered(mounts, *number) : std::nullopt;
+}
+
+// The overlay that is our root: the runtime mounted it before the workload began. Empty: ours is none.
+std::string_view own_overlay(std::string_view own_mounts) {
+  const std::optional<Mount> root = mount_of(own_mounts, open_at("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return root && root->storage == Storage::Overlay ? root->device : std::string_view();
+}
+
+// What memfd_create makes lies on a mount that no list has.
+uint64_t device_of_memfds() {
+  const std::optional<Look> look = look_at(Fd(::memfd_create("vedette", MFD_CLOEXEC)), AT_STATX_DONT_SYNC);
+  return look ? look->dev : 0;
+}
+
+// Whether a process can have mounted nothing itself: neither with its own rights, nor as root of a user
+// namespace of its own.
+bool cannot_mount(Tid process) {
+  std::string status, its, own;
+  if (!read_file(ProcPath(process, "status"), status, kStatusMax) || status_field(status, "CapBnd").empty()) return false;
+  if ((status_mask(status, "CapBnd") & 1ull << CAP_SYS_ADMIN) != 0) return false;
+  return read_link(ProcPath(process, "ns/user"), its) && read_link(ProcPath(Tid(::getpid()), "ns/user"), own) && its == own;
+}
+
+// What an open file of a process lies on. Of the overlay of another container of the task we see no more than
+// that it is its root, and that the process could not have put another one there.
+Storage storage_of(const Fd& file, Tid process) {
+  const std::optional<std::string> own = mounts_of(Tid(::getpid()));
+  if (!own || !mount_number(file)) return Storage::Unsure;
+  const std::optional<std::string> its = mounts_of(process);
+  std::optional<Mount> mount = mount_of(*own, file);
+  if (!mount && its) mount = mount_of(*its, file);
+  if (!mount) {
+    const std::optional<Look> look = look_at(file, AT_STATX_DONT_SYNC);
+    return look && look->dev == device_of_memfds() ? Storage::Memory : Storage::Unsure;
+  }
+  if (mount->storage != Storage::Overlay) return mount->storage;
+  const bool is_known = mount->device == own_overlay(*own) || (mount->is_root && cannot_mount(process));
+  return is_known ? Storage::Disk : Storage::Unsure;
 }
 
 // Where the kernel said it lies, from our own root. The kernel's names have no links on their way.
@@ -100,33 +145,24 @@ std::optional<uint64_t> began_ns(Tid process) {
 
 Fd executable_of(Tid process, int flags) { return open_at(ProcPath(process, "exe"), flags | O_CLOEXEC); }
 
-// Whether the process that is meant runs that file now.
-bool still_runs(const HashRequest& request) {
+// Whether the process that is meant runs that file now, as it was found. Records tell of a process's birth
+// when the tracer has come to know of it: after the birth, and never before. Whoever has its number later
+// began later.
+bool still_runs(const HashRequest& request, const Look& found) {
   const std::optional<Look> now = look_at(executable_of(request.process, O_PATH), AT_STATX_DONT_SYNC);
   const std::optional<uint64_t> began = began_ns(request.process);
-  if (!now || !began || now->dev != request.dev || now->ino != request.ino) return false;
-  return std::max(*began, request.start_ns) - std::min(*began, request.start_ns) < kBirthNs;
+  return now && began && *now == found && *began < request.start_ns + kEarlyNs && request.start_ns < *began + kLateNs;
 }
+
+// The time of a change goes in steps: the kernel's clock of files is up to 10 ms late, and some file systems
+// have no more than seconds.
+uint64_t step_of(uint64_t time_ns) { return time_ns % kSecondNs == 0 ? kSecondNs + kTickNs : kTickNs; }
 
 }  // namespace
 
-//   36 35 0:45 / /mnt/x rw,noatime shared:7 - fuse.sshfs somebody rw
-bool is_served_by_program(std::string_view mounts, uint64_t dev, std::string_view path) {
-  const std::string device = std::to_string(::gnu_dev_major(dev)) + ":" + std::to_string(::gnu_dev_minor(dev));
-  while (!mounts.empty()) {
-    const size_t end = std::min(mounts.find('\n'), mounts.size());
-    std::string_view line = mounts.substr(0, end);
-    mounts.remove_prefix(std::min(end + 1, mounts.size()));
-    const size_t type = line.find(" - ");
-    if (type == std::string_view::npos || !line.substr(type + 3).starts_with("fuse")) continue;
-    for (int before = 0; before < 2; ++before) next_word(line);
-    const std::string_view its_device = next_word(line);
-    next_word(line);
-    const std::string_view point = next_word(line);
-    if (its_device == device || (!path.empty() && (point.find('\\') != std::string_view::npos || is_below(path, point)))) return true;
-  }
-  return false;
-}
+bool lets_write_to_running(KernelVersion running) { return running >= KernelVersion{6, 11} && running < KernelVersion{6, 13}; }
+
+Hasher::Hasher() : Hasher(HashLimits{.lets_write_to_running = lets_write_to_running(features().running)}) {}
 
 Hasher::~Hasher() {
   {
@@ -142,12 +178,20 @@ void Hasher::ask(HashRequest request) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!is_started_) start();
   if (!is_started_ || requests_.size() >= kWaitingMax) {
-    const char* const why = is_started_ ? "too many others wait" : "there is no thread for it";
-    if (answers_.size() < kWaitingMax) answers_.push_back({.id = request.id, .digest = std::nullopt, .why = why});
+    refuse_locked(request.id, is_started_ ? "too many others wait" : "there is no thread for it");
     return;
   }
   requests_.push_back(std::move(request));
   asked_.notify_one();
+}
+
+void Hasher::refuse(uint64_t id, const char* why) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  refuse_locked(id, why);
+}
+
+void Hasher::refuse_locked(uint64_t id, const char* why) {
+  if (answers_.size() < kWaitingMax) answers_.push_back({.id = id, .digest = std::nullopt, .why = why});
 }
 
 std::vector<HashAnswer> Hasher::take_answers() {
@@ -198,34 +242,46 @@ HashAnswer Hasher::look(const HashRequest& request) {
     answer.why = why;
     return answer;
   };
+  constexpr const char* kUnsure = "its file system may be served by a program, or over a network";
+  const Tid own(::getpid());
   Fd place = executable_of(request.process, O_PATH);
   std::optional<Look> meant = look_at(place, AT_STATX_DONT_SYNC);
   const auto is_meant = [&] { return meant && meant->dev == request.dev && meant->ino == request.ino; };
   const bool runs = is_meant();
-  const Tid own(::getpid());
-  if (is_served_to(runs ? request.process : own, request.dev, runs ? "" : request.path)) return without("a program serves its file system");
   if (!runs) {
+    const std::optional<std::string> mounts = mounts_of(own);
+    if (!mounts || !is_way_sure(*mounts, request.path, own_overlay(*mounts))) return without(kUnsure);
     place = at_its_path(request.path);
     meant = look_at(place, AT_STATX_DONT_SYNC);
   }
   if (!is_meant()) return without("the process is gone, and its file is not where it was");
+  const Storage storage = storage_of(place, runs ? request.process : own);
+  if (storage != Storage::Disk && storage != Storage::Memory) return without(kUnsure);
   if (!meant->is_plain) return without("it is no plain file");
   if (meant->size > limits_.bytes) return without("it is too large");
-  const uint64_t clock = now_ns(CLOCK_REALTIME);
-  if (meant->ctime_ns + kTickNs > clock) sleep_ns(kTickNs);  // from here on a change has another ctime
+  if (meant->ctime_ns != request.ctime_ns) return without(kChanged);
+  const uint64_t settled_ns = meant->ctime_ns + step_of(meant->ctime_ns), now = now_ns(CLOCK_REALTIME);
+  if (settled_ns > now) sleep_ns(std::min(settled_ns - now, kSecondNs + kTickNs));
+  const uint64_t looked_ns = now_ns(CLOCK_REALTIME);
   const Fd file = open_at(ProcPath(own, "fd/" + std::to_string(place.get())), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   const std::optional<Look> before = look_at(file, 0);
   if (!before) return without("it cannot be read");
-  if (before->size > limits_.bytes) return without("it is too large");
+  // From here on a change has another ctime.
+  if (*before != *meant || settled_ns > looked_ns) return without(kChanged);
+  const bool tells_changes = storage == Storage::Disk && !limits_.lets_write_to_running;
   const Key key{before->dev, before->ino, before->size, before->mtime_ns, before->ctime_ns};
-  const auto known = known_.find(key);
+  const auto known = tells_changes ? known_.find(key) : known_.end();
   answer.digest = known != known_.end() ? std::optional(known->second) : read(file, before->size, answer.why);
   if (!answer.digest) return answer;
   if (look_at(file, 0) != before) return without("it changes");
+  const bool is_as_executed = tells_changes && request.start_ns > settled_ns;
+  if (!is_as_executed && !still_runs(request, *before)) return without("the process is gone, and the file may be another by now");
+  if (!tells_changes) {
+    answer.why = "for this process alone: its file may change, and its times stay";
+    return answer;
+  }
   if (known_.size() >= kKnownMax) known_.clear();
   known_.emplace(key, *answer.digest);
-  const bool is_as_executed = before->ctime_ns == request.ctime_ns && request.start_ns > request.ctime_ns + kTickNs;
-  if (!is_as_executed && !still_runs(request)) return without("the process is gone, and the file may be another by now");
   return answer;
 }
 

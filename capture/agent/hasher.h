@@ -4,14 +4,19 @@
 // thread of its own reads the file, so neither the tracer nor the uplink waits for it, and it sleeps more
 // than it works. No answer is better than a wrong one:
 //
-//   - the file must be the one that the host names (device, inode), a plain file of at most 64 MiB, and not
-//     of FUSE, where a program of the workload would answer us, or not;
-//   - it must be the same behind the last byte as before the first (size, mtime, ctime);
-//   - it must be what the process has executed: while a process runs a file, the kernel lets nobody write to
-//     it (ETXTBSY). So either the process still runs it behind the last byte, or the file has not changed
-//     since a tick before the process began.
+//   - the file must be the one that the host names (device, inode, ctime), a plain file of at most 64 MiB, on a
+//     disk or in memory: where a program of the workload may serve it (FUSE), it would answer us, or not
+//     (mount_list.h);
+//   - it must be the same behind the last byte as before the first (size, mtime, ctime), and its ctime so old
+//     that a change would have had another one;
+//   - it must be what the process has executed. Either its ctime is a step older than the process, or the
+//     process still runs it behind the last byte: then nobody could write to it (ETXTBSY).
 //
-// What was hashed once is remembered by device, inode, size, mtime and ctime.
+// Neither proves everything. Who has mapped a file of tmpfs, or a memfd, changes it and no time of it, and
+// may do so while it runs. And Linux 6.11 and 6.12 let anybody write to a file that runs. There a digest is
+// of what the process runs now, and holds for no other one: the answer says so.
+//
+// What was hashed once on a disk is remembered by device, inode, size, mtime and ctime.
 #pragma once
 
 #include <pthread.h>
@@ -23,11 +28,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "capture/agent/sha256.h"
 #include "capture/kernel/fd.h"
+#include "capture/kernel/features.h"
 #include "capture/kernel/tid.h"
 
 namespace vedette {
@@ -44,22 +49,23 @@ struct HashRequest {
 struct HashAnswer {
   uint64_t id = 0;
   std::optional<Sha256::Digest> digest;
-  std::string why = {};  // there is none
+  std::string why = {};  // there is none; or, beside one, why it holds for this process alone
 };
 
 struct HashLimits {
   uint64_t bytes = 64 << 20;
   uint64_t ns = 20'000'000'000;
   uint64_t pause_ns = 40'000'000;  // behind each MiB, which takes 5 ms
+  bool lets_write_to_running = false;  // the kernel does
 };
 
-// Of a list of mounts (proc_pid_mountinfo(5)): whether a program serves this device, or lies on the way of
-// this path, if there is one. Also where that is not sure: a name in the list is written in octal.
-bool is_served_by_program(std::string_view mounts, uint64_t dev, std::string_view path);
+// Linux 6.11 no longer refused to open a file for writing while it runs ("fs: don't block i_writecount during
+// exec"); 6.13 does again.
+bool lets_write_to_running(KernelVersion running);
 
 class Hasher {
  public:
-  Hasher() = default;
+  Hasher();
   explicit Hasher(const HashLimits& limits) : limits_(limits) {}
   ~Hasher();
   Hasher(const Hasher&) = delete;
@@ -67,6 +73,8 @@ class Hasher {
 
   // From any thread. Too many at once are answered without a look.
   void ask(HashRequest request);
+  // From any thread: an answer without a look.
+  void refuse(uint64_t id, const char* why);
   std::vector<HashAnswer> take_answers();
   // A connection begins: what the one before has asked is answered to nobody.
   void greet();
@@ -80,6 +88,7 @@ class Hasher {
   static void* thread_main(void* self);
   void run();
   void start();
+  void refuse_locked(uint64_t id, const char* why);
   std::optional<Sha256::Digest> read(const Fd& file, uint64_t size, std::string& why) const;
 
   const HashLimits limits_;

@@ -190,9 +190,12 @@ void HostLink::heed(const HostWord& word) {
     case HostWord::Kind::Respond:
       if (std::optional<ResponseRequest> request = read_request(word.frame)) desk_.ask(std::move(*request));
       break;
-    case HostWord::Kind::Hash:
-      if (std::optional<HashRequest> request = read_hash_request(word.frame)) hasher_.ask(*request);
+    case HostWord::Kind::Hash: {
+      HashQuestion question = read_hash_request(word.frame);
+      if (question.request) hasher_.ask(std::move(*question.request));
+      else if (question.id != 0) hasher_.refuse(question.id, "the question does not read");
       break;
+    }
     case HostWord::Kind::Watch: take_files_(word.paths); break;
     case HostWord::Kind::Fill: wants_fill_ = true; break;
     case HostWord::Kind::Unknown: break;

@@ -44,7 +44,13 @@ std::optional<MountLine> read_mount_line(std::string_view line) {
   const std::optional<uint64_t> id = number_in(take_word(line), 10);
   (void)take_word(line);  // parent
   if (!id) return std::nullopt;
-  return MountLine{*id, take_word(line)};
+  const std::string_view device = take_word(line);
+  (void)take_word(line);  // which of its folders is mounted
+  const std::string_view point = take_word(line);
+  constexpr std::string_view kBeforeType = " - ";
+  const size_t before_type = line.find(kBeforeType);
+  line.remove_prefix(before_type == line.npos ? line.size() : before_type + kBeforeType.size());
+  return MountLine{*id, device, point, take_word(line)};
 }
 
 std::string_view status_field(std::string_view status, std::string_view name) {

@@ -30,6 +30,8 @@ std::optional<MapLine> read_map_line(std::string_view line);
 struct MountLine {
   uint64_t id = 0;
   std::string_view device = {};  // "98:0"
+  std::string_view point = {};   // where it is mounted, with blanks and their like in octal: "/a\\040b"
+  std::string_view type = {};    // "ext3"; empty: the line is cut
 };
 std::optional<MountLine> read_mount_line(std::string_view line);
 

@@ -195,6 +195,7 @@ std::optional<FileFacts> Images::load_executable(Process& process) {
   process.exe_flags = 0;
   process.exe_of_image = false;
   process.exe_dev = process.exe_ino = process.exe_ctime_ns = process.exe_mtime_ns = 0;
+  process.exe_path = nullptr;
   if (truth_.link(process.pid, "exe", scratch_)) {
     if (scratch_.starts_with(kMemfdPrefix)) process.exe_flags |= kExeFromMemfd;
     process.exe_path = share(scratch_);

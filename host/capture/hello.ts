@@ -166,7 +166,7 @@ export interface HashAnswer {
   readonly id: number;
   /** 64 hexadecimal digits; null: it cannot say. */
   readonly sha256: string | null;
-  /** Why it cannot, in words, at most 400 characters. */
+  /** Why it cannot, or why the digest holds for this process alone; empty where it holds for the file. */
   readonly why: string;
 }
 

@@ -23,7 +23,7 @@ export function keptAlert(facts: EvidenceFacts): Alert {
       ["vedette.evidence", file],
       ["vedette.evidence.bytes", bytes],
       ["vedette.evidence.events", events],
-      ["vedette.evidence.executables", executables.map(({ path, sha256 }) => `${path}=${sha256}`).join(" ")],
+      ["vedette.evidence.executables", executables.map(({ sha256 }) => sha256).join(" ")],
       ["vedette.evidence.findings", findings.join(" ")],
       ["vedette.evidence.missed", missed],
       ["vedette.evidence.sha256", sha256],

@@ -98,6 +98,8 @@ export class Backlog implements Output {
   readonly #errors = new Map<string, number>();
   /** Codes that were told since it last went well. */
   readonly #told = new Set<string>();
+  /** Events of findings that were taken, as long as somebody has them. */
+  readonly #taken = new WeakSet<object>();
   #bytes = 0;
   #sent = 0;
   #retries = 0;
@@ -148,14 +150,15 @@ export class Backlog implements Output {
     if (this.#options.wants?.(alert) === false || this.#state === "gone") return;
     // In a flood nobody makes lines that have no room.
     if (this.#isClosed) this.#dropped.closed++;
-    else if (this.isPatient || this.#hasSpace(0)) this.push(this.#options.text(alert));
-    else this.#drop("full");
+    else if (!this.isPatient && !this.#hasSpace(0)) this.#drop("full");
+    else if (this.push(this.#options.text(alert)) && alert.finding !== undefined) this.#taken.add(alert.finding.event);
   }
 
-  /** More is known of an alert that was written. */
+  /** More is known of an alert. Nothing is told of one that was not taken. */
   update(alert: Alert): void {
     const { update, wants } = this.#options;
-    if (update !== undefined && wants?.(alert) !== false) this.push(update(alert));
+    if (update === undefined || alert.finding === undefined || !this.#taken.has(alert.finding.event)) return;
+    if (wants?.(alert) !== false) this.push(update(alert));
   }
 
   /**

@@ -231,12 +231,8 @@ export class Judge {
 
   /** What a process runs about which there was a finding: who has the finding is told. */
   onHashed(peer: Peer, answer: HashAnswer): void {
-    const { told, isAsked } = this.#executables.onAnswer(peer, answer);
-    if (!isAsked && this.#unasked.take(performance.now() * 1e6))
+    if (!this.#executables.onAnswer(peer, answer) && this.#unasked.take(performance.now() * 1e6))
       this.#options.say(`${peer.name}: it says what an executable is, and was not asked`, "warning");
-    if (told === null) return;
-    this.#options.evidence?.identify(told);
-    this.#options.outputs.update(told);
   }
 
   onLeft(peer: Peer): void {
@@ -280,7 +276,10 @@ export class Judge {
       const known = this.#executables.mark(grouped, author);
       const marked = this.#options.evidence?.mark(known, author) ?? known;
       this.tell(marked);
-      this.#executables.ask(marked, author);
+      this.#executables.ask(marked, author, (told) => {
+        this.#options.evidence?.identify(told);
+        this.#options.outputs.update(told);
+      });
       this.#responder.onAlert(known, author);
     },
     onFault: (error: VedetteError, policy: LoadedPolicy | null): void => {
@@ -309,7 +308,11 @@ export class Judge {
   /** Also of what makes no evidence by itself: the operator's row asks for it. */
   #capture(alert: Alert, peer: Peer): string | null {
     const { tenant: _whose, ...own } = alert;
-    return this.#options.evidence?.mark(own, peer, true).evidence ?? null;
+    const { evidence } = this.#options;
+    const marked = evidence?.mark(own, peer, true);
+    if (marked?.evidence === undefined) return null;
+    this.#executables.ask(marked, peer, (told) => evidence?.identify(told));
+    return marked.evidence;
   }
 
   #onResponseStep(news: ResponseStepNews): void {

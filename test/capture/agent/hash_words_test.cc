@@ -25,7 +25,7 @@ std::vector<uint8_t> frame_with(uint64_t id, uint64_t pid, std::string_view ctim
 }  // namespace
 
 TEST_CASE("a question is read as the host wrote it") {
-  const auto request = read_hash_request(frame_with(7, 4242, "99", "/bin/x"));
+  const auto request = read_hash_request(frame_with(7, 4242, "99", "/bin/x")).request;
   REQUIRE(request);
   CHECK(request->id == 7);
   CHECK(request->process == Tid(4242));
@@ -38,12 +38,20 @@ TEST_CASE("a question is read as the host wrote it") {
 
 TEST_CASE("a question that holds what is not known, or is cut anywhere, is none") {
   const std::vector<uint8_t> whole = frame_with(7, 4242, "99", "/bin/x");
-  for (size_t size = 0; size < whole.size(); ++size) CHECK(!read_hash_request(std::span(whole).first(size)));
-  CHECK(!read_hash_request(frame_with(0, 4242, "99", "/bin/x")));  // no number
-  CHECK(!read_hash_request(frame_with(7, 0, "99", "/bin/x")));
-  CHECK(!read_hash_request(frame_with(7, 0xffffffffull, "99", "/bin/x")));
-  for (const char* const number : {"", "-1", "9x", " 9", "18446744073709551616"}) CHECK(!read_hash_request(frame_with(7, 4242, number, "/bin/x")));
-  for (const std::string_view path : {std::string_view(""), std::string_view("bin/x"), std::string_view("/a\0b", 4)}) CHECK(!read_hash_request(frame_with(7, 4242, "99", path)));
+  for (size_t size = 0; size < whole.size(); ++size) CHECK(!read_hash_request(std::span(whole).first(size)).request);
+  CHECK(!read_hash_request(frame_with(0, 4242, "99", "/bin/x")).request);  // no number
+  CHECK(!read_hash_request(frame_with(7, 0, "99", "/bin/x")).request);
+  CHECK(!read_hash_request(frame_with(7, 0xffffffffull, "99", "/bin/x")).request);
+  for (const char* const number : {"", "-1", "9x", " 9", "18446744073709551616"}) CHECK(!read_hash_request(frame_with(7, 4242, number, "/bin/x")).request);
+  for (const std::string_view path : {std::string_view(""), std::string_view("bin/x"), std::string_view("/a\0b", 4)}) CHECK(!read_hash_request(frame_with(7, 4242, "99", path)).request);
+}
+
+TEST_CASE("a question that does not read can be answered, as long as its number does") {
+  CHECK(read_hash_request(frame_with(7, 0, "99", "/bin/x")).id == 7);
+  CHECK(read_hash_request(frame_with(7, 4242, "", "bin/x")).id == 7);
+  CHECK(read_hash_request(frame_with(0, 4242, "99", "/bin/x")).id == 0);
+  const std::vector<uint8_t> whole = frame_with(7, 4242, "99", "/bin/x");
+  CHECK(read_hash_request(std::span(whole).first(6)).id == 0);
 }
 
 TEST_CASE("an answer has 32 bytes, or none and why") {

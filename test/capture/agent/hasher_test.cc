@@ -4,9 +4,11 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,9 +43,9 @@ uint64_t ns(const timespec& time) { return static_cast<uint64_t>(time.tv_sec) * 
 // A copy of a program in a folder of its own; `run` executes it.
 class Copy {
  public:
-  Copy() {
-    char folder[] = "/tmp/vedette-hash-XXXXXX";
-    folder_ = ::mkdtemp(folder);
+  explicit Copy(const std::string& place = "/tmp") {
+    folder_ = place + "/vedette-hash-XXXXXX";
+    REQUIRE(::mkdtemp(folder_.data()) != nullptr);
     path = folder_ + "/program";
     content = content_of(kProgram);
     write(content);
@@ -90,13 +92,13 @@ class Copy {
 
 }  // namespace
 
-TEST_CASE("a process that runs is told by its file, also where the file was removed meanwhile") {
+TEST_CASE("a process that runs is told by its file, until something changes the file's inode") {
   Copy copy;
   const HashRequest request = copy.run();
   Hasher hasher;
   CHECK(hasher.look(request).digest == digest_of(copy.content));
   ::unlink(copy.path.c_str());
-  CHECK(hasher.look(request).digest == digest_of(copy.content));
+  CHECK(!hasher.look(request).digest);
 }
 
 TEST_CASE("a process that has ended is told by the file at its path, as long as it is the one that was executed") {
@@ -114,8 +116,7 @@ TEST_CASE("a process that has ended is told by the file at its path, as long as 
 
 TEST_CASE("a file that was written in the moment of its exec is told while its process runs, and not later") {
   Copy copy;
-  HashRequest request = copy.run();
-  request.ctime_ns = request.start_ns - 1;  // as it is on a fast machine
+  const HashRequest request = copy.run();
   Hasher hasher;
   CHECK(hasher.look(request).digest == digest_of(copy.content));
   copy.end();
@@ -165,18 +166,133 @@ TEST_CASE("a file that takes too long, or is another one behind its last byte, h
   writer.join();
 }
 
-TEST_CASE("a file is not read where a program serves it, or lies on its way") {
-  const std::string_view mounts =
-      "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
-      "36 22 0:45 / /mnt/x rw,noatime shared:7 - fuse.sshfs somebody rw\n"
-      "37 22 0:46 / /mnt/disk rw - fuseblk /dev/sdb rw\n";
-  CHECK(is_served_by_program(mounts, ::makedev(0, 45), ""));
-  CHECK(is_served_by_program(mounts, ::makedev(0, 46), ""));
-  CHECK(!is_served_by_program(mounts, ::makedev(8, 1), ""));
-  CHECK(is_served_by_program(mounts, ::makedev(8, 1), "/mnt/x/deep/program"));
-  CHECK(!is_served_by_program(mounts, ::makedev(8, 1), "/mnt/xy/program"));
-  CHECK(is_served_by_program("36 22 0:45 / /mnt/a\\040b rw - fuse x rw\n", ::makedev(8, 1), "/bin/program"));
-  CHECK(is_served_by_program("36 22 0:45 / / rw - fuse x rw", ::makedev(8, 1), "/bin/program"));
+TEST_CASE("a process that executes the same file again, after a change, is not taken for the one before") {
+  Copy copy;
+  const HashRequest first = copy.run();
+  copy.end();
+  Copy::let_it_age();
+  copy.write(copy.content + "another");
+  Copy::let_it_age();
+  HashRequest request = copy.run();
+  CHECK(Hasher().look(request).digest == digest_of(copy.content + "another"));
+  request.ctime_ns = first.ctime_ns;
+  const HashAnswer answer = Hasher().look(request);
+  CHECK(!answer.digest);
+  CHECK(answer.why == "its file was changed since it was executed");
+}
+
+TEST_CASE("a process that began later, under the same number, is not the one that is meant") {
+  Copy copy;
+  HashRequest request = copy.run();
+  request.start_ns -= kSecond / 2;
+  CHECK(!Hasher().look(request).digest);
+}
+
+TEST_CASE("in memory a digest holds for the process that runs the file, and is not remembered") {
+  Copy copy("/dev/shm");
+  Copy::let_it_age();
+  const HashRequest request = copy.run();
+  Hasher hasher;
+  const HashAnswer answer = hasher.look(request);
+  CHECK(answer.digest == digest_of(copy.content));
+  CHECK(answer.why == "for this process alone: its file may change, and its times stay");
+  copy.end();
+  CHECK(!hasher.look(request).digest);
+}
+
+TEST_CASE("a memfd that is changed by a mapping, which no time tells, has the digest of what it is now") {
+  const std::string content = content_of(kProgram);
+  const Fd file(::memfd_create("program", 0));
+  REQUIRE(::write(file.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size()));
+  char* const mapped = static_cast<char*>(::mmap(nullptr, content.size(), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0));
+  REQUIRE(mapped != MAP_FAILED);
+  mapped[content.size() - 1] = content.back();  // the first write by a mapping is told by the file's times
+  Copy::let_it_age();
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    char name[] = "program", time[] = "60";
+    char* const arguments[] = {name, time, nullptr};
+    ::fexecve(file.get(), arguments, environ);
+    ::_exit(127);
+  }
+  struct stat facts, runs;
+  REQUIRE(::fstat(file.get(), &facts) == 0);
+  const std::string exe = "/proc/" + std::to_string(pid) + "/exe";
+  while (::stat(exe.c_str(), &runs) != 0 || runs.st_ino != facts.st_ino) std::this_thread::yield();
+  const HashRequest request{.id = 1, .process = Tid(pid), .start_ns = ns(now), .dev = facts.st_dev, .ino = facts.st_ino, .ctime_ns = ns(facts.st_ctim), .path = "/memfd:program"};
+  Hasher hasher;
+  CHECK(hasher.look(request).digest == digest_of(content));
+  std::string changed = content;
+  changed.back() = mapped[content.size() - 1] = static_cast<char>(~content.back());
+  const HashAnswer answer = hasher.look(request);
+  CHECK(answer.digest == digest_of(changed));
+  CHECK(!answer.why.empty());
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  ::munmap(mapped, content.size());
+}
+
+TEST_CASE("where the kernel lets others write to what runs, a digest holds for its process alone") {
+  CHECK(lets_write_to_running({6, 11}));
+  CHECK(lets_write_to_running({6, 12}));
+  CHECK(!lets_write_to_running({6, 10}));
+  CHECK(!lets_write_to_running({6, 13}));
+  Copy copy;
+  Copy::let_it_age();
+  const HashRequest request = copy.run();
+  Hasher hasher({.lets_write_to_running = true});
+  const HashAnswer answer = hasher.look(request);
+  CHECK(answer.digest == digest_of(copy.content));
+  CHECK(!answer.why.empty());
+  copy.end();
+  CHECK(!hasher.look(request).digest);
+}
+
+TEST_CASE("a question that is refused has an answer") {
+  Hasher hasher;
+  hasher.refuse(7, "the question does not read");
+  const std::vector<HashAnswer> answers = hasher.take_answers();
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].id == 7);
+  CHECK(!answers[0].digest);
+  CHECK(answers[0].why == "the question does not read");
+}
+
+// What each sees who may mount: an overlay at a folder, and the same one as our root.
+TEST_CASE("an overlay is read where it is our own root, and no other one") {
+  enum { Expected = 0, Other = 1, MayNot = 2 };
+  for (const bool is_root : {false, true}) {
+    CAPTURE(is_root);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      const auto ends = [](bool good, int otherwise) { if (!good) ::_exit(otherwise); };
+      ends(::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, MayNot);
+      ends(::mount("layers", "/mnt", "tmpfs", 0, nullptr) == 0, MayNot);
+      for (const char* const folder : {"/mnt/upper", "/mnt/work", "/mnt/all"}) ends(::mkdir(folder, 0755) == 0, MayNot);
+      ends(::mount("overlay", "/mnt/all", "overlay", 0, "lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work") == 0, MayNot);
+      ends(::mount("proc", "/mnt/all/proc", "proc", 0, nullptr) == 0, MayNot);
+      if (is_root) ends(::chroot("/mnt/all") == 0 && ::chdir("/") == 0, MayNot);
+      Copy copy(is_root ? "/var/tmp" : "/mnt/all/var/tmp");
+      Copy::let_it_age();
+      const HashRequest request = copy.run();
+      Hasher hasher;
+      const HashAnswer running = hasher.look(request);
+      copy.end();
+      const HashAnswer ended = hasher.look(request);
+      const auto is_right = [&](const HashAnswer& answer) {
+        return is_root ? answer.digest == digest_of(copy.content) : answer.why == "its file system may be served by a program, or over a network";
+      };
+      ends(is_right(running) && is_right(ended), Other);
+      ::_exit(Expected);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    REQUIRE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == MayNot) MESSAGE("who may not mount sees no overlay of his own");
+    else CHECK(WEXITSTATUS(status) == Expected);
+  }
 }
 
 TEST_CASE("the thread answers whom it was asked by, and nobody who came later") {

@@ -32,11 +32,14 @@ TEST_CASE("a mapping without a name has none, and what is cut short is as far as
   }
 }
 
-TEST_CASE("a mount's number and device") {
+TEST_CASE("a mount's number, device, place and type") {
   const auto mount = read_mount_line("36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw");
   REQUIRE(mount);
   CHECK(mount->id == 36);
   CHECK(mount->device == "98:0");
+  CHECK(mount->point == "/mnt2");
+  CHECK(mount->type == "ext3");
+  CHECK(read_mount_line("36 35 98:0 / / rw")->type == "");
   CHECK_FALSE(read_mount_line("x 35 98:0"));
 }
 

@@ -322,6 +322,10 @@ TEST_CASE("what executes is described: memfd, writable, layer of the overlay, in
   w.kernel.files["101/exe"].uid = 0;
   w.state.on_exec(101, 101, ++w.now);
   CHECK(w.process(101)->exe_flags == kExeLowerLayer);
+
+  w.kernel.links.erase("101/exe");  // its path is too long for the kernel to say
+  w.state.on_exec(101, 101, ++w.now);
+  CHECK_FALSE(w.process(101)->exe_path);
 }
 
 TEST_CASE("an executable is the image's when it is older than the agent and its path leads to it from the agent's root") {

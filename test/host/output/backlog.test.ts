@@ -6,13 +6,14 @@ import { Registry } from "prom-client";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";
+import type { Alert } from "../../../host/output/alert.js";
 import { Backlog, type BacklogLimits } from "../../../host/output/backlog.js";
 import { isWell } from "../../../host/output/health.js";
 import { registerOutputs } from "../../../host/output/metrics.js";
 import type { Carrier, Sent } from "../../../host/output/output.js";
 import { Health } from "../../../host/sensor/sensor.js";
 import { until } from "../../until.js";
-import { ALERT } from "./shared.js";
+import { ALERT, FINDING } from "./shared.js";
 
 const WAIT_MS_MAX = 60_000;
 /** Longer than any test runs. */
@@ -58,6 +59,7 @@ function queueOf(answers: readonly Sent[], limits: Partial<BacklogLimits> = {}) 
     carrier,
     limits: { ...LIMITS, ...limits },
     text: ({ rule }) => rule,
+    update: ({ rule }) => `more of ${rule}`,
     onFault: (error) => void faults.push(error.code),
   });
   return { queue, got, batches, faults };
@@ -91,6 +93,20 @@ test("the newest is dropped and counted when there is no room, by number or by b
   for (const line of ["12345678", "123", "12"]) small.queue.push(line);
   await small.queue.close();
   assert.equal([small.got, small.queue.lost], [["12345678", "12"], 1]);
+});
+
+test("more is told of an alert that was taken, and of no other one", async () => {
+  const { queue, got } = queueOf([done], { count: 2 });
+  const alertOf = (rule: string) => ({ ...ALERT, rule, finding: { ...FINDING, event: { ...FINDING.event } } });
+  const [first, second, third, never] = ["first", "second", "third", "never"].map(alertOf);
+  for (const alert of [first!, second!, third!]) queue.write(alert); // the third has no room
+  await until("two are sent", () => got.length === 2);
+  const know = (alert: Alert): void => queue.update({ ...alert, finding: { ...alert.finding!, executable: null } });
+  know(third!);
+  know(first!);
+  know(never!);
+  await queue.close();
+  assert.equal(got, ["first", "second", "more of first"]);
 });
 
 test("what was not taken is sent again, from the line on that failed", async () => {

@@ -16,7 +16,7 @@ const LINE_MAX = 1_000;
 const SAMPLES_MAX = 10;
 const RULES_MAX = 200;
 
-type Tried = Exclude<Awaited<NonNullable<ReturnType<Asked["tryDraft"]>>>, string>;
+type Tried = Exclude<Awaited<NonNullable<ReturnType<Asked["tryDraft"]>>>, string | null>;
 type Result = NonNullable<Tried["draft"]>;
 type Sample = PolicyDrafted["samples"][number];
 
@@ -76,7 +76,7 @@ function rulesOf(draft: Result | null, loaded: Result | null): PolicyDrafted["ru
 
 function samplesOf(draft: Result, loaded: Result): Sample[] {
   const last = lastCompared([draft, loaded]);
-  const isIn = ({ time }: Result["alerts"][number]): boolean => last === null || time <= last;
+  const isIn = ({ time }: Result["alerts"][number]): boolean => last === null || time < last;
   const keyOf = ({ rule, time }: Result["alerts"][number]): string => `${time} ${rule}`;
   const counts = new Map<string, number>();
   for (const alert of loaded.alerts) counts.set(keyOf(alert), (counts.get(keyOf(alert)) ?? 0) + 1);
@@ -97,7 +97,7 @@ function samplesOf(draft: Result, loaded: Result): Sample[] {
   return [own, rest, both].flatMap((some) => some.slice(0, SAMPLES_MAX));
 }
 
-/** Up to where both have told all of their alerts; null: to the end. */
+/** Before then both have told all of their alerts, in the order of their times; null: to the end. */
 function lastCompared(results: readonly Result[]): bigint | null {
   const lasts = results.flatMap(({ alerts, more = 0 }) => (more > 0 ? [alerts.at(-1)?.time ?? 0n] : []));
   return lasts.sort((a, b) => (a < b ? -1 : 1))[0] ?? null;

@@ -156,14 +156,20 @@ function partsOf(pattern: string, path: string): Readonly<Record<string, string>
 async function carryOut(
   { act, parts }: FoundAct,
   viewer: Viewer | null,
-  { sessions, consoleAt, shown, underway }: DoorOptions,
+  { sessions, consoleAt, shown, underway, viewerOf }: DoorOptions,
   request: IncomingMessage,
 ): Promise<Answer> {
   if (viewer !== null && !mayDo(act, viewer)) throw new Problem(403, "Who asks may not do this.");
   const token = tokenOf(request.headers.authorization) ?? null;
   const body = act.body === null ? {} : checked(act.body, await bodyOf(request, act.bodyMax));
   const acting = { sessions, consoleAt: consoleAt(), viewer, token, body, parts, shown };
-  if (act.isAlone !== true || viewer === null) return act.of(acting);
+  if (act.isAlone !== true || viewer === null) {
+    const made = await act.of(acting);
+    // It was long in the making: the session, the token or the tenant may be gone by now.
+    if (act.isSlow === true && viewer !== null && shareOf(viewerOf(request)) !== shareOf(viewer))
+      throw new Problem(403, "Who asks may not do this any more.");
+    return made;
+  }
   const own = `${act.path} ${shareOf(viewer)}`;
   if (underway.has(own)) throw new Problem(429, "You are doing that already. Wait until it is done.");
   underway.add(own);

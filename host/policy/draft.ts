@@ -7,8 +7,9 @@ import type { TrialBatch, TrialResult } from "../engine/trial.js";
 import type { TrialHouse } from "../engine/trial-house.js";
 import type { TestsTold } from "../engine/trial-messages.js";
 import { VedetteError } from "../errors.js";
+import { NotPlain } from "../plain-file.js";
 import type { ModuleLimits } from "../wasm/admission.js";
-import { resolveParameters } from "../wasm/settings.js";
+import { kindOf, resolveParameters } from "../wasm/settings.js";
 import { type Bundle, MemoryBundle, MODULE_FILE, openBundle, sharedFiles } from "./bundle.js";
 import { type Compiled, SOURCE_FILE } from "./compile.js";
 import { examinePolicy } from "./load.js";
@@ -59,11 +60,21 @@ function inMemory(own: Bundle, changed: ReadonlyMap<string, Buffer>): Bundle {
   let left = BYTES_MAX;
   for (const name of new Set(names)) {
     if (name === MODULE_FILE) continue;
-    const bytes = own.read(name, left);
+    const bytes = withName(name, () => own.read(name, left));
     left -= bytes.length;
     files.set(name, bytes);
   }
   return new MemoryBundle({ kind: "memory", place }, new Map([...files, ...changed]));
+}
+
+/** Says of which file it is that it has no room, among all that a draft may have. */
+function withName(name: string, read: () => Uint8Array): Uint8Array {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof NotPlain)) throw error;
+    throw new NotPlain(`${name}: ${error.message}; a draft's files have at most ${BYTES_MAX >> 20} MiB together`);
+  }
 }
 
 /** The draft as a policy that can be tried, with the values of what is loaded. Throws as loadPolicy does. */
@@ -71,7 +82,10 @@ export function draftOf(policy: LoadedPolicy, bundle: Bundle, bytes: Uint8Array,
   const file = readPolicyFile(bundle);
   const { tenancy = null, place } = policy;
   const draft = examinePolicy(bundle, { file, bytes, limits, set: {}, tenancy });
-  const values = Object.entries(policy.parameters).filter(([name]) => Object.hasOwn(draft.parameters, name));
+  // Where policy.yaml has another type by now, its value is the default.
+  const values = Object.entries(policy.parameters).filter(([name, value]) => {
+    return Object.hasOwn(draft.parameters, name) && kindOf(draft.parameters[name]!) === kindOf(value);
+  });
   const set = { ...draft.parameters, ...Object.fromEntries(values) };
   return { ...draft, parameters: resolveParameters(draft.admitted.metadata, set, place) };
 }

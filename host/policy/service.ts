@@ -86,7 +86,7 @@ export interface Asked {
   /** See PolicyService.explainPolicy. */
   explainPolicy(tenant: string, policy: string, batchesOf: AskedBatchesOf): Promise<PolicyExplained> | null;
   /** See PolicyService.tryDraft. */
-  tryDraft(drafted: Drafted, batchesOf: BatchesOf): Promise<DraftTried | string> | null;
+  tryDraft(drafted: Drafted, batchesOf: BatchesOf): Promise<DraftTried | string | null> | null;
   readonly ring: SharedArrayBuffer;
   containerOf(stream: number): ContainerFacts | null;
 }
@@ -245,8 +245,8 @@ export class PolicyService {
    * process of its own, and not where it judges. Throws VEDETTE_POLICY_TRIAL, also where stop() comes first.
    */
   tryPolicy(tenant: string, name: string, batchesOf: BatchesOf): Promise<TrialResult> | null {
-    const found = this.#seated(tenant, name);
-    return found === null ? null : this.#trials.run(found, batchesOf(scopeOf(found)));
+    const now = this.#asNow(tenant, name);
+    return now === null ? null : this.#trials.run(now.policy, batchesOf(now.scope));
   }
 
   /**
@@ -255,15 +255,17 @@ export class PolicyService {
    * what reading and compiling throw.
    */
   explainPolicy(tenant: string, name: string, batchesOf: AskedBatchesOf): Promise<PolicyExplained> | null {
-    const found = this.#seated(tenant, name);
-    return found === null ? null : this.#trials.explain(found, () => this.#filesOf(found), batchesOf(scopeOf(found)));
+    const now = this.#asNow(tenant, name);
+    if (now === null) return null;
+    return this.#trials.explain(now.policy, () => this.#filesOf(now.policy), batchesOf(now.scope));
   }
 
   /**
-   * What becomes of a policy that is loaded with another text of its index.ts; null: there is none. Its other
-   * files are as they are now. Nothing of it is loaded or written. A text: why there can be none.
+   * What becomes of a policy that is loaded with another text of its index.ts; null: there is none, or none
+   * any more when it is compiled. Its other files are as they are now. Nothing of it is loaded or written. A
+   * text: why there can be none.
    */
-  tryDraft({ tenant: whose, policy, text }: Drafted, batchesOf: BatchesOf): Promise<DraftTried | string> | null {
+  tryDraft({ tenant: whose, policy, text }: Drafted, batchesOf: BatchesOf): Promise<DraftTried | string | null> | null {
     const found = this.#seated(whose, policy);
     if (found === null) return null;
     const tenant = found.tenancy == null ? null : (this.#tenants?.get(whose) ?? openTenant(whose));
@@ -277,7 +279,10 @@ export class PolicyService {
       return files;
     };
     const limits = tenant?.modules ?? DEFAULT_LIMITS;
-    return this.#trials.draft(found, { filesNow, limits }, () => batchesOf(scopeOf(found)));
+    return this.#trials.draft(found, { filesNow, limits }, () => {
+      const now = this.#asNow(whose, policy);
+      return now === null ? null : { loaded: now.policy, batches: batchesOf(now.scope) };
+    });
   }
 
   /** As they are now. Throws the system's error, NotPlain, or VEDETTE_POLICY_UNREADABLE. */
@@ -312,6 +317,18 @@ export class PolicyService {
     const seats = this.#isStopped ? [] : (this.#housing?.status() ?? []);
     const isIt = ({ policy }: SeatStatus): boolean => policy.name === name && (policy.tenancy?.tenant ?? "") === tenant;
     return seats.find(isIt)?.policy ?? null;
+  }
+
+  /**
+   * A policy that is loaded, and what it may see now: tenants.yaml may have changed since it was loaded.
+   * Null: there is none, or nothing of its tenant any more.
+   */
+  #asNow(tenant: string, name: string): { readonly policy: LoadedPolicy; readonly scope: Scope | null } | null {
+    const policy = this.#seated(tenant, name);
+    if (policy === null) return null;
+    if (policy.tenancy == null) return { policy, scope: null }; // the operator's own sees everything
+    const scope = this.#tenants === null ? policy.tenancy.scope : this.scopeOf(tenant);
+    return scope === null ? null : { policy, scope };
   }
 
   /** The tenants' own outputs, for tests of one of them. */
@@ -386,11 +403,6 @@ function internalAlert(error: VedetteError, policy: string, tenant: string | und
     policy,
     ...(tenant === undefined ? {} : { tenant }),
   };
-}
-
-/** None where the policy is the operator's own, which sees everything. */
-function scopeOf(policy: LoadedPolicy): Scope | null {
-  return policy.tenancy?.scope ?? null;
 }
 
 function entryTo(control: string): string {

@@ -51,8 +51,9 @@ async function take(message: ToTrial): Promise<void> {
   end.say({ kind: "result", result: isBrief ? brief(said) : said });
 }
 
-/** Its first alerts, without their fields, and its first lines of log. */
-function brief({ alerts, ...rest }: TrialResult): TrialResult {
+/** Its first alerts by time, without their fields, and its first lines of log. */
+function brief({ alerts: all, ...rest }: TrialResult): TrialResult {
+  const alerts = [...all].sort((one, other) => (one.time < other.time ? -1 : one.time > other.time ? 1 : 0));
   let left = BRIEF_BYTES_MAX;
   const fitting = alerts.findIndex(({ rule, output }) => {
     left -= Buffer.byteLength(rule) + Buffer.byteLength(output) + ALERT_BYTES;

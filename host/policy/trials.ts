@@ -42,11 +42,21 @@ export interface DraftAsked {
   readonly limits: ModuleLimits;
 }
 
+/** What it is tried on, and beside what, when it is compiled. */
+export interface DraftShown {
+  readonly loaded: LoadedPolicy;
+  readonly batches: readonly TrialBatch[];
+}
+
 const NO_INDEX = "It has no index.ts that could be changed.";
 
 /** Of a draft that is not tried. */
 function refused(errors: readonly VedetteError[], warnings: readonly VedetteError[] = []): DraftTried {
   return { errors, warnings, tests: null, draft: null, loaded: null };
+}
+
+function ended({ place: path }: LoadedPolicy): VedetteError {
+  return new VedetteError("VEDETTE_POLICY_TRIAL", { path, reason: "the host ends" });
 }
 
 /** Those that run now. close() ends them, and from then on each throws VEDETTE_POLICY_TRIAL. */
@@ -83,13 +93,14 @@ export class PolicyTrials {
 
   /**
    * What becomes of a draft: what the compiler says, how its tests go, and what it says to the batches beside
-   * what the policy says. `batchesNow` is asked when it is compiled. A text: why there can be none.
+   * what is loaded says. `now` is asked when it is compiled; null: the policy is gone by then. A text: why
+   * there can be none.
    */
   async draft(
     policy: LoadedPolicy,
     { filesNow, limits }: DraftAsked,
-    batchesNow: () => readonly TrialBatch[],
-  ): Promise<DraftTried | string> {
+    now: () => DraftShown | null,
+  ): Promise<DraftTried | string | null> {
     let bundle: Bundle | null;
     try {
       bundle = reading(policy.place, filesNow);
@@ -100,19 +111,21 @@ export class PolicyTrials {
     if (bundle === null) return NO_INDEX;
     const { wasm, errors, warnings } = await this.#compiledDraft(policy, bundle);
     if (wasm === null) return refused(errors, warnings);
-    const batches = batchesNow();
+    const shown = now();
+    if (shown === null) return null;
+    const { loaded: own, batches } = shown;
     try {
-      const draft = draftOf(policy, bundle, wasm, limits);
+      const draft = draftOf(own, bundle, wasm, limits);
       // Its tests come last: they may take all the time that there is.
-      const said = await this.#judging(policy, async (house) => ({
+      const said = await this.#judging(own, async (house) => ({
         draft: await saidOf(draft, batches, house),
         tests: await testsOf(draft, bundle, house),
       }));
-      const loaded =
-        batches.length === 0 ? null : await this.#judging(policy, (house) => saidOf(policy, batches, house));
+      const loaded = batches.length === 0 ? null : await this.#judging(own, (house) => saidOf(own, batches, house));
+      if (this.#isClosed) throw ended(own);
       return { errors: [], warnings, ...said, loaded };
     } catch (error) {
-      if (error instanceof VedetteError) return refused([error], warnings);
+      if (error instanceof VedetteError && !this.#isClosed) return refused([error], warnings);
       throw error;
     }
   }
@@ -150,6 +163,7 @@ export class PolicyTrials {
       return made;
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
+      if (this.#isClosed) throw ended(policy);
       const reason = `it took longer than ${TRACE_MS / 1_000} s`;
       return failed(isLate ? new VedetteError("VEDETTE_COMPILER_FAILED", { path: policy.place, reason }) : error);
     } finally {
@@ -182,8 +196,7 @@ export class PolicyTrials {
   ): Promise<Told> {
     this.#running.add(place);
     try {
-      if (this.#isClosed)
-        throw new VedetteError("VEDETTE_POLICY_TRIAL", { path: policy.place, reason: "the host ends" });
+      if (this.#isClosed) throw ended(policy);
       return await work(place);
     } finally {
       place.close();

@@ -36,10 +36,8 @@ const OWN = process.getuid?.() ?? 0;
 const folder = mkdtempSync(join(tmpdir(), "draft-"));
 const operator = join(folder, "control.sock");
 const watched = join(folder, "d");
-writeFileSync(
-  join(folder, "tenants.yaml"),
-  `tenants:\n  team: {owner: ${OWN}, scope: {executables: [/srv/*]}}\n  other: {owner: ${OWN}}\n`,
-);
+const TENANTS = `tenants:\n  team: {owner: ${OWN}, scope: {executables: [/srv/*]}}\n  other: {owner: ${OWN}}\n`;
+writeFileSync(join(folder, "tenants.yaml"), TENANTS);
 for (const tenant of ["team", "other"]) {
   cpSync(FOLDER, join(watched, tenant, POLICY), { recursive: true });
   mkdirSync(join(watched, tenant, "lib"));
@@ -262,6 +260,34 @@ test("H48: a policy.yaml that takes long to read is not read for a draft either"
     ["VEDETTE_POLICY_UNREADABLE"],
   );
   assert.match(all[0].text, "at most 65536 are read");
+});
+
+/** Begins a draft as a tenant by a key of the console, and gives the key when it is being compiled. */
+async function begun(tenant: string, text: string) {
+  const port = Number(new URL((await ticketOf(operator)).console).port);
+  const { key } = (await tell(port, "/api/v1/session", { ticket: (await ticketOf(`${operator}.${tenant}`)).ticket }))
+    .json;
+  const as = { authorization: `Bearer ${key}` };
+  const answer = tell(port, PATH, { tenant, policy: POLICY, text }, as);
+  await until("it is compiled", () => trying() > 0);
+  return { port, as, answer };
+}
+
+test("H48: a draft shows nothing to a session that ended meanwhile, and of events what the scope is by then", async () => {
+  await until("no draft is under way", () => trying() === 0, { ms: 60_000 });
+  const { port, as, answer } = await begun("other", rule("  return e.tid == 1;"));
+  const left = await fetch(`http://127.0.0.1:${port}/api/v1/session`, { method: "DELETE", headers: as });
+  assert.is(left.status, 204);
+  assert.is((await answer).status, 401);
+  await until("no draft is under way", () => trying() === 0, { ms: 60_000 });
+  const next = await begun("other", rule("  return e.tid == 2;"));
+  const narrow = TENANTS.replace(`other: {owner: ${OWN}}`, `other: {owner: ${OWN}, scope: {executables: [/srv/*]}}`);
+  writeFileSync(join(folder, "tenants.yaml"), narrow);
+  host.child.kill("SIGHUP");
+  const { status, json } = await next.answer;
+  assert.ok([200, 404].includes(status), JSON.stringify(json));
+  if (status === 200) assert.is(json.events, 0);
+  await stillJudges(host, honest);
 });
 
 test("H48: a folder that has become a link to another tenant's is not read", async () => {

@@ -21,6 +21,19 @@ import { descriptorAt, fdOf, processAt, resultOf, timeOf, typeOf } from "../wire
 import { paramInt } from "../wire/render.js";
 import { readBytes } from "../wire/slot.js";
 import { processKey } from "./process-key.js";
+import {
+  ACCEPT,
+  CLOSE,
+  CONNECT,
+  idsOf,
+  isMade,
+  l4protoOf,
+  PROTOCOLS,
+  READS,
+  STREAM,
+  WAS_MADE,
+  WRITES,
+} from "./socket-calls.js";
 
 /** Rows of one program of a process that have a place of their own. */
 export const PLACES_MAX = 100;
@@ -37,20 +50,13 @@ const WORDS_MAX = 4_096;
 const USER_MAX = 100;
 /** Ten minutes long a container learns its usual places, from its first connection on. */
 const USUAL_NS = 600_000_000_000n;
-const [TCP, UDP] = [6, 17];
-const PROTOCOLS: Readonly<Record<number, string>> = { 1: "icmp", [TCP]: "tcp", [UDP]: "udp", 58: "icmp", 255: "raw" };
-const READS = idsOf("read pread readv preadv preadv2 recvfrom recvmsg");
-const WRITES = idsOf("write pwrite writev pwritev pwritev2 sendto sendmsg sendfile");
-const [CONNECT, ACCEPT] = [idsOf("connect"), idsOf("accept accept4")];
-const [LISTEN, BIND, CLOSE, EXIT] = [idsOf("listen"), idsOf("bind"), idsOf("close"), idsOf("procexit")];
+const [LISTEN, BIND, EXIT] = [idsOf("listen"), idsOf("bind"), idsOf("procexit")];
 const [DUP, FCNTL] = [idsOf("dup dup2 dup3"), idsOf("fcntl")];
 const DUP_COMMANDS: readonly unknown[] = [0, 1_030]; // F_DUPFD, F_DUPFD_CLOEXEC
 const commandOf = paramInt(EVENTS.find(({ name }) => name === "fcntl")!.params.find(({ name }) => name === "cmd")!);
 /** Which row these are of is not that of other calls on the same descriptor. */
 const IS_OF_ITS_OWN = new Set([...LISTEN, ...BIND]);
-const [STREAM, DATAGRAM] = [1, 2];
-/** Of a connect: it is under way, or has been made before. */
-const UNDER_WAY = new Set(["EINPROGRESS", "EALREADY", "EISCONN", "EINTR"]);
+const DATAGRAM = 2;
 
 /** Which way it went; `listening`: others may reach the process there. */
 export type Direction = "out" | "in" | "listening";
@@ -345,8 +351,8 @@ function count(row: Connection, batch: Batch, at: number, type: number): void {
   }
   if (CONNECT.has(type) || ACCEPT.has(type)) {
     const error = result !== null && result < 0 ? errnoName(Number(result)) : null;
-    if (error === null || UNDER_WAY.has(error)) row.made += error === "EALREADY" || error === "EISCONN" ? 0 : 1;
-    else {
+    if (isMade(error)) row.made++;
+    else if (error !== null && !WAS_MADE.has(error)) {
       row.failed++;
       row.error = error;
     }
@@ -404,7 +410,7 @@ function placeOf(batch: Batch, descriptor: number, direction: Direction): Place 
   };
   const isServer = (number("flags") & DescriptorFlag.server) !== 0;
   const [local, remote] = isServer ? [end("s"), end("c")] : [end("c"), end("s")];
-  const l4proto = number("l4proto") || (number("socktype") === STREAM ? TCP : UDP);
+  const l4proto = l4protoOf(batch, descriptor);
   const hasRemote = direction !== "listening";
   return {
     protocol: PROTOCOLS[l4proto] ?? null,
@@ -441,9 +447,4 @@ function describe(batch: Batch, key: string, process: number): ConnectionProcess
     own: text("container_id"),
     facts: batch.container,
   };
-}
-
-function idsOf(names: string): ReadonlySet<number> {
-  const wanted = new Set(names.split(" "));
-  return new Set(EVENTS.flatMap(({ name, id }) => (wanted.has(name) ? [id] : [])));
 }

@@ -7,7 +7,8 @@ import { chmodSync, chownSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server } from "node:http";
 import { RingView } from "../capture/ring-view.js";
 import { VedetteError } from "../errors.js";
-import { type Measures, Requests, STEP_S } from "../metric/requests.js";
+import { type Measures, STEP_S } from "../metric/meter-rows.js";
+import { Requests } from "../metric/requests.js";
 import type { Alert } from "../output/alert.js";
 import type { IncidentNews } from "../output/incident-news.js";
 import type { OutputStats } from "../output/output.js";
@@ -31,6 +32,7 @@ import { Processes } from "./processes.js";
 import { Recent } from "./recent.js";
 import type { Shown } from "./routes.js";
 import { makeDoor } from "./server.js";
+import { ServiceMaps } from "./service-map.js";
 import { Sessions } from "./sessions.js";
 import { tenantRow } from "./tenants.js";
 import { type Holder, Tokens, tokenOf } from "./tokens.js";
@@ -103,6 +105,7 @@ export class Control {
   readonly #recent = new Recent();
   readonly #sessions = new Sessions();
   readonly #requests: Requests;
+  readonly #serviceMaps: ServiceMaps;
   readonly #looks: NodeJS.Timeout;
   readonly #underway = new Set<string>();
   readonly #doors = new Map<string, Server>();
@@ -147,8 +150,10 @@ export class Control {
     this.#store = store;
     this.#told = new ToldIncidents(store);
     this.#incidents = sources.incidents;
-    this.#requests = new Requests(sources.measures ?? (() => ({ present: [], scopes: [] })));
-    this.#looks = setInterval(() => this.#requests.look(), (STEP_S * 1_000) / 2).unref();
+    const measures = sources.measures ?? (() => ({ present: [], scopes: [] }));
+    this.#requests = new Requests(measures);
+    this.#serviceMaps = new ServiceMaps(measures);
+    this.#looks = setInterval(() => this.#look(), (STEP_S * 1_000) / 2).unref();
     const { tryPolicy = () => null, explainPolicy = () => null, tryDraft = () => null } = sources;
     const asked = { tryPolicy, explainPolicy, tryDraft };
     const trials = new PolicyTrials({ ...asked, recent: this.#recent, conditions: this.#conditions });
@@ -158,6 +163,7 @@ export class Control {
       history: new History(this.#conditions),
       processes: this.#processes,
       requests: this.#requests,
+      serviceMaps: this.#serviceMaps,
       tryOutput: sources.tryOutput ?? (() => "none"),
       policy: sources.policy ?? (() => null),
       tryPolicy: (viewer, tenant, policy) => trials.try(viewer, tenant, policy),
@@ -168,6 +174,11 @@ export class Control {
       syncIncidents: () => this.#syncIncidents(),
       tenants: () => [...this.#tenants.values()].map((tenant) => tenantRow(tenant, sources.policies())),
     };
+  }
+
+  #look(): void {
+    this.#requests.look();
+    this.#serviceMaps.look();
   }
 
   /** Of TCP; 0: there is none. */
@@ -199,6 +210,7 @@ export class Control {
   onBatch(batch: Batch): void {
     this.#processes.add(batch);
     this.#connections.add(batch);
+    this.#serviceMaps.add(batch);
     this.#recent.add(batch);
     this.#streams.add(batch);
   }
@@ -207,7 +219,10 @@ export class Control {
     return new RingView(ring, {
       containerOf,
       onBatch: (batch) => this.onBatch(batch),
-      onMissed: (batches) => this.#streams.miss(batches),
+      onMissed: (batches) => {
+        this.#streams.miss(batches);
+        this.#serviceMaps.edges.miss(batches);
+      },
     });
   }
 

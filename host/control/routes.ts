@@ -16,6 +16,7 @@ import type { EvidenceFiles } from "./evidence.js";
 import type { History } from "./history.js";
 import { Problem } from "./problem.js";
 import type { Processes } from "./processes.js";
+import type { MapQuery, ServiceMaps } from "./service-map.js";
 import {
   AuditRow,
   ConnectionRow,
@@ -35,6 +36,7 @@ import {
   ProcessRow,
   Self,
   SensorRow,
+  ServiceMap,
   TenantRow,
 } from "./shapes.js";
 import type { ExplainAsked } from "./trial.js";
@@ -58,6 +60,7 @@ export interface Shown {
   readonly processes: Processes;
   readonly connections: ConnectionPages;
   readonly requests: Requests;
+  readonly serviceMaps: ServiceMaps;
   readonly evidence: EvidenceFiles;
   /** Sends a test to one output. */
   tryOutput(asked: OutputAsked, ms: number): ReturnType<typeof tryOne>;
@@ -393,6 +396,19 @@ export const ROUTES: readonly Route[] = [
       const isSeen = (tenant: string | null): boolean => sees(viewer, tenant ?? undefined);
       return found(JSON.stringify(requests.view(query as unknown as RequestQuery, isSeen)));
     },
+  },
+  {
+    path: "/api/v1/monitor/map",
+    summary: "Which service talks to which, at which address, with requests where meters measured them.",
+    for: "anybody",
+    query: z.strictObject({
+      minutes: z.coerce.number().int().min(1).max(MINUTES_MAX).default(15).describe("of the last so many"),
+      limit: z.coerce.number().int().min(1).max(ROWS_MAX).default(100),
+    }),
+    answer: ServiceMap,
+    type: JSON_TYPE,
+    of: ({ serviceMaps }, viewer, query) =>
+      found(JSON.stringify(serviceMaps.view(viewer, query as unknown as MapQuery))),
   },
   {
     path: "/api/v1/events",

@@ -392,6 +392,47 @@ export const Monitor = z.strictObject({
     .nullable()
     .describe("one row, step by step, without steps in which there was nothing"),
 });
+const End = z
+  .strictObject({ program: z.string(), container: Reference.nullable() })
+  .nullable()
+  .describe("null: somebody whom Vedette does not see here, or whom the viewer may not see");
+/** Which service talks to which. */
+export const ServiceMap = z.strictObject({
+  seconds: z.int().describe("what the numbers are of"),
+  meters: z.int().describe("policies that measure requests; 0: none is loaded"),
+  items: z
+    .array(
+      z.strictObject({
+        from: End,
+        to: End,
+        addresses: z.array(z.string()).describe("of the server, four at most; none: all further places of `from`"),
+        port: z.int().nullable(),
+        transport: z.string().nullable(),
+        connections: z.int().describe("made in this time, of TCP; one whose two ends are seen is one"),
+        failed: z.int().describe("attempts that failed at once"),
+        bytes_to: z.int().describe("from the client to the server"),
+        bytes_from: z.int(),
+        measured: z
+          .array(
+            z.strictObject({
+              protocol: z.string(),
+              by: z.enum(["client", "server"]).describe("whose meter it is; a server's only if nobody else asks it"),
+              tenant: z.string().nullable().describe("null: the operator's own policy"),
+              policy: z.string(),
+              metric: z.string(),
+              ...requestNumbers,
+              most: z.number().describe("the meter's largest bound in seconds: what took longer is told as this"),
+            }),
+          )
+          .describe("two policies may have counted the same request; empty: no meter measured it"),
+      }),
+    )
+    .describe("those with most requests first"),
+  more: z.int().describe("edges beyond `limit`"),
+  unplaced: z.int().describe("requests that clients' meters measured, and that fit no edge or several"),
+  left_out: z.int().describe("edges that had to go, of all since Vedette began; a tenant is told 0"),
+  missed: z.int().describe("batches of events that nobody could look at in time"),
+});
 /** What is told of health to whoever asks. */
 export const Health = z.looseObject({ status: z.enum(["ok", "red"]), judging: z.string().nullable() });
 /** For whom answers are made. */
@@ -441,6 +482,8 @@ export type EvidenceRow = z.infer<typeof EvidenceRow>;
 export type EvidenceList = z.infer<typeof EvidenceList>;
 /** What the schema of this name describes. */
 export type Monitor = z.infer<typeof Monitor>;
+/** What the schema of this name describes. */
+export type ServiceMap = z.infer<typeof ServiceMap>;
 /** What the schema of this name describes. */
 export type Health = z.infer<typeof Health>;
 /** What the schema of this name describes. */

@@ -45,7 +45,7 @@ export const DOORS: Record<string, string[]> = {
   "host/image": [],
   "host/incident": ["incident", "tactics"],
   "host/intake": ["intake"],
-  "host/metric": ["otlp", "prometheus", "totals", "requests"],
+  "host/metric": ["otlp", "prometheus", "totals", "requests", "meter-rows"],
   "host/output": [
     "alert",
     "alert-bounds",

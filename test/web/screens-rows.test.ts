@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { audit, CHROMIUM, show } from "../e2e/browser.js";
+import { MARKUP } from "./shown.js";
 import { entered, lookedAt, there } from "./shown-screens.js";
 
 /** None of these screens shows one; the processes count theirs. */
@@ -52,6 +53,35 @@ test("the monitor shows one row over time, and tells a meter without requests fr
   const quiet = { meters: 1, seconds: 900, items: [], more: 0, left_out: 0, over_time: null };
   await page.route("**/api/v1/monitor*", (route) => route.fulfill({ json: quiet }));
   await there(page, "No request was measured in this time.");
+  await page.close();
+});
+
+test("the map of services names both ends, whose numbers they are, and what is missing, and runs no name", async () => {
+  const page = await entered(looking.browser, looking.offences, looking.shown);
+  const [from, to] = [MARKUP, "api"].map((program) => ({ program, container: { id: "1", name: MARKUP } }));
+  const numbers = { requests: 1_200, errors: 12, p50: 0.002, p95: 0.04, p99: 0.1, most: 10, protocol: "http" };
+  const measured = [{ ...numbers, by: "client", tenant: "shop", policy: "http-client", metric: "m" }];
+  const counts = { transport: "tcp", connections: 3, failed: 2, bytes_to: 100, bytes_from: 9_000 };
+  const items = [
+    { from, to, addresses: ["127.0.0.1"], port: 80, ...counts, measured },
+    { from: null, to, addresses: ["::1"], port: 81, ...counts, measured: [] },
+    { from: to, to: null, addresses: [], port: null, ...counts, measured: [] },
+  ];
+  const rest = { seconds: 60, meters: 1, more: 4, unplaced: 5, left_out: 6, missed: 7 };
+  await page.route("**/api/v1/monitor/map*", (route) => route.fulfill({ json: { items, ...rest } }));
+  await show(page, "monitor");
+  const services = page.getByRole("region", { name: "Services" });
+  await services
+    .getByRole("row", { name: `${MARKUP} · ${MARKUP}` })
+    .first()
+    .waitFor();
+  const row = "http 1,200 20.0 1.0 % 2.0 ms 40 ms shop/http-client, at the client 3 2 100 B 9.0 kB";
+  await services.getByRole("row", { name: row }).waitFor();
+  await services.getByRole("row", { name: "outside api" }).waitFor();
+  await services.getByRole("row", { name: "all further places tcp not measured" }).waitFor();
+  for (const said of ["4 further edges", "6 edges had to go", "7 batches of events", "5 requests of clients"])
+    await page.getByText(said).waitFor();
+  await audit(page, "the map of services");
   await page.close();
 });
 

@@ -9,7 +9,7 @@ import { Control } from "../../host/control/control.js";
 import type { SensorRow } from "../../host/control/shapes.js";
 import type { TrialBatch, TrialResult } from "../../host/engine/trial.js";
 import { Grouping } from "../../host/incident/incident.js";
-import type { Measures } from "../../host/metric/requests.js";
+import type { Measures } from "../../host/metric/meter-rows.js";
 import { Totals } from "../../host/metric/totals.js";
 import type { PolicyDetail } from "../../host/policy/detail.js";
 import type { BatchesOf } from "../../host/policy/service.js";

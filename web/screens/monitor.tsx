@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests by service and route, as meters measure them: how many there are, how many fail, how long they
-// take; and one of these over time. Without a meter nothing is measured, which is no quiet service.
+// take; one of these over time; and which service asks which. Without a meter no request is measured, which
+// is no quiet service.
 import { useSignal } from "@preact/signals";
 import type { Monitor as Numbers } from "../../host/control/shapes.js";
 import { queryOf, useAsked } from "../api.js";
 import { Answer, Choice, Named, NotOfStore, Table } from "../parts.js";
 import { RequestChart } from "../request-chart.js";
+import { ServiceEdges } from "../service-edges.js";
 import { from } from "../session.js";
 import { count, duration, perSecond, share, some, visible } from "../words.js";
 
@@ -61,6 +63,7 @@ function Looked() {
           )
         }
       </Answer>
+      <ServiceEdges minutes={minutes.value} />
     </>
   );
 }

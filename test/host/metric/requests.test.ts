@@ -2,7 +2,8 @@
 // Requests as meters measure them: rates, failures and quantiles over time, whose they are, and the bounds.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { quantile, type RequestQuery, Requests, ROWS_OF_OWNER_MAX, STEP_S } from "../../../host/metric/requests.js";
+import { quantile, ROWS_OF_OWNER_MAX, STEP_S } from "../../../host/metric/meter-rows.js";
+import { type RequestQuery, Requests } from "../../../host/metric/requests.js";
 import { type Owner, Totals } from "../../../host/metric/totals.js";
 import { counter, exponential, histogram, one, owner } from "./shared.js";
 

@@ -5,6 +5,8 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { PRIORITIES } from "../finding/priority.js";
+import { subjectComplaint } from "../output/nats-subject.js";
+import { parseNatsUrl } from "../output/nats-url.js";
 import { OCSF_VERSIONS } from "../output/ocsf.js";
 import type { NamedOutput } from "../output/registry.js";
 import { parseSyslogUrl, type SyslogSettings, withAuthority } from "../output/syslog-url.js";
@@ -192,6 +194,51 @@ const S3 = z.strictObject({
   ...aws,
 });
 
+const NATS_NAME = /^[^\s.*>/\\\x00-\x1f\x7f]{1,255}$/;
+const Nats = z.strictObject({
+  type: z.literal("nats"),
+  url: says(
+    text.pipe(
+      z.string().refine((raw) => parseNatsUrl(raw) !== null, "it must be nats://HOST[:PORT] or tls://HOST[:PORT]"),
+    ),
+    "`nats://HOST[:4222]` or `tls://HOST[:4222]`; several with commas between them",
+  ),
+  subject: says(
+    text
+      .pipe(
+        z.string().superRefine((raw, context) => {
+          const message = subjectComplaint(raw);
+          if (message !== null) context.addIssue({ code: "custom", message });
+        }),
+      )
+      .default("vd.a.{tenant}"),
+    "the subject of each alert; `{tenant}`, `{container}`, `{task}`, `{policy}`, `{rule}` and `{priority}` become a token each (default: vd.a.{tenant})",
+  ),
+  stream: says(
+    text.pipe(z.string().regex(NATS_NAME, "a stream's name has no dots, blanks and wildcards")).optional(),
+    "the stream that must take them (default: any that takes the subject)",
+  ),
+  user: says(text.optional(), "with `password`: as whom we come"),
+  password: says(text.optional(), "its password"),
+  token: says(text.optional(), "a token, where the servers want one"),
+  nkey: says(
+    text.pipe(z.string().regex(/^SU[A-Z2-7]{56}$/, "the seed of a user's nkey begins with SU")).optional(),
+    "the seed of an nkey, `SU...`",
+  ),
+  creds: says(text.optional(), "a file of credentials (a JWT and its seed), or its text"),
+  inbox_prefix: says(
+    text.pipe(z.string().regex(/^[\w-]+(\.[\w-]+)*$/, "it is a subject without wildcards")).optional(),
+    "in front of the subjects on which we are answered (default: _INBOX)",
+  ),
+  format: aws.format,
+  ocsf_version: File.shape.ocsf_version,
+  incidents: aws.incidents,
+  queue_count: aws.queue_count,
+  ...waiting,
+  ...tls,
+  ...common,
+});
+
 /** All types, by their word. */
 export const OUTPUT_TYPES = {
   file: File,
@@ -200,10 +247,11 @@ export const OUTPUT_TYPES = {
   otlp: Otlp,
   firehose: Firehose,
   s3: S3,
+  nats: Nats,
 } as const;
 /** One entry of `outputs:`. */
 export const OutputEntry = z
-  .discriminatedUnion("type", [File, Http, Syslog, Otlp, Firehose, S3])
+  .discriminatedUnion("type", [File, Http, Syslog, Otlp, Firehose, S3, Nats])
   .refine((entry) => entry.type === "file" || entry.queue === "memory" || entry.queue_dir !== undefined, {
     path: ["queue_dir"],
     message: "`queue: disk` needs a folder here",
@@ -223,6 +271,14 @@ export const OutputEntry = z
   .refine((entry) => !("region" in OUTPUT_TYPES[entry.type].shape) || regionOf(entry) !== undefined, {
     path: ["region"],
     message: "it needs a region: here, or in AWS_REGION",
+  })
+  .refine((entry) => entry.type !== "nats" || waysIn(entry).length < 2, {
+    path: ["user"],
+    message: "there is one way in: `user`, `token`, `nkey` or `creds`",
+  })
+  .refine((entry) => entry.type !== "nats" || (entry.user === undefined) === (entry.password === undefined), {
+    path: ["password"],
+    message: "`user` and `password` belong together",
   });
 /** What an output is called: in the file, in metrics, and in a variable's name. */
 export const OutputName = z
@@ -259,6 +315,8 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
       const settings = { bucket, prefix, lingerMs: every_s * SECOND_MS, ...awsPlace(entry) };
       return { ...how, kind: "s3", settings, ...awsForm(entry) };
     }
+    case "nats":
+      return { ...how, kind: "nats", settings: natsSettings(entry), ...awsForm(entry) };
     case "syslog": {
       const settings = parseSyslogUrl(entry.url) as SyslogSettings;
       return { ...how, kind: "syslog", settings: withAuthority(settings, entry.ca) };
@@ -281,6 +339,18 @@ function fileForm({ format, ocsf_version: version, namespace, incidents: hasInci
   return { form: format };
 }
 
+type NatsEntry = z.infer<typeof Nats>;
+
+/** As whom it comes. */
+const waysIn = ({ user, token, nkey, creds }: NatsEntry): string[] =>
+  [user, token, nkey, creds].filter((one) => one !== undefined);
+
+function natsSettings({ url, subject, stream, user, password, token, nkey, creds, ...rest }: NatsEntry) {
+  const { inbox_prefix: inbox, queue_count: capacity, ca, certificate, key, insecure: isInsecure } = rest;
+  const place = given({ stream, user, password, token, nkey, creds, inbox, ca, certificate, key, isInsecure });
+  return { url, subject, capacity, ...place };
+}
+
 type AwsEntry = Pick<z.infer<typeof Firehose>, keyof typeof aws>;
 
 /** ECS sets AWS_REGION in each container. */
@@ -292,7 +362,7 @@ function awsPlace(entry: AwsEntry) {
   return { region: regionOf(entry) as string, capacity, ...given({ endpoint, ca }) };
 }
 
-function awsForm({ format, ocsf_version: version, incidents: hasIncidents }: AwsEntry) {
+function awsForm({ format, ocsf_version: version, incidents: hasIncidents }: AwsEntry | NatsEntry) {
   return format === "ocsf" ? { lines: { form: format, version, hasIncidents } } : {};
 }
 

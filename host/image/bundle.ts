@@ -36,16 +36,23 @@ const ESM_BANNER =
   'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);';
 /** And ours ask for their own address, which CommonJS has as a path. */
 const CJS_BANNER = 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;';
-/** Large, and asked for only by who has the store in a database: others need not keep its text in memory. */
-const APART = ["pg"];
+/**
+ * Large, and asked for only by who has the store in a database, or publishes on a bus: others need not keep
+ * their text in memory. By what it is imported as: what is bundled, into a file of that name.
+ */
+const APART: Readonly<Record<string, string>> = {
+  pg: fileURLToPath(import.meta.resolve("pg")),
+  "./nats-library.js": join(HOST, "output/nats-library.js"),
+};
 const apart: Plugin = {
   name: "apart",
   setup: ({ onResolve }) =>
-    onResolve({ filter: new RegExp(`^(${APART.join("|")})$`) }, ({ path }) => ({
-      path: `./${path}.cjs`,
+    onResolve({ filter: /^(pg|\.\/nats-library\.js)$/ }, ({ path }) => ({
+      path: `./${fileOf(path)}`,
       external: true,
     })),
 };
+const fileOf = (imported: string): string => `${basename(imported, ".js")}.cjs`;
 const CACHE_MS_MAX = 300_000;
 
 const COMMON = {
@@ -87,8 +94,9 @@ export async function bundleHost(
   const imported = Object.values(outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
   const requires = [...new Set(imported)].filter(isBuiltin).map((name) => `require("${name}");\n`);
   writeFileSync(join(to, MODULES_FILE), requires.join(""));
-  for (const name of APART)
-    await build({ ...CJS, entryPoints: [fileURLToPath(import.meta.resolve(name))], outfile: join(to, `${name}.cjs`) });
+  // A library may print what a server sends, which would stand among alerts.
+  for (const [imported, from] of Object.entries(APART))
+    await build({ ...CJS, drop: ["console"], entryPoints: [from], outfile: join(to, fileOf(imported)) });
   await build({
     ...CJS,
     entryPoints: [join(HOST, "image/start.js")],

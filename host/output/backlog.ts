@@ -424,7 +424,8 @@ export class Backlog implements Output {
           continue;
         }
         if (sent.outcome === "gone") return this.#leave();
-        failed = sent.outcome === "again" && sent.taken === 0 ? lines.length : 0;
+        const isOneBatch = sent.outcome === "again" && sent.taken === 0 && carrier.isByLine !== true;
+        failed = isOneBatch ? lines.length : 0;
         if (sent.outcome === "done" || sent.outcome === "refused" || sent.taken > 0) delay = limits.retryMs;
         const wait = this.#settle(sent, lines.length, delay);
         if (wait === null || (sent.outcome === "done" && this.#lingers())) return;

@@ -68,6 +68,8 @@ export interface OutputError {
 
 /** How a batch gets where it is to go. Nothing here may block the thread. */
 export interface Carrier {
+  /** Each line goes by itself: what failed may come again with more lines behind it. */
+  readonly isByLine?: true;
   /** Opens what it writes to. Throws a VedetteError where that cannot be. */
   start?(): void;
   /** `lines` without line feeds. `signal`: the time is up. */

@@ -14,6 +14,7 @@ import { alertForm, type Form, isForPerson } from "./form.js";
 import type { HttpSettings } from "./http.js";
 import { isStandard, LineCarrier } from "./lines.js";
 import type { MetricsSettings } from "./metrics-push.js";
+import type { NatsSettings } from "./nats.js";
 import type { OcsfVersion } from "./ocsf.js";
 import type { OtlpSettings } from "./otlp.js";
 import type { Carrier } from "./output.js";
@@ -61,6 +62,7 @@ export type NamedOutput = {
     }
   | { readonly kind: "firehose"; readonly settings: FirehoseSettings; readonly lines?: SchemaLines }
   | { readonly kind: "s3"; readonly settings: S3Settings; readonly lines?: SchemaLines }
+  | { readonly kind: "nats"; readonly settings: NatsSettings; readonly lines?: SchemaLines }
 );
 
 /** Lines for machines, in a form other than Falco's. */
@@ -245,6 +247,36 @@ const S3: OutputRow<S3Settings> = {
   carrier: async (settings) => new (await import("./s3.js")).S3Carrier(settings),
 };
 
+/** Messages that are on their way at once. */
+const NATS_BATCH = { batchCount: 256, batchBytes: MIB };
+
+/** `type: nats` of vedette.yaml. */
+const NATS: OutputRow<NatsSettings> = {
+  kind: "nats",
+  asked: () => [],
+  name: ({ url }) => url,
+  limits: ({ capacity: count }) => ({ ...RECEIVER_LIMITS, closeMs: 10_000, count, ...NATS_BATCH }),
+  texts: FALCO_LINES,
+  carrier: async (settings) => new (await import("./nats.js")).NatsCarrier(settings),
+};
+
+/** The row, with a subject and an id in front of each of its lines. */
+function onSubjects(row: OutputRow<NatsSettings>): OutputRow<NatsSettings> {
+  return {
+    ...row,
+    texts: async (settings, manner) => {
+      const { natsLine, natsNews, natsUpdate } = await import("./nats.js");
+      const { text, update, news } = await row.texts(settings, manner);
+      const { subject } = settings;
+      return {
+        text: (alert) => natsLine(subject, alert, text(alert)),
+        ...(update === undefined ? {} : { update: (alert) => natsUpdate(subject, alert, update(alert)) }),
+        ...(news === undefined ? {} : { news: (one) => natsNews(subject, one, news(one)) }),
+      };
+    },
+  };
+}
+
 /** Where the sensor's numbers are to be sent. */
 export function metricsOf(named: readonly NamedOutput[] = []): MetricsSettings[] {
   return named.flatMap((one) => (one.kind === "otlp" && one.metrics !== undefined ? [one.metrics] : []));
@@ -311,8 +343,8 @@ export function keyFilesIn({ http, syslog = [], named = [] }: Partial<Asked>): s
 }
 
 function keyFilesOf(settings: unknown): string[] {
-  const { ca, certificate, key } = (settings ?? {}) as Record<string, unknown>;
-  return [ca, certificate, key].filter((path) => typeof path === "string");
+  const { ca, certificate, key, creds } = (settings ?? {}) as Record<string, unknown>;
+  return [ca, certificate, key, creds].filter((path) => typeof path === "string");
 }
 
 async function diskAt({ folder, bytes }: NonNullable<NamedOutput["disk"]>): Promise<() => DiskQueue> {
@@ -344,6 +376,8 @@ function namedPlan(named: NamedOutput, { form: _, ...common }: Manner): Promise<
       return planOf(inForm(FIREHOSE, named.lines), named.settings, manner, named);
     case "s3":
       return planOf(inForm(S3, named.lines), named.settings, manner, named);
+    case "nats":
+      return planOf(onSubjects(inForm(NATS, named.lines)), named.settings, manner, named);
   }
 }
 

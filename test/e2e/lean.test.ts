@@ -47,7 +47,11 @@ async function loadedBy(flags: readonly string[], inModules = true): Promise<str
 }
 
 const ofConsole = (names: readonly string[]): string[] =>
-  names.filter((name) => /\/host\/(control|store)\/|NativeModule sqlite|roster|node_modules\/pg|\/pg\.cjs/.test(name));
+  names.filter((name) =>
+    /\/host\/(control|store)\/|NativeModule sqlite|roster|node_modules\/pg|\/pg\.cjs|nats-client|nats-library|@nats-io/.test(
+      name,
+    ),
+  );
 
 test("without --console, --control and --store nothing of them is loaded", async () => {
   const names = await loadedBy([]);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { awsReceiver, REGION } from "../host/output/aws-receiver.js";
+import { NatsServer } from "../host/output/nats-server.js";
 import { otlpReceiver } from "../host/output/otlp-receiver.js";
 import { run, scratch, VEDETTE } from "./programs.js";
 
@@ -74,6 +75,25 @@ test("Firehose and S3 take the alert with the keys of the task's role", async ()
   }
   await there.close();
   assert.equal([there.complaints, there.puts.length], [[], 2]);
+});
+
+test("a stream of NATS takes the alert, and one that is not there, or a wrong password, is told", async () => {
+  const users = `authorization: {user: vedette, password: ${SECRET}}`;
+  const server = await NatsServer.start(users, { user: "vedette", pass: SECRET });
+  const keys = { type: "nats", url: server.url, user: "vedette" };
+  const none = await tryOutput({ ...keys, password: SECRET });
+  await server.stream("ALERTS", ["vd.a.*"]);
+  const { status, stdout, stderr } = await tryOutput({ ...keys, password: SECRET, stream: "ALERTS" });
+  const wrong = await tryOutput({ ...keys, password: `${SECRET}-not` });
+  const [stored, ...more] = await server.stored("ALERTS");
+  await server.end();
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /^siem took the alert after \d+ ms$/m);
+  assert.equal([stored?.subject, JSON.parse(stored?.body ?? "").rule, more], ["vd.a._", "Test of an output", []]);
+  assert.equal([none.status, wrong.status], [1, 1]);
+  assert.match(none.stderr, /no stream takes this subject.*VEDETTE_OUTPUT_UNDELIVERED/);
+  assert.match(wrong.stderr, /Authorization Violation.*VEDETTE_OUTPUT_UNDELIVERED/);
+  assert.not.match([none, wrong].map((one) => one.stderr + one.stdout).join(""), SECRET);
 });
 
 test("without keys, or with those that AWS refuses, it says so", async () => {

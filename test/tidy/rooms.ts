@@ -66,6 +66,8 @@ export const DOORS: Record<string, string[]> = {
     "metrics",
     "metrics-push",
     "metrics-snapshot",
+    "nats-subject",
+    "nats-url",
     "numbers",
     "ocsf",
     "operand",

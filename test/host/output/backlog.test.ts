@@ -120,6 +120,30 @@ test("what was not taken is sent again, from the line on that failed", async () 
   await queue.close();
 });
 
+test("a batch that failed comes again as it was, unless each line goes by itself: then more join it", async () => {
+  for (const isByLine of [false, true]) {
+    const batches: string[][] = [];
+    const carrier: Carrier = {
+      ...(isByLine ? { isByLine } : {}),
+      send: (lines) => {
+        batches.push([...lines]);
+        if (batches.length === 1) for (const line of ["b", "c"]) queue.push(line); // while it is on its way
+        return batches.length === 1 ? again() : done;
+      },
+      close: () => undefined,
+    };
+    const queue = new Backlog({
+      ...{ name: "out", kind: "test", carrier, limits: LIMITS },
+      text: ({ rule }) => rule,
+      onFault: () => undefined,
+    });
+    queue.push("a");
+    await until("all sent", () => queue.stats().sent === 3);
+    await queue.close();
+    assert.equal(batches, isByLine ? [["a"], ["a", "b", "c"]] : [["a"], ["a"], ["b", "c"]]);
+  }
+});
+
 test("it is told again after it went well in between", async () => {
   const { queue, faults } = queueOf([again(), done, again(), done]);
   queue.push("a");

@@ -11,6 +11,7 @@ import type { Alert } from "../../../host/output/alert.js";
 import type { BacklogLimits } from "../../../host/output/backlog.js";
 import { FirehoseCarrier } from "../../../host/output/firehose.js";
 import { HttpCarrier } from "../../../host/output/http.js";
+import { NatsCarrier, natsLine } from "../../../host/output/nats.js";
 import { ocsfAlert } from "../../../host/output/ocsf.js";
 import { OtlpCarrier } from "../../../host/output/otlp.js";
 import { otlpAlert } from "../../../host/output/otlp-record.js";
@@ -21,6 +22,7 @@ import { syslogText } from "../../../host/output/syslog-text.js";
 import { parseSyslogUrl, withAuthority } from "../../../host/output/syslog-url.js";
 import { awsReceiver, REGION } from "./aws-receiver.js";
 import { makeCertificates } from "./certificates.js";
+import { NatsServer } from "./nats-server.js";
 import { otlpReceiver } from "./otlp-receiver.js";
 
 /** How long a carrier waits for the answer of a receiver that is slow, ms: short for a test. */
@@ -234,12 +236,28 @@ async function syslog(transport: "tcp" | "tls"): Promise<There> {
   return { slow, carrier, text, limits: { batchCount: 100 }, names: () => got, close };
 }
 
+/** What has come there is in the stream; it is asked for when somebody wants to know. */
+async function nats(answerMs?: number): Promise<There> {
+  const there = await NatsServer.start();
+  await there.stream("VA", ["vd.a.*"]);
+  const slow = await Slow.before(there.port);
+  const settings = { url: `nats://${slow.place}`, subject: "vd.a.{tenant}", capacity: 0 };
+  const { names, close: stop } = await there.names("VA");
+  const text = (alert: Alert): string => natsLine(settings.subject, alert, ocsf(alert));
+  const close = async (): Promise<void> => {
+    await stop();
+    await there.end();
+  };
+  return { slow, carrier: new NatsCarrier(settings, answerMs), text, limits: { batchCount: 256 }, names, close };
+}
+
 /** By what they are called, one each. `answerMs`: how long its carrier waits for an answer. */
 export const KINDS: Record<string, (answerMs?: number) => Promise<There>> = {
   otlp,
   firehose: (answerMs) => aws("firehose", answerMs),
   s3: (answerMs) => aws("s3", answerMs),
   http,
+  nats,
   "syslog over TCP": () => syslog("tcp"),
   "syslog over TLS": () => syslog("tls"),
 };

@@ -45,10 +45,10 @@ export async function enterWith(token: string): Promise<void> {
 
 /** Forgets the key, here and there, and what was not taken along. */
 export async function leave(): Promise<void> {
-  forgetDrafts();
   await fetch("/api/v1/session", { method: "DELETE", headers: { authorization: `Bearer ${keyOf()}` } }).catch(
     () => null,
   );
+  forgetDrafts(); // behind it: until then somebody may type on
   shutOut(null);
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values as words on a screen. Whatever an attacker may have named goes through `visible`.
 import { TACTICS } from "../host/incident/tactics.js";
-import { visible } from "../host/output/visible.js";
+import { hasUnseen, visible } from "../host/output/visible.js";
 
-export { visible };
+export { hasUnseen, visible };
 
 /** Local time of day with milliseconds, of ns since the epoch as text. */
 export function clock(ns: string): string {

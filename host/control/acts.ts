@@ -3,6 +3,7 @@
 // table, and openapi.ts describes it.
 import * as z from "zod";
 import type { OutputAsked } from "../output/try-one.js";
+import { withoutUnseen } from "../output/visible.js";
 import type { Drafted } from "../policy/service.js";
 import type { Decision } from "../store/store.js";
 import { CONDITION_MAX } from "./condition.js";
@@ -57,8 +58,6 @@ const secret = z.string().regex(/^[\w-]{43}$/);
 /** Characters as they are sent, and bytes of UTF-8 as they are kept. */
 const NOTE_MAX = 2_000;
 const NOTE_BYTES_MAX = 2 << 10;
-/** Control characters but for the end of a line and the tabulator, and marks of direction. */
-const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const NAME_MAX = 4_096;
 const NO_POLICY = "There is no such policy, or nothing of it runs.";
 /** Longest that a test of an output is waited for. */
@@ -247,7 +246,7 @@ function decisionOf({ state, note, ...body }: Readonly<Record<string, unknown>>)
 
 /** Without what moves a terminal's cursor or turns a line: six bytes of JSON each. Throws a Problem. */
 function noteOf(text: string): string {
-  const note = Buffer.from(text.replace(UNSEEN, "")); // half a character becomes U+FFFD
+  const note = Buffer.from(withoutUnseen(text)); // half a character becomes U+FFFD
   if (note.length > NOTE_BYTES_MAX) throw new Problem(400, `A note has at most ${NOTE_BYTES_MAX} bytes.`);
   return note.toString();
 }

@@ -13,9 +13,23 @@ export function visible(text: string): string {
   });
 }
 
+/** Format characters: what has no width, turns a direction, or stands for another sign. */
+const FORMAT = /\p{Cf}/u;
+
+/** Whether a line of a program has what its reader does not see, or sees otherwise than a compiler. */
+export function hasUnseen(line: string): boolean {
+  const plain = line.replace(/\t|\r$/g, "");
+  return FORMAT.test(plain) || visible(plain) !== plain;
+}
+
+/** Without such characters, but for ends of lines and tabulators. */
+export function withoutUnseen(text: string): string {
+  return text.replace(UNSEEN, (char) => (char === "\n" || char === "\t" ? char : ""));
+}
+
 /**
- * The same of what has several lines. Each behind the first begins with two blanks: what is anybody's word
- * cannot look like a line of ours.
+ * What visible() gives, of what has several lines. Each behind the first begins with two blanks: what is
+ * anybody's word cannot look like a line of ours.
  */
 export function visibleLines(text: string): string {
   const [first = "", ...more] = text.split("\n");

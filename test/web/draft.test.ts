@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { audit, CHROMIUM, show } from "../e2e/browser.js";
+import { until } from "../until.js";
 import { MARKUP } from "./shown.js";
 import { entered, LOOKS, lookedAt } from "./shown-screens.js";
 
@@ -29,16 +30,19 @@ test("a draft is changed by keys, tried, and taken along; hostile texts and answ
   };
   const text = `// ${MARKUP} \u202e\nfunction f() {\n  a();\n}\n`;
   for (const look of LOOKS) {
+    let loaded = "as it was\n";
+    let mayAnswer = Promise.resolve();
     const page = await entered(looking.browser, looking.offences, looking.shown, look);
     await page.route("**/api/v1/policy?*", async (route) => {
       const response = await route.fetch();
       const json = (await response.json()) as { detail: object };
-      const files = [{ name: "index.ts", text, isWhole: true }];
+      const files = [{ name: "index.ts", text: loaded, isWhole: true }];
       await route.fulfill({ response, json: { ...json, detail: { ...json.detail, files } } });
     });
     const sent: string[] = [];
-    await page.route("**/api/v1/policies/draft", (route) => {
+    await page.route("**/api/v1/policies/draft", async (route) => {
       sent.push((route.request().postDataJSON() as { text: string }).text);
+      await mayAnswer;
       return route.fulfill({ json: answer });
     });
     await show(page, "policies");
@@ -46,7 +50,10 @@ test("a draft is changed by keys, tried, and taken along; hostile texts and answ
     await page.keyboard.press("Enter");
     await page.getByRole("link", { name: "Try a change" }).click();
     const field = page.getByLabel("index.ts", { exact: true });
-    assert.is(await field.inputValue(), text);
+    assert.is(await field.inputValue(), loaded);
+    loaded = text;
+    const followed = async () => (await field.inputValue()) === text;
+    await until("a draft that nobody has changed follows what is loaded", followed, { ms: 20_000 });
     await page.getByText("Line 1 of the text has characters that are not seen").waitFor();
     await page.getByRole("button", { name: "Start again" }).waitFor({ state: "detached" });
     await field.focus();
@@ -64,9 +71,19 @@ test("a draft is changed by keys, tried, and taken along; hostile texts and answ
     const said = page.getByRole("region", { name: "What became of it" });
     await said.getByText("1 passed, 1 failed.").waitFor();
     assert.equal(sent, [changed]);
+    const status = said.getByRole("status");
+    assert.is(await status.textContent(), "The draft is compiled, 1 failed test, and it raised 6 alerts.");
     await page.keyboard.press("Escape");
     await page.keyboard.press("Tab");
     assert.is(await page.locator(":focus").textContent(), "Test the draft", "Esc lets Tab go on");
+    let answers = (): void => undefined;
+    mayAnswer = new Promise((resolve) => (answers = resolve));
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Testing …" }).waitFor();
+    assert.is(await page.locator(":focus").textContent(), "Testing …", "the button keeps the focus");
+    answers();
+    await page.getByRole("button", { name: "Test the draft" }).waitFor();
+    assert.is(sent.length, 2);
     await said.getByRole("button", { name: "Line 3, column 3" }).first().click();
     const cursor = "document.activeElement.value.slice(0, document.activeElement.selectionStart)";
     assert.is(await page.evaluate(cursor), `${text.split("\n").slice(0, 2).join("\n")}\n  `);
@@ -78,11 +95,16 @@ test("a draft is changed by keys, tried, and taken along; hostile texts and answ
     const downloading = page.waitForEvent("download");
     await page.getByRole("button", { name: "Download index.ts" }).click();
     assert.is((await downloading).suggestedFilename(), "index.ts");
+    loaded = `${text}// another\n`;
+    await page.getByText("Another text has been loaded since").waitFor();
+    assert.is(await field.inputValue(), changed, "a draft that was changed stays");
     await page.reload();
     assert.is(await field.inputValue(), changed, "a reload loses nothing");
+    await page.getByText("Another text has been loaded since").waitFor();
     await page.getByRole("button", { name: "Start again" }).click();
     await page.getByRole("button", { name: "Bring my draft back" }).click();
     assert.is(await field.inputValue(), changed);
+    await page.getByText("Another text has been loaded since").waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Leave" }).click();
     await page.getByLabel("Or a token of --control-tokens").waitFor();
     const kept = "Object.keys(sessionStorage).filter((key) => key.startsWith('vedette.draft')).length";

@@ -10,14 +10,12 @@ import { draftOf } from "../drafts.js";
 import { Editor, goTo } from "../editor.js";
 import { Answer, ByRule, Named, Table, Time } from "../parts.js";
 import { tenant as owner } from "../session.js";
-import { count, some, visible } from "../words.js";
+import { count, hasUnseen, some, visible } from "../words.js";
 import { nameOf } from "./policies.js";
 
 const SOURCE = "index.ts";
 /** What the API takes. */
 const TEXT_MAX = 64 << 10;
-/** What no author types, and what could make lines read otherwise than they are compiled. */
-const UNSEEN = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
 
 type Problem = PolicyDrafted["problems"][number];
 type Place = (line: number, column: number) => void;
@@ -50,7 +48,7 @@ function OfText({ tenant, policy, loaded }: { tenant: string; policy: string; lo
   const { busy, said, act } = useAct<PolicyDrafted>("/api/v1/policies/draft");
   const field = useRef<HTMLTextAreaElement>(null);
   const name = nameOf({ tenant, policy });
-  const text = draftOf(owner.value, name, loaded);
+  const { text, base } = draftOf(owner.value, name, loaded);
   const told = said.value?.value ?? null;
   const isLong = text.value.length > TEXT_MAX;
   const tries = (): void => {
@@ -61,13 +59,19 @@ function OfText({ tenant, policy, loaded }: { tenant: string; policy: string; lo
     <div class="panes two draft">
       <section aria-label="Text">
         <Unseen text={text.value} />
+        {base !== loaded && text.value !== loaded && (
+          <p class="warning">
+            Another text has been loaded since this draft was begun. Take yours along before you start again.
+          </p>
+        )}
         <Editor label={SOURCE} of={text} marked={marked} field={field} onTry={tries} />
         <p id="editor-keys" class="quiet">
           Ctrl and Enter test it. Tab indents; Esc leaves the field, and then Tab goes on.
         </p>
         {isLong && <p class="problem">A draft has at most {count(TEXT_MAX)} characters.</p>}
         <div class="filter">
-          <button type="button" disabled={busy.value !== null || isLong} onClick={tries}>
+          {/* Not "disabled": it would lose the focus. */}
+          <button type="button" aria-disabled={busy.value !== null || isLong} onClick={tries}>
             {busy.value === null ? "Test the draft" : "Testing …"}
           </button>
           <Take text={text.value} field={field} />
@@ -78,10 +82,11 @@ function OfText({ tenant, policy, loaded }: { tenant: string; policy: string; lo
         <div role="status">
           {busy.value !== null && <p class="quiet">It is compiled, tested and shown what just happened …</p>}
           {busy.value === null && said.value?.problem != null && <p class="problem">{visible(said.value.problem)}</p>}
-          {busy.value === null && told !== null && (
-            <Told of={told} goTo={(line, column) => goTo(field.current!, line, column)} />
-          )}
+          {busy.value === null && told !== null && <p>{inShort(told)}</p>}
         </div>
+        {busy.value === null && told !== null && (
+          <Told of={told} goTo={(line, column) => goTo(field.current!, line, column)} />
+        )}
       </section>
     </div>
   );
@@ -89,7 +94,7 @@ function OfText({ tenant, policy, loaded }: { tenant: string; policy: string; lo
 
 /** Where the text has characters that are not seen, or that turn the direction of a line. */
 function Unseen({ text }: { text: string }) {
-  const lines = text.split("\n").flatMap((line, index) => (UNSEEN.test(line) ? [index + 1] : []));
+  const lines = text.split("\n").flatMap((line, index) => (hasUnseen(line) ? [index + 1] : []));
   if (lines.length === 0) return null;
   const which = `${lines.slice(0, 10).join(", ")}${lines.length > 10 ? " …" : ""}`;
   return (
@@ -155,6 +160,15 @@ function download(text: string): void {
   link.download = SOURCE;
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** One sentence, which is read out: the rest is looked at. */
+function inShort({ problems, tests, draft }: PolicyDrafted): string {
+  const errors = problems.filter(({ isError }) => isError).length;
+  if (errors > 0) return `The draft has ${some(errors, "error")}.`;
+  const failed = tests === null || tests.problem !== null ? "" : `, ${some(tests.failed, "failed test")}`;
+  const raised = draft === null ? 0 : draft.alerts + draft.left_out;
+  return `The draft is compiled${failed}, and it raised ${some(raised, "alert")}.`;
 }
 
 function Told({ of, goTo: go }: { of: PolicyDrafted; goTo: Place }) {

@@ -81,6 +81,12 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "vedette config schema": [
     { says: "Let an editor complete keys", line: "vedette config schema > vedette.schema.json" },
   ],
+  "vedette fleet": [
+    { says: "Get what waits", line: "vedette fleet collect --once --bus nats://127.0.0.1:1 --store all" },
+  ],
+  "vedette fleet collect": [
+    { says: "Get what waits", line: "vedette fleet collect --once --bus nats://127.0.0.1:1 --store all" },
+  ],
   "vedette outputs": [{ says: "Try an output", line: "vedette outputs test disk --config vedette.yaml" }],
   "vedette outputs test": [{ says: "Try an output", line: "vedette outputs test disk --config vedette.yaml" }],
   "vedette replay": [{ says: "Judge a recording again", line: "vedette replay ls.vdt" }],

@@ -15,6 +15,7 @@ import type { ConsoleFlags } from "./console.js";
 import { endingOf, report } from "./failure.js";
 import { defineFalco } from "./falco-command.js";
 import { alertOptions, collect, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
+import { defineFleet } from "./fleet-command.js";
 import { defineInstrument } from "./instrument-command.js";
 import { defineOutputs } from "./outputs-command.js";
 import { definePolicy } from "./policy-command.js";
@@ -174,6 +175,7 @@ export function defineProgram(
   definePolicy(program, done);
   defineConfig(program, done);
   defineOutputs(program, done);
+  defineFleet(program, done);
   defineFalco(program, command, inherited, done);
   defineHelpers(program, done);
 

@@ -230,7 +230,10 @@ const Nats = z.strictObject({
     text.pipe(z.string().regex(/^[\w-]+(\.[\w-]+)*$/, "it is a subject without wildcards")).optional(),
     "in front of the subjects on which we are answered (default: _INBOX)",
   ),
-  format: aws.format,
+  format: says(
+    z.enum(["json", "ocsf", "vedette"]).default("json"),
+    "`json`: Falco's; `ocsf`: of the Open Cybersecurity Schema Framework; `vedette`: for `vedette fleet collect` (default: json)",
+  ),
   ocsf_version: File.shape.ocsf_version,
   incidents: aws.incidents,
   queue_count: aws.queue_count,
@@ -363,6 +366,7 @@ function awsPlace(entry: AwsEntry) {
 }
 
 function awsForm({ format, ocsf_version: version, incidents: hasIncidents }: AwsEntry | NatsEntry) {
+  if (format === "vedette") return { lines: { form: format, hasIncidents: false } };
   return format === "ocsf" ? { lines: { form: format, version, hasIncidents } } : {};
 }
 

@@ -15,7 +15,8 @@ export const Whole = z
   .bigint()
   .min(-(2n ** 63n))
   .max(2n ** 64n - 1n);
-const wide = z.union([Whole, z.number().int()]).transform(BigInt);
+const decimals = z.string().regex(/^-?\d{1,20}$/); // in JSON, which has no bigints
+const wide = z.union([Whole, z.number().int(), decimals]).transform(BigInt);
 
 /** The form in which a cell may say a finding. Texts are bounded in characters. */
 export const SaidFinding = z.strictObject({

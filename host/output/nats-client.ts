@@ -80,7 +80,7 @@ export class NatsClient {
    * that takes them; undefined: any. Throws an Error where there is no connection.
    */
   async publish(messages: readonly NatsMessage[], stream: string | undefined, signal: AbortSignal): Promise<NatsEnd[]> {
-    const connection = await this.#connected(signal);
+    const connection = await this.connected(signal);
     const js = jetstream(connection, { timeout: this.#answerMs });
     const most = connection.info?.max_payload ?? 0;
     const over = new AbortController();
@@ -117,7 +117,8 @@ export class NatsClient {
     await connection?.close();
   }
 
-  async #connected(signal: AbortSignal): Promise<NatsConnection> {
+  /** The connection that there is, or a new one. Throws an Error with what the last server says. */
+  async connected(signal: AbortSignal): Promise<NatsConnection> {
     const open = this.#connection;
     if (open !== null && !open.isClosed() && !(this.#isLeaving && this.#servers.length > 1)) return open;
     let failed: unknown = new Error("no server is named");

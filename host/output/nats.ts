@@ -49,11 +49,11 @@ export function natsNews(template: string, { incident }: IncidentNews, body: str
   return `${subjectOf(template, names)} ${uuidOf(["news", body])} ${body}`;
 }
 
-function namesOf({ rule, priority, policy, tenant, finding }: Alert): SubjectNames {
+function namesOf({ rule, priority, policy, tenant, finding, hostname }: Alert): SubjectNames {
   const { container = null, task = null } = finding ?? {};
   return {
     ...{ rule, priority, policy: policy ?? null, tenant: tenant ?? null },
-    ...{ container: container?.name ?? container?.id ?? null, task: task?.arn ?? null },
+    ...{ container: container?.name ?? container?.id ?? null, task: task?.arn ?? hostname },
   };
 }
 

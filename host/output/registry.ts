@@ -69,6 +69,7 @@ export type NamedOutput = {
 export type SchemaLines = { readonly hasIncidents: boolean } & (
   | { readonly form: "ocsf"; readonly version: OcsfVersion }
   | { readonly form: "emf"; readonly namespace: string }
+  | { readonly form: "vedette" }
 );
 
 /** What is the same for all outputs of a command. */
@@ -423,6 +424,7 @@ function queueOf<Settings>(
 }
 
 async function schemaTexts(lines: SchemaLines): Promise<Texts> {
+  if (lines.form === "vedette") return { text: (await import("./alert-record.js")).alertRecord };
   if (lines.form === "emf") {
     const { namespace, hasIncidents } = lines;
     const { emfAlert, emfIncident } = await import("./emf.js");

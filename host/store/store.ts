@@ -5,7 +5,7 @@
 // is asked is a part of each question, and the store itself puts it into every query.
 import type { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
-import type { OutputStats } from "../output/output.js";
+import type { OutputStats, Sent } from "../output/output.js";
 import type { StoredIncident } from "./rows.js";
 
 export type { StoredIncident } from "./rows.js";
@@ -96,6 +96,11 @@ export interface Store {
   readonly name: string;
   /** Takes a finding and comes back at once. */
   append(alert: Alert): void;
+  /**
+   * Writes rows that another host told, as lines of rows.ts, and says when they are there. What it has
+   * already stays one row.
+   */
+  write(lines: readonly string[]): Promise<Sent>;
   /** Takes an incident as it is now, in place of what it was. False: there is no room for it. */
   keep(incident: StoredIncident): boolean;
   /** Resolves when what was told before is written, or after a second. */

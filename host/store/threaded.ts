@@ -80,7 +80,7 @@ export class SqliteStore implements Store {
     this.#onFault = onFault;
     this.#writer = writer;
     this.#reader = data.path === null ? writer : new AskedThread({ ...data, isReader: true });
-    this.#queue = new ToldQueue({ name, write: (lines) => this.#write(lines), onFault });
+    this.#queue = new ToldQueue({ name, write: (lines) => this.write(lines), onFault });
   }
 
   append(alert: Alert): void {
@@ -133,7 +133,7 @@ export class SqliteStore implements Store {
     await this.#writer.close();
   }
 
-  async #write(lines: readonly string[]): Promise<Sent> {
+  async write(lines: readonly string[]): Promise<Sent> {
     try {
       const { refused: count, full, removed } = await this.#writer.ask("append", lines);
       for (const path of removed) this.#onFault(new VedetteError("VEDETTE_STORE_ASIDE_GONE", { path }));

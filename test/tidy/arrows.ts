@@ -91,6 +91,7 @@ export const ARROWS: Record<string, string[]> = {
     "host/engine",
   ],
   "host/store": [...HOST, "host/finding", "host/output"],
+  "host/fleet": [...HOST, "host/finding", "host/output", "host/engine", "host/store"],
   "host/activity": [...HOST, "host/wire", "host/output"],
   // A client of the control API, over HTTP: of the API's own room it has the client and types of answers.
   "host/terminal": [...HOST, "host/wire", "host/finding", "host/output", "host/falco", "host/activity", "host/control"],
@@ -145,6 +146,8 @@ export const ARROWS: Record<string, string[]> = {
     "host/config",
     "host/ecs",
     "host/control",
+    "host/store",
+    "host/fleet",
     "host/activity",
     "host/terminal",
     "host/intake",

@@ -18,6 +18,7 @@ export const DOORS: Record<string, string[]> = {
   "host/ecs": ["layout", "metadata", "patcher"],
   "host/engine": [
     "bounds",
+    "cell-finding",
     "cell-wire",
     "engine",
     "exceptions",
@@ -41,6 +42,7 @@ export const DOORS: Record<string, string[]> = {
   ],
   "host/evidence": ["evidence", "shelf"],
   "host/falco": ["falco", "filter", "kept-policy"],
+  "host/fleet": ["collector"],
   "host/finding": ["finding", "priority", "stored"],
   "host/image": [],
   "host/incident": ["incident", "tactics"],
@@ -66,6 +68,8 @@ export const DOORS: Record<string, string[]> = {
     "metrics",
     "metrics-push",
     "metrics-snapshot",
+    "nats-client",
+    "nats-library",
     "nats-subject",
     "nats-url",
     "numbers",
@@ -112,7 +116,7 @@ export const DOORS: Record<string, string[]> = {
   "host/recording": ["recording", "scap/capture-of", "scap/capture-writer", "scap/replay"],
   "host/response": ["response", "stop-task"],
   "host/sensor": ["sensor"],
-  "host/store": ["open", "store", "turns"],
+  "host/store": ["lines", "open", "store", "turns"],
   "host/terminal": ["terminal"],
   "host/wasm": [
     "abi",

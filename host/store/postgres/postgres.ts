@@ -100,7 +100,7 @@ export class PostgresStore implements Store {
     this.#writes = new PostgresWrites(this.#database, limits);
     this.#queue = new ToldQueue({
       name: this.name,
-      write: (lines) => this.#write(lines),
+      write: (lines) => this.write(lines),
       onFault: (error) => {
         if (error.code !== this.#away?.code) onFault(error); // that is told once
       },
@@ -201,7 +201,7 @@ export class PostgresStore implements Store {
     });
   }
 
-  async #write(lines: readonly string[]): Promise<Sent> {
+  async write(lines: readonly string[]): Promise<Sent> {
     try {
       await this.#prepare("writes");
       const { refused: count, reason } = await this.#writes.append(lines);

@@ -75,7 +75,10 @@ const ENDLESS: Readonly<Record<string, string>> = { "vedette policy watch": "pas
 const ended = (line: string, says: string): string =>
   `${line} > said 2>&1 & until grep -q '${says}' said; do sleep 0.1; done; kill -TERM $!; wait $!`;
 /** What ends otherwise where no Vedette runs that could be asked. */
-const ASKS_ONE_THAT_RUNS = ["vedette serve", "vedette policy status", "vedette console"];
+const ASKS_ONE_THAT_RUNS = [
+  ...["vedette serve", "vedette policy status", "vedette console"],
+  ...["vedette fleet", "vedette fleet collect"],
+];
 
 test("the examples of help work", () => {
   assert.is(shell("vedette policy new mine").status, 0);

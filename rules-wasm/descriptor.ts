@@ -42,6 +42,9 @@ export class Descriptor extends DescriptorFields {
   /** fd.is_server: we are the side that accepted. */
   // @ts-ignore: decorator
   @inline get is_server(): bool { return this.isMarked(2); }
+  /** Its TLS library told of its plaintext (--tls-plaintext): what is read and written is encrypted. */
+  // @ts-ignore: decorator
+  @inline get isPlaintextTold(): bool { return this.isMarked(128); }
   /** The name no longer stands in the file system. */
   // @ts-ignore: decorator
   @inline get isDeleted(): bool { return this.isMarked(32); }
@@ -52,7 +55,7 @@ export class Descriptor extends DescriptorFields {
 
   /**
    * Bit of `flags`: 1 asked from the kernel, 2 server side, 4 name changed, 8 connected, 16 listening, 32
-   * deleted, 64 guessed.
+   * deleted, 64 guessed, 128 its plaintext was told.
    */
   // @ts-ignore: decorator
   @inline isMarked(bit: u64): bool { return this.flags != NOTHING && (this.flags & bit) != 0; }

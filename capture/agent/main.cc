@@ -185,6 +185,7 @@ int run(const Options& options) {
   State state(truth, options.limits);
   if (agent.inline_tier == nullptr) state.stop_all();
   state.believe(options.believed);
+  if (options.limits.tls_plaintext) state.tell_plaintext([&agent](uint64_t tsc) { return agent.clock.from_tsc(tsc); });
   Context context(agent.clock, options.limits, state, hooks, agent.recorder);
   context.io_uring = options.io_uring;
   context.prevention = &agent.prevention;

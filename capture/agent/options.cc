@@ -23,6 +23,7 @@ const char kUsage[] =
     "  --tiers WHICH          all (default) or trace\n"
     "  --integrity LEVEL      normal (default), adaptive or strict\n"
     "  --believe DIR          a library in this folder counts as of the image, whenever it was written; may be given again\n"
+    "  --tls-plaintext        also tell what OpenSSL and GnuTLS read and write, in plaintext (docs/monitor.md); not with --tiers trace\n"
     "  --site-cache DIR       keep what is found out about libraries there, for the next start (VEDETTE_SITE_CACHE)\n"
     "  --spool BYTES          what may wait for a slow host (16777216)\n"
     "  --on-overload WHAT     shed (default: events of hot calls are dropped first, and counted) or block\n"
@@ -187,6 +188,7 @@ constexpr FlagRow kFlags[] = {
     {"--doctor", &Options::doctor},
     {"--help", &Options::help},
     {"--respond", &Options::respond},
+    {"--tls-plaintext", &Options::tls_plaintext},
     {"--version", &Options::version},
 };
 
@@ -245,6 +247,8 @@ std::variant<Options, Failure> parse_options(int argc, char** argv) {
       return usage(std::string(name) + " needs " + row->expects + ", not \"" + std::string(value) + "\".");
     }
   }
+  if (options.tls_plaintext && !options.inline_tier) return usage("--tls-plaintext needs the inline tier: take --tiers all.");
+  options.limits.tls_plaintext = options.tls_plaintext;
   for (++at; at < argc; ++at) options.command.push_back(argv[at]);
   if (options.command.empty() && !options.doctor && !options.help && !options.version) {
     return make_failure(ErrorCode::VEDETTE_NO_COMMAND, {{"command", "run"}});

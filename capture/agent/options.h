@@ -44,6 +44,7 @@ struct Options {
   std::string container;          // VEDETTE_CONTAINER: what the task definition calls us
   std::string lost_report;       // where to say at the end what could not be delivered; empty: stderr, if anything
   std::string site_cache;        // --site-cache or VEDETTE_SITE_CACHE: where the search for sites is kept; empty: nowhere
+  bool tls_plaintext = false;    // --tls-plaintext
   bool respond = false;          // --respond: does what the host asks for after an alert
   bool doctor = false;
   bool help = false;

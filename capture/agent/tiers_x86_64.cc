@@ -9,7 +9,7 @@ namespace vedette {
 
 std::unique_ptr<Hooks> make_inline_tier(const Options& options, const Clock& clock) {
   if (!options.inline_tier || !clock.has_tsc()) return nullptr;
-  auto tier = std::make_unique<InlineTier>(options.limits.snaplen, options.integrity, options.site_cache);
+  auto tier = std::make_unique<InlineTier>(options.limits.snaplen, options.integrity, options.site_cache, options.limits.tls_plaintext);
   return tier->is_possible() ? std::move(tier) : nullptr;
 }
 

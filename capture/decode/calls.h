@@ -133,6 +133,10 @@ inline constexpr CallShape kCalls[] = {
     // files: data
     {"read", E::read, {subject(0), step(R::ReadBuffer, 1, read_::data, 2), word(2, read_::size)}},
     {"write", E::write, {subject(0), step(R::WriteBuffer, 1, write_::data, 2), word(2, write_::size)}},
+    {"tls_read", E::tls_read, {step(R::WriteBuffer, 1, tls_read_::data, 2), word(2, tls_read_::size), u32(5,
+        tls_read_::library)}, {}, kTellsPlaintext},
+    {"tls_write", E::tls_write, {step(R::WriteBuffer, 1, tls_write_::data, 2), word(2, tls_write_::size), u32(5,
+        tls_write_::library)}, {}, kTellsPlaintext},
     {"pread64", E::pread, {subject(0), step(R::ReadBuffer, 1, pread_::data, 2), word(2, pread_::size), word(3, pread_::pos)}},
     {"pwrite64", E::pwrite, {subject(0), step(R::WriteBuffer, 1, pwrite_::data, 2), word(2, pwrite_::size), word(3,
         pwrite_::pos)}},

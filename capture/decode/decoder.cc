@@ -25,7 +25,8 @@ bool conditions_hold(const Row& row, const Call& call) {
 }  // namespace
 
 bool decode_enter(const Call& call, Memory& memory, const Limits& limits, Event& event) {
-  const Row* row = find_row(call.abi, call.nr);
+  const Row* row = limits.tls_plaintext ? find_plaintext_row(call) : nullptr;
+  if (row == nullptr) row = find_row(call.abi, call.nr);
   if (row == nullptr) return false;
   if (row->fold == Fold::None) {
     if (!conditions_hold(*row, call)) return false;
@@ -49,6 +50,7 @@ void decode_exit(const Call& call, Memory& memory, const Limits& limits, Event& 
   event.call.exit_ns = call.exit_ns;
   event.call.result = call.result;
   event.call.returned = call.returned;
+  if (event.row->is(kTellsPlaintext)) event.call.result = static_cast<int64_t>(call.args[2]);
   if (!call.returned) {
     event.flags |= kInFlight;
     return;

@@ -12,6 +12,7 @@
 #include "capture/decode/compat.h"
 #include "capture/decode/i386.h"
 #include "capture/decode/x86_64.h"
+#include "capture/wire/plaintext.h"
 
 namespace vedette {
 
@@ -67,6 +68,9 @@ constexpr auto kI386Rows = make_rows(i386::kNumbers);
 constexpr auto kI386Index = make_index(kI386Rows);
 constexpr auto kAarch64Rows = make_rows(aarch64::kNumbers);
 constexpr auto kAarch64Index = make_index(kAarch64Rows);
+constexpr uint32_t kWrite = 1;  // the TLS libraries that are looked into are x86-64's
+constexpr Row kPlaintextReadRow = make_row(kWrite, "tls_read", Fold::None);
+constexpr Row kPlaintextWrittenRow = make_row(kWrite, "tls_write", Fold::None);
 constexpr auto kSocketRows = make_rows(i386::kSocketNumbers);
 constexpr auto kIpcRows = make_rows(i386::kIpcNumbers);
 
@@ -96,6 +100,12 @@ const Row* find_row(Abi abi, uint32_t nr) {
   const Table table = table_of(abi);
   if (table.index == nullptr || nr >= kNumbersEnd || table.index[nr] == kNoRow) return nullptr;
   return &table.rows[table.index[nr]];
+}
+
+const Row* find_plaintext_row(const Call& call) {
+  if (call.abi != Abi::X86_64 || call.nr != kWrite) return nullptr;
+  if (call.args[0] == kPlaintextRead) return &kPlaintextReadRow;
+  return call.args[0] == kPlaintextWritten ? &kPlaintextWrittenRow : nullptr;
 }
 
 bool only_ends(Abi abi, uint32_t nr) {

@@ -47,6 +47,7 @@ enum RowTraits : uint8_t {
   kNoReturn = 2,  // does not come back to the next instruction when it succeeds (execve)
   kNotOwnReading = 4,  // counts when arg 0 (another process) or arg 2 (something new) is not 0 (prlimit64)
   kOfRequests = 8,     // counts when arg 1 is one of kRequests (ioctl)
+  kTellsPlaintext = 16,  // what a TLS library tells (wire/plaintext.h): arg 2 is the result
 };
 
 // The requests of ioctl(2) that reach further than their descriptor: typing into a terminal (TIOCSTI),
@@ -88,6 +89,9 @@ inline constexpr uint32_t kCallsEnd = 470;
 
 // nullptr: not in the capture set. X32's and Arm's calls have no rows: the tracer refuses them.
 const Row* find_row(Abi abi, uint32_t nr);
+
+// The row of a write that tells what passes TLS (wire/plaintext.h); nullptr: it is an ordinary call.
+const Row* find_plaintext_row(const Call& call);
 
 // May a refused convention's call run all the same? One that only ends a thread or its process: what is
 // refused must be able to leave.

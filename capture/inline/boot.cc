@@ -69,6 +69,8 @@ void InlineBoot::forget_old_image(Task& task) {
   mine.wanted_site = 0;
   mine.traps = 0;
   mine.moves = 0;
+  mine.wanted_hooks = 0;
+  mine.brings_hooks = mine.wants_program_hooks = false;
 }
 
 // Under --integrity adaptive neither who came in nor what the image does not hold records its own calls.
@@ -118,6 +120,7 @@ IntegrityReason InlineBoot::stage(Task& task) {
   image->program = {program->image().lowest - program->image().entry, program->image().highest - program->image().entry};
   task.space->data = std::move(image);
   mine.entry = registers->ip();
+  mine.wants_program_hooks = !program->hooks().empty();
   return begin(task, *registers) ? IntegrityReason::NONE : IntegrityReason::UNFIT;
 }
 
@@ -183,6 +186,16 @@ bool InlineBoot::begin(Task& task, Registers& registers) {
 // At the return of a traced call. One signal more or less must not matter: all are held back until the end of
 // the boot.
 void InlineBoot::send(Task& task, const Ref<RingSlot>& slot, MappedFile* file) {
+  NearSegment* const near = file != nullptr && code_.find_room(*file) ? std::exchange(file->near, nullptr) : nullptr;
+  attach(task, slot, file, near);
+}
+
+void InlineBoot::send_hooks(Task& task, MappedFile& file, NearSegment& hooks) {
+  inline_part(task).brings_hooks = true;
+  attach(task, nullptr, &file, &hooks);
+}
+
+void InlineBoot::attach(Task& task, const Ref<RingSlot>& slot, const MappedFile* file, NearSegment* near) {
   InlineTask& mine = inline_part(task);
   Result<Registers> registers = ptrace_registers(task.tid);
   const Result<uint64_t> mask = ptrace_signal_mask(task.tid);
@@ -192,8 +205,7 @@ void InlineBoot::send(Task& task, const Ref<RingSlot>& slot, MappedFile* file) {
   invariant(slot == nullptr || !slot->is_attached(), "a ring is attached by one boot", task.tid.get(), slot == nullptr ? 0 : slot->ring().id());
   mine.coming_slot = slot;
   mine.near_start = file == nullptr ? 0 : file->start;
-  mine.coming_near = nullptr;
-  if (file != nullptr && code_.find_room(*file)) mine.coming_near = std::exchange(file->near, nullptr);
+  mine.coming_near = near;
   const uint64_t near_address = mine.coming_near == nullptr ? 0 : file->bias + static_cast<uint64_t>(mine.coming_near->stubs.distance);
   enter_boot(*registers, AgentPage::boot(), segments_of(slot.get(), mine.coming_near, near_address));
   (void)ptrace_set_signal_mask(task.tid, ~0ull);
@@ -247,7 +259,9 @@ void InlineBoot::go_on(Task& task, Registers& registers, int64_t refused) {
   // gets another ring at a later trap.
   const bool takes_ring = slot != nullptr && !ring_failed && slot->ring().is_only_with(task.process);
   MappedFile* file = mine.near_start == 0 ? nullptr : image_of(*task.space)->file_at(mine.near_start);
-  if (file != nullptr && file->near == nullptr && mine.coming_near != nullptr) {
+  const bool brings_hooks = std::exchange(mine.brings_hooks, false);
+  if (file != nullptr && brings_hooks) code_.take_hooks(task, *file, refused == 0 ? mine.coming_near : nullptr);
+  if (file != nullptr && !brings_hooks && file->near == nullptr && mine.coming_near != nullptr) {
     if (refused == 0) {
       file->near = mine.coming_near;
     } else if (!ring_failed) {

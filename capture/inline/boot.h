@@ -33,6 +33,8 @@ class InlineBoot {
   void on_exec(Task& task);
   // A running program, at the return of a traced call. `slot`, `file`: what is to be attached, or nullptr.
   void send(Task& task, const Ref<RingSlot>& slot, MappedFile* file);
+  // The same of the hooks before its TLS functions.
+  void send_hooks(Task& task, MappedFile& file, NearSegment& hooks);
   // The call that attaches a ring, as we have staged it. Who comes there by himself is refused.
   bool is_own_attach(const InlineTask& mine, const SyscallInfo& at) const;
   // The call that says how it went.
@@ -50,6 +52,7 @@ class InlineBoot {
   void keep_off_gates(Task& task);
   std::shared_ptr<PatchableFile> interpreter_of(Task& task, const std::string& path, uint64_t entry, std::optional<uint64_t>& bias);
   bool begin(Task& task, Registers& registers);
+  void attach(Task& task, const Ref<RingSlot>& slot, const MappedFile* file, NearSegment* near);
   std::string_view begin_program(Task& task, Registers& registers, InlineTask::Boot boot, int64_t refused);
   void go_on(Task& task, Registers& registers, int64_t refused);
 

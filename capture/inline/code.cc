@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "capture/kernel/proc.h"
 
@@ -34,7 +35,8 @@ bool has_inode(PathAt path, uint64_t inode) {
 
 }  // namespace
 
-InlineCode::InlineCode(Integrity integrity, const std::string& cache_folder) : files_(cache_folder.empty() ? FileCache() : FileCache(cache_folder)) {
+InlineCode::InlineCode(Integrity integrity, const std::string& cache_folder, bool tells_plaintext)
+    : files_(cache_folder, tells_plaintext), tells_plaintext_(tells_plaintext) {
   for (uint32_t nr = 0; nr < VEDETTE_CALLS; ++nr) hot_[nr] = inline_shape(nr, integrity).has_value();
 }
 
@@ -53,7 +55,10 @@ void InlineCode::on_mapped(Task& task, const Call& call) {
   image->code.add({start, end});
   image->forget(start, end);
   if (!maps_text(call)) return;
-  if (std::optional<MappedFile> text = text_of(task, call, {start, end})) image->add(std::move(*text));
+  std::optional<MappedFile> text = text_of(task, call, {start, end});
+  if (!text) return;
+  if (!text->file->hooks().empty()) inline_part(task).wanted_hooks = start;
+  image->add(std::move(*text));
 }
 
 bool InlineCode::maps_text(const Call& call) {
@@ -113,6 +118,63 @@ bool InlineCode::find_room(MappedFile& file) {
   return file.near != nullptr;
 }
 
+// The file's own mapping, by /proc's word.
+MappedFile* InlineCode::program_of(Task& task) {
+  constexpr size_t kMapsMax = 1u << 20;
+  const FileFacts facts = context_->state.executable(static_cast<uint32_t>(task.tid.get()));
+  std::string text;
+  if (facts.ino == 0 || !read_file(ProcPath(task.tid, "maps"), text, kMapsMax)) return nullptr;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::optional<MapLine> map = read_map_line(take_line(rest));
+    if (map && map->inode == facts.ino && map->rights == "r-xp") return file_of(task, map->start);
+  }
+  return nullptr;
+}
+
+// Beside the places of the stubs.
+NearSegment* InlineCode::room_for_hooks(MappedFile& file) {
+  constexpr int64_t kMega = 1 << 20;
+  constexpr int64_t kDistances[] = {-1088 * kMega, -1600 * kMega, -576 * kMega};
+  constexpr int64_t kFixed[] = {VEDETTE_HOOKS_FIXED};
+  const std::span<const int64_t> distances = file.file->image().position_independent ? std::span<const int64_t>(kDistances) : kFixed;
+  return file.hook_rooms_tried < distances.size() ? file.file->hooked(distances[file.hook_rooms_tried]) : nullptr;
+}
+
+MappedFile* InlineCode::wanted_hooks(Task& task, NearSegment*& hooks) {
+  InlineTask& mine = inline_part(task);
+  const InlineImage* const image = image_of(*task.space);
+  const uint64_t address = std::exchange(mine.wanted_hooks, 0);
+  const bool wants_program = std::exchange(mine.wants_program_hooks, false);
+  if (image == nullptr || !image->active || mine.borrowed || mine.closed) return nullptr;
+  MappedFile* const file = address != 0 ? file_of(task, address) : wants_program ? program_of(task) : nullptr;
+  if (address != 0) mine.wants_program_hooks = wants_program;
+  if (file == nullptr || !file->file || file->file->hooks().empty() || file->is_hooked) return nullptr;
+  // Later than at once others may be in it.
+  hooks = file->hook_rooms_tried == 0 || is_alone(task) ? room_for_hooks(*file) : nullptr;
+  if (hooks == nullptr) count_unhooked(*file);
+  return hooks == nullptr ? nullptr : file;
+}
+
+void InlineCode::take_hooks(Task& task, MappedFile& file, NearSegment* hooks) {
+  if (hooks == nullptr) {
+    ++file.hook_rooms_tried;
+    inline_part(task).wanted_hooks = file.start;
+    return;
+  }
+  file.hooks = hooks;
+  patcher_->hook(task, file);
+  count_unhooked(file);
+}
+
+// Of each function that has none.
+void InlineCode::count_unhooked(const MappedFile& file) {
+  const std::vector<Hook>& hooks = file.file->hooks();
+  for (size_t i = 0; i < hooks.size(); ++i) {
+    const bool is_there = file.is_hooked && std::ranges::any_of(file.hooks->hooks.patches, [&](const Patch& patch) { return patch.address == hooks[i].address; });
+    if (!is_there) ++unhooked_[{file.file, i}];
+  }
+}
+
 // The site whose syscall ends at `ending_at` and those that others have needed, or all hot ones.
 std::vector<size_t> InlineCode::hot_sites(MappedFile& file, bool all, uint64_t ending_at) const {
   const std::vector<Site>& sites = file.file->sites();
@@ -139,6 +201,7 @@ void InlineCode::patch_after_boot(Task& task, MappedFile& file) {
 
 void InlineCode::tell_at_end(Tid tid) {
   tell_unpatched(tid);
+  tell_unhooked(tid);
   files_.keep();
   for (const std::string& complaint : files_.sites().take_complaints()) context_->notice(tid, Notice::CACHE_IGNORED, "", complaint);
 }
@@ -157,6 +220,16 @@ void InlineCode::tell_unpatched(Tid tid) {
     context_->notice(tid, Notice::UNPATCHED, "", text, static_cast<int64_t>(traps));
   }
   unpatched_.clear();
+}
+
+// "/lib/libssl.so.3 SSL_read: not movable", and how many programs had it without its hook.
+void InlineCode::tell_unhooked(Tid tid) {
+  for (const auto& [where, images] : unhooked_) {
+    const Hook& hook = where.first->hooks()[where.second];
+    const std::string text = where.first->path() + " " + std::string(hook.function->name) + ": " + std::string(name_of(hook.refusal));
+    context_->notice(tid, Notice::UNPATCHED, "", text, static_cast<int64_t>(images));
+  }
+  unhooked_.clear();
 }
 
 }  // namespace vedette

@@ -17,7 +17,8 @@ namespace vedette {
 class InlineCode {
  public:
   // `cache_folder`: where decisions about sites are kept for the next run; empty: nowhere.
-  InlineCode(Integrity integrity, const std::string& cache_folder);
+  // `tells_plaintext`: hooks go before the functions of TLS libraries.
+  InlineCode(Integrity integrity, const std::string& cache_folder, bool tells_plaintext);
   void bind(Context& context);
 
   FileCache& files() { return files_; }
@@ -40,6 +41,12 @@ class InlineCode {
   // The boot was to patch this file, and could not.
   void patch_after_boot(Task& task, MappedFile& file);
 
+  bool tells_plaintext() const { return tells_plaintext_; }
+  // The file whose hooks the thread wants, and their segment; nullptr: nothing is to be done.
+  MappedFile* wanted_hooks(Task& task, NearSegment*& hooks);
+  // It was attached, or could not be (nullptr).
+  void take_hooks(Task& task, MappedFile& file, NearSegment* hooks);
+
   // A call trapped at a site that stays traced.
   void count_unpatched(PatchableFile& file, size_t site) { ++unpatched_[{&file, site}]; }
   // The workload's first process ends.
@@ -48,12 +55,18 @@ class InlineCode {
  private:
   bool is_worth_patching(const Site& site) const { return site.nr == Site::kAnyNumber || is_hot(site.nr); }
   void tell_unpatched(Tid tid);
+  void tell_unhooked(Tid tid);
+  NearSegment* room_for_hooks(MappedFile& file);
+  MappedFile* program_of(Task& task);
+  void count_unhooked(const MappedFile& file);
 
   Context* context_ = nullptr;
   bool hot_[VEDETTE_CALLS] = {};
   FileCache files_;
   std::unique_ptr<InlinePatcher> patcher_;
   std::map<std::pair<PatchableFile*, size_t>, uint64_t> unpatched_;
+  bool tells_plaintext_;
+  std::map<std::pair<std::shared_ptr<PatchableFile>, size_t>, uint64_t> unhooked_;  // images, by file and function
 };
 
 }  // namespace vedette

@@ -43,7 +43,7 @@ std::optional<uint64_t> find_any_syscall(FileView file, const ElfImage& image) {
 
 }  // namespace
 
-std::unique_ptr<PatchableFile> PatchableFile::open(Fd file, SiteCache& cache) {
+std::unique_ptr<PatchableFile> PatchableFile::open(Fd file, SiteCache& cache, bool seeks_hooks) {
   const std::optional<size_t> size = FileBytes::size_of(file.get());
   if (!size) return nullptr;
   const FileBytes mapped(file.get(), *size);
@@ -54,7 +54,9 @@ std::unique_ptr<PatchableFile> PatchableFile::open(Fd file, SiteCache& cache) {
   opened->size_ = *size;
   opened->author_ = author_of(file.get());
   opened->any_syscall_ = find_any_syscall(mapped.view(), *image);
-  if (opened->any_syscall_) opened->file_ = std::move(file);  // nothing to look for in the others
+  if (seeks_hooks) opened->hooks_ = find_hooks(mapped.view(), *image);
+  const bool is_to_be_read_again = opened->any_syscall_ || !opened->hooks_.hooks.empty();
+  if (is_to_be_read_again) opened->file_ = std::move(file);  // nothing to look for in the others
   opened->image_ = std::move(*image);
   return opened;
 }
@@ -196,7 +198,23 @@ NearSegment* PatchableFile::near(int64_t distance) {
   return near.segment.is_open() ? &near : nullptr;
 }
 
-FileCache::FileCache(const std::string& folder) : sites_(folder) {}
+// Of a file that was cut since then there may be less.
+NearSegment* PatchableFile::hooked(int64_t distance) {
+  const auto [place, is_new] = hooked_.try_emplace(distance);
+  NearSegment& near = place->second;
+  if (is_new) {
+    const FileBytes mapped(file_.get(), size_);
+    near.hooks = build_hooks(mapped.view(), image_, hooks_, distance);
+    near.stubs.distance = distance;
+    if (!near.hooks.patches.empty()) near.segment = Segment::create(near.hooks.code.size(), Segment::Use::Code);
+    if (near.segment.is_open()) memcpy(near.segment.base(), near.hooks.code.data(), near.hooks.code.size());
+    near.hooks.code = {};
+  }
+  return near.segment.is_open() ? &near : nullptr;
+}
+
+FileCache::FileCache(const std::string& folder, bool seeks_hooks)
+    : sites_(folder.empty() ? SiteCache() : SiteCache(folder)), seeks_hooks_(seeks_hooks) {}
 
 std::shared_ptr<PatchableFile> FileCache::find(PathAt path) {
   struct stat facts;
@@ -216,7 +234,7 @@ std::shared_ptr<PatchableFile> FileCache::find(const FileKey& key, PathAt path) 
   if (file.is_open() && key_of(file.get()) != key) return nullptr;  // its name leads to another by now
   Known& place = files_[key];
   place.used = ++uses_;
-  if (file.is_open()) place.file = PatchableFile::open(std::move(file), sites_);
+  if (file.is_open()) place.file = PatchableFile::open(std::move(file), sites_, seeks_hooks_);
   return place.file;
 }
 

@@ -14,6 +14,7 @@
 
 #include "capture/inline/cache.h"
 #include "capture/inline/ring.h"
+#include "capture/inline/x86_64/hooks.h"
 #include "capture/inline/x86_64/stubs.h"
 #include "capture/kernel/fd.h"
 #include "capture/kernel/proc.h"
@@ -37,6 +38,7 @@ class NearSegment {
   Segment segment;
   StubImage stubs;
   StubImage answering;
+  HookImage hooks;  // of a segment that has these instead of stubs
 
   // From the file's address 0 to the room for the stubs that answer.
   int64_t answering_distance() const { return stubs.distance + static_cast<int64_t>(answering_at_); }
@@ -67,7 +69,8 @@ class PatchableFile {
   static constexpr size_t kWholeBuildId = 16;  // a digest's length
 
   // `file` stays open for later looks. Nothing when it is no program of ours to understand.
-  static std::unique_ptr<PatchableFile> open(Fd file, SiteCache& cache);
+  // `seeks_hooks`: also by what passes its TLS functions.
+  static std::unique_ptr<PatchableFile> open(Fd file, SiteCache& cache, bool seeks_hooks = false);
 
   const ElfImage& image() const { return image_; }
   // What to add to the file's addresses where its bytes from `offset` on are mapped as code at `start`.
@@ -101,6 +104,10 @@ class PatchableFile {
   void keep();
   // nullptr when there is nothing to place or no memory for it.
   NearSegment* near(int64_t distance);
+  // What of TLS's functions it has; empty unless they were sought.
+  const std::vector<Hook>& hooks() const { return hooks_.hooks; }
+  // The hooks of these, for that distance; nullptr: none could be built, or there is no memory for them.
+  NearSegment* hooked(int64_t distance);
   // An image is about to begin in it, with this segment of its. After kImagesBeforeAnswers its questions to
   // the processor get stubs, where asking is dear: finding them costs what the answers save in as many
   // processes.
@@ -120,6 +127,8 @@ class PatchableFile {
   unsigned images_ = 0;
   std::vector<uint32_t> traps_;  // calls that trapped, a number a site
   std::map<int64_t, NearSegment> near_;
+  FileHooks hooks_;
+  std::map<int64_t, NearSegment> hooked_;
 };
 
 // The files met so far, as many as there may be: of more, those that no image has mapped are forgotten first.
@@ -128,7 +137,7 @@ class FileCache {
   static constexpr size_t kFilesMax = 1024;
 
   FileCache() = default;
-  explicit FileCache(const std::string& folder);
+  explicit FileCache(const std::string& folder, bool seeks_hooks = false);
   // By a path of ours, usually under /proc/PID. nullptr: gone, or nothing to patch, or too many are in use.
   std::shared_ptr<PatchableFile> find(PathAt path);
   // The same where the key is known already.
@@ -151,6 +160,7 @@ class FileCache {
   bool forget_one();
 
   SiteCache sites_;
+  bool seeks_hooks_ = false;
   std::map<FileKey, Known> files_;
   uint64_t uses_ = 0;
 };

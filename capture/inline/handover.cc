@@ -48,6 +48,8 @@ bool InlineHandover::hand(Task& task, const PendingCall& call) {
   // Where code lies already, an error could not be told from success.
   const MemoryRange range = range_of(facts);
   if (image->code.touch(range) || image->text.touch(range)) return false;
+  std::optional<MappedFile> text = code_.text_of(task, facts, range);
+  if (mine.wants_program_hooks || (text && !text->file->hooks().empty())) return false;  // what follows its return needs a stop
   RingRecord record{.size = VEDETTE_REC_CHUNKS, .nr = facts.nr, .enter_tsc = Clock::read_tsc(), .exit_tsc = 0, .result = 0, .args = {}};
   std::copy(std::begin(facts.args), std::end(facts.args), record.args);
   Ring& ring = mine.slot->ring();
@@ -58,7 +60,7 @@ bool InlineHandover::hand(Task& task, const PendingCall& call) {
   }
   mine.stands_at = InlineTask::kMoves;
   HandedCall handed{.call = facts, .text = nullptr};
-  if (std::optional<MappedFile> text = code_.text_of(task, facts, range)) {
+  if (text) {
     text->is_guess = true;  // it is not there yet
     handed.text = std::make_shared<MappedFile>(std::move(*text));
   }

@@ -2,6 +2,7 @@
 #include "capture/inline/image.h"
 
 #include <algorithm>
+#include <array>
 
 namespace vedette {
 
@@ -53,9 +54,11 @@ bool InlineImage::holds(MemoryRange range) const {
   const auto is_there = [range](uint64_t address, size_t bytes) { return overlap(range, {address, address + bytes}); };
   return std::any_of(slots.begin(), slots.end(), [&](const Ref<RingSlot>& slot) { return is_there(slot->address(), slot->ring().bytes()); }) ||
          std::any_of(files.begin(), files.end(), [&](const MappedFile& file) {
-           if (file.near == nullptr) return false;
-           const uint64_t address = file.bias + static_cast<uint64_t>(file.near->stubs.distance);
-           return address < VEDETTE_AGENT_LIMIT && is_there(address, file.near->segment.bytes());
+           return std::ranges::any_of(std::array{file.near, file.hooks}, [&](const NearSegment* near) {
+             if (near == nullptr) return false;
+             const uint64_t address = file.bias + static_cast<uint64_t>(near->stubs.distance);
+             return address < VEDETTE_AGENT_LIMIT && is_there(address, near->segment.bytes());
+           });
          });
 }
 

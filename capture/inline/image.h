@@ -28,6 +28,9 @@ struct MappedFile {
   bool is_guess = false;              // by inode alone: its build-id is compared when a call first traps there
   NearSegment* near = nullptr;        // stubs attached
   uint8_t rooms_tried = 0;            // distances at which there was no room for stubs
+  NearSegment* hooks = nullptr;       // before its TLS functions
+  uint8_t hook_rooms_tried = 0;
+  bool is_hooked = false;
   bool is_answered = false;           // its questions to the processor go to the stubs that answer
   // A byte: a library has hundreds of sites, and each process its own state of them.
   struct SiteState {

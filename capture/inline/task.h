@@ -39,6 +39,7 @@ struct InlineTask final : TaskData {
   Ref<RingSlot> coming_slot;
   uint64_t near_start = 0;        // the file whose stubs are being attached, by its address; 0: none
   NearSegment* coming_near = nullptr;
+  bool brings_hooks = false;      // which are before its TLS functions
   Registers saved;                // Attaching: to be put back, with the mask
   uint64_t saved_mask = 0;
 
@@ -50,6 +51,8 @@ struct InlineTask final : TaskData {
   // Wishes of the call that is under way, granted when it has returned.
   uint64_t wanted_site = 0;       // address behind its syscall
   bool wants_ring = false;
+  uint64_t wanted_hooks = 0;      // address in a file with TLS functions that was mapped
+  bool wants_program_hooks = false;  // the program itself has some
 };
 
 inline InlineTask& inline_part(Task& task) {

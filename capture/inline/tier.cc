@@ -38,8 +38,8 @@ uint32_t number_of(const SyscallInfo& at) { return static_cast<uint32_t>(at.secc
 
 }  // namespace
 
-InlineTier::InlineTier(uint32_t snaplen, Integrity integrity, const std::string& cache_folder)
-    : page_(make_agent_segment(snaplen, integrity)), integrity_(integrity), code_(integrity, cache_folder) {}
+InlineTier::InlineTier(uint32_t snaplen, Integrity integrity, const std::string& cache_folder, bool tells_plaintext)
+    : page_(make_agent_segment(snaplen, integrity)), integrity_(integrity), code_(integrity, cache_folder, tells_plaintext) {}
 
 void InlineTier::on_begin(Context& context, Calls& calls) {
   context_ = &context;
@@ -237,7 +237,29 @@ void InlineTier::on_returned(Task& task) {
   const uint64_t stood_at = std::exchange(mine.stands_at, InlineTask::kMoves);
   if (stood_at != InlineTask::kMoves && mine.slot != nullptr && mine.slot->ring().published() != stood_at) expose(task, took_another_ring());
   if (mine.borrowed && mine.slot->owner() == mine.lender) rings_.pass(task, task.tid);
-  traps_.grant(task);
+  if (!sends_hooks(task)) traps_.grant(task);
+}
+
+// Whether the thread was sent to attach what goes before the TLS functions of what it has mapped.
+bool InlineTier::sends_hooks(Task& task) {
+  const InlineTask& mine = inline_part(task);
+  if ((mine.wanted_hooks == 0 && !mine.wants_program_hooks) || mine.boot != InlineTask::Boot::None) return false;
+  NearSegment* hooks = nullptr;
+  MappedFile* const file = code_.wanted_hooks(task, hooks);
+  if (file == nullptr) return false;
+  boot_.send_hooks(task, *file, *hooks);
+  return mine.boot == InlineTask::Boot::Attaching;
+}
+
+// A hook reads the clock, which PR_SET_TSC forbids: it goes on with none.
+bool InlineTier::goes_on_without_clock(Task& task, Registers& registers) {
+  const InlineImage* const image = image_of(*task.space);
+  const bool is_there = std::ranges::any_of(image->files, [&](const MappedFile& file) {
+    return file.hooks != nullptr && std::ranges::find(file.hooks->hooks.clocks, registers.ip() - file.bias) != file.hooks->hooks.clocks.end();
+  });
+  if (!is_there) return false;
+  skip_clock(registers);
+  return static_cast<bool>(ptrace_set_registers(task.tid, registers));
 }
 
 bool InlineTier::on_signal(Task& task, int signal) {
@@ -250,6 +272,7 @@ bool InlineTier::on_signal(Task& task, int signal) {
   const Result<siginfo_t> info = may_be_ours ? ptrace_siginfo(task.tid) : Result<siginfo_t>(Errno(0));
   const bool is_fault = info && info->si_code > 0 && (signal == SIGSEGV || signal == SIGBUS);
   if (signal == SIGTRAP && info && info->si_code == SI_KERNEL && goes_on_behind_breakpoint(task, *registers)) return false;
+  if (signal == SIGSEGV && is_fault && code_.tells_plaintext() && goes_on_without_clock(task, *registers)) return false;
   const bool reads_clock = AgentPage::reads_clock(registers->ip());  // PR_SET_TSC forbids it
   InlineTask& mine = inline_part(task);
   const bool is_sigsys = info && signal == SIGSYS && info->si_code > 0;

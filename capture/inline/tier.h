@@ -41,7 +41,8 @@ namespace vedette {
 class InlineTier final : public Hooks {
  public:
   // `cache_folder`: where decisions about sites are kept for the next run; empty: nowhere.
-  InlineTier(uint32_t snaplen, Integrity integrity, const std::string& cache_folder = {});
+  // `tells_plaintext`: also what passes TLS libraries.
+  InlineTier(uint32_t snaplen, Integrity integrity, const std::string& cache_folder = {}, bool tells_plaintext = false);
 
   // Whether this machine and kernel carry it at all; else it must not be used.
   bool is_possible() const { return page_.is_open(); }
@@ -85,6 +86,8 @@ class InlineTier final : public Hooks {
   void follow(Task& task, const SyscallInfo& at);
 
   bool end_boot(Task& task, int64_t refused);
+  bool sends_hooks(Task& task);
+  bool goes_on_without_clock(Task& task, Registers& registers);
   bool goes_on_behind_breakpoint(Task& task, Registers& registers);
   bool refuse(Task& task, uint32_t nr);
   void expose(Task& task, const Intrusion& how);

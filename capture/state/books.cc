@@ -89,6 +89,7 @@ Ref<Process> State::Books::describe_outsider(uint32_t pid, uint64_t now_ns, int 
 }
 
 void State::Books::forget(uint32_t tid) {
+  if (plaintext != nullptr) plaintext->forget(tid);
   real_paths.leave_change(tid);
   const auto at = threads.find(tid);
   if (at == threads.end()) return;

@@ -12,6 +12,7 @@
 #include "capture/state/accounts.h"
 #include "capture/state/folders.h"
 #include "capture/state/image.h"
+#include "capture/state/plaintext.h"
 #include "capture/state/real_paths.h"
 #include "capture/state/sighting.h"
 #include "capture/state/state.h"
@@ -41,6 +42,7 @@ struct State::Books {
   RealPaths real_paths;
   Folders folders;
   TextPool names;
+  std::unique_ptr<Plaintext> plaintext;  // nullptr: TLS libraries are not looked into
   std::unordered_map<uint32_t, Thread> threads;
   std::unordered_map<uint32_t, Ref<Process>> processes;
   Thread* last = nullptr;    // the same thread calls again and again

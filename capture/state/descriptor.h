@@ -28,6 +28,7 @@ enum DescriptorFlags : uint8_t {
   kListening = 16,
   kDeleted = 32,      // its file has no name any more
   kNameGuessed = 64,  // joined from a directory we do not know
+  kPlaintextTold = 128,  // by its TLS library
 };
 
 struct Descriptor : Counted {

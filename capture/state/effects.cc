@@ -38,6 +38,8 @@ constexpr Effect kEffects[] = {
     {E::pidfd_send_signal, effects::aim, nothing},
     {E::process_mrelease, effects::aim, nothing},
     {E::memfd_create, nothing, effects::memfd},
+    {E::tls_read, effects::plaintext, nothing},
+    {E::tls_write, effects::plaintext, nothing},
     {E::open, nothing, effects::open},
     {E::openat, nothing, effects::open_at},
     {E::openat2, nothing, effects::open_at},

@@ -21,6 +21,9 @@ const Effect* effect_of(EventId id);
 
 namespace effects {
 
+// what TLS libraries tell
+void plaintext(State::Books&, Thread&, Sighting&);
+
 // files
 void open(State::Books&, Thread&, Sighting&);
 void open_at(State::Books&, Thread&, Sighting&);

@@ -39,6 +39,7 @@ struct Sighting {
   bool is_unasked = false;  // or nobody asked, because the path stood (standing_paths.h)
   uint64_t heard_ns = 0;    // when the reading of its record began
   Doubt doubt = Doubt::None;
+  bool is_untold = false;   // it was for our books alone
 
   void reset() {
     process.reset();
@@ -56,6 +57,7 @@ struct Sighting {
     is_unasked = false;
     heard_ns = 0;
     doubt = Doubt::None;
+    is_untold = false;
   }
 };
 

@@ -129,6 +129,7 @@ void State::on_exec(uint32_t tid, uint32_t former_tid, uint64_t now_ns) {
   Process& process = *thread.process;
   std::erase_if(books.threads, [&](const auto& entry) { return entry.second.process == thread.process; });
   books.last = nullptr;
+  if (books.plaintext != nullptr) books.plaintext->forget(tid);
   thread.tid = tid;
   thread.files = thread.files->copy();
   thread.files->close_on_exec();
@@ -160,6 +161,8 @@ void State::stops_for(uint32_t tid, IntegrityReason reason) {
 }
 
 void State::believe(std::vector<std::string> folders) { books_->images.believe(std::move(folders)); }
+
+void State::tell_plaintext(std::function<uint64_t(uint64_t)> ns_of) { books_->plaintext = std::make_unique<Plaintext>(std::move(ns_of)); }
 
 void State::stop_all() { books_->stops_all_for = IntegrityReason::NO_INLINE_TIER; }
 
@@ -199,6 +202,7 @@ void State::after_call(Sighting& s) {
   if (thread == nullptr) thread = books.find(s.process->pid);
   const Effect* effect = effect_of(event.id);
   if (effect != nullptr && thread != nullptr) effect->exit(books, *thread, s);
+  if (books.plaintext != nullptr && thread != nullptr) books.plaintext->note(*thread, s);
   const uint8_t touches = touches_of(event.id);
   if (touches == 0) return;
   if (touches & kChangesNames) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "capture/decode/limits.h"
@@ -54,6 +55,8 @@ class State {
   void stops_for(uint32_t tid, IntegrityReason reason);
   // The same of all, for good: this agent has nothing else. Before any is known.
   void stop_all();
+  // What TLS libraries tell is told, and of which connection (plaintext.h). `ns_of`: the time of a TSC value.
+  void tell_plaintext(std::function<uint64_t(uint64_t)> ns_of);
   // A library in one of these folders counts as the image's (image.h).
   void believe(std::vector<std::string> folders);
 

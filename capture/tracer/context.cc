@@ -22,6 +22,7 @@ void Context::tell() {
 }
 
 void Context::record(const Sighting& sighting) {
+  if (sighting.is_untold) return;
   if (witness != nullptr) witness->count(sighting.event);
   if (open_witness != nullptr) open_witness->count(sighting);
   sink.on_event(sighting);

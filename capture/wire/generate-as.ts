@@ -42,9 +42,10 @@ const FAMILIES: Record<string, { doc: string; members: string[]; absent?: Record
     members: [
       ...["accept", "accept4", "connect", "read", "pread", "readv", "preadv", "preadv2", "recvfrom", "recvmsg"],
       ...["recvmmsg", "write", "pwrite", "writev", "pwritev", "pwritev2", "sendto", "sendmsg", "sendmmsg"],
-      ...["sendfile", "shutdown", "close"],
+      ...["sendfile", "shutdown", "close", "tls_read", "tls_write"],
     ],
   },
+  AnyPlaintext: { doc: "a TLS library told what it gave or took", members: ["tls_read", "tls_write"] },
   AnyKill: {
     doc: "a signal was sent",
     members: ["kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"],

@@ -24,6 +24,7 @@
 #define VEDETTE_AGENT_BYTES 0x6000
 #define VEDETTE_FIRST_RING 0x80000
 #define VEDETTE_STUBS_FIXED 0x100000  // stubs of a program that is linked to a fixed address
+#define VEDETTE_HOOKS_FIXED 0x1c0000  // and what goes before its TLS functions
 
 #define VEDETTE_SNAPLEN_USUAL 80  // payloads of that length are copied fastest
 

@@ -84,6 +84,7 @@ export function defineProgram(
       .addOption(tiers())
       .addOption(integrity())
       .addOption(believe())
+      .addOption(tlsPlaintext())
       .addOption(siteCache())
       .addOption(ioUring())
       .addOption(onOverload(name));
@@ -268,6 +269,8 @@ const interval = (): Option =>
   });
 const tiers = (): Option =>
   new Option("--tiers <which>", "how calls are captured").choices(["all", "trace"]).default("all");
+const tlsPlaintext = (): Option =>
+  new Option("--tls-plaintext", "also tell what OpenSSL and GnuTLS read and write, in plaintext: it may hold secrets");
 const siteCache = (): Option =>
   new Option(
     "--site-cache <folder>",

@@ -11,7 +11,9 @@ const COLUMNS = 80;
 
 /** Options of the commands that have most, by what they are about. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  "How calls are captured:": ["snaplen", "tiers", "integrity", "believe", "site-cache", "io-uring", "on-overload"],
+  "How calls are captured:": [
+    ...["snaplen", "tiers", "integrity", "believe", "tls-plaintext", "site-cache", "io-uring", "on-overload"],
+  ],
   "By what it judges:": [
     ...["policy", "falco-rules", "matching", "falco-exact", "strict", "option", "tag", "without-tag", "without-rule"],
     ...["o", "workers", "respond", "watch-config"], // `o` is hidden; without a group it would begin the last one

@@ -13,6 +13,8 @@ export interface WorkloadOptions {
   readonly integrity: "normal" | "adaptive" | "strict";
   /** Folders whose libraries count as of the image. */
   readonly believe: readonly string[];
+  /** Whether what passes TLS libraries is told, too. */
+  readonly tlsPlaintext?: boolean;
   readonly siteCache?: string;
   readonly ioUring: "refuse" | "allow";
   readonly onOverload: "shed" | "block";
@@ -36,6 +38,7 @@ export function agentOptions(
       "--integrity",
       options.integrity,
       ...options.believe.flatMap((folder) => ["--believe", folder]),
+      ...(options.tlsPlaintext === true ? ["--tls-plaintext"] : []),
       ...(options.siteCache === undefined ? [] : ["--site-cache", options.siteCache]),
       "--io-uring",
       options.ioUring,

@@ -86,6 +86,7 @@ export const KEYS: Readonly<Record<string, Key>> = {
   tiers: { option: "tiers", schema: z.enum(["all", "trace"]) },
   integrity: { option: "integrity", schema: z.enum(["normal", "adaptive", "strict"]) },
   believe: { option: "believe", schema: texts },
+  tls_plaintext: { option: "tls-plaintext", schema: yes },
   site_cache: { option: "site-cache", schema: text },
   io_uring: { option: "io-uring", schema: z.enum(["refuse", "allow"]) },
   on_overload: { option: "on-overload", schema: z.enum(["shed", "block"]) },

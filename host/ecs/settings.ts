@@ -71,6 +71,7 @@ const AGENT: Record<string, Kind> = {
   strangers: "text",
   "start-timeout": "number",
   "on-start-timeout": "text",
+  "tls-plaintext": "flag",
   "site-cache": "text",
   "lost-report": "text",
   respond: "flag",

@@ -3,7 +3,7 @@
 // extends this, knows its connections, and says what comes of it.
 import { Event } from "../event";
 import { hasAny } from "../flag";
-import { AnyRead, AnyReceive, AnySend, AnyTransfer, AnyWrite, EventId, Shutdown } from "../generated/events";
+import { AnyPlaintext, AnyRead, AnyReceive, AnySend, AnyTransfer, AnyWrite, EventId, Shutdown } from "../generated/events";
 import { Errno, MsgFlag, ShutdownHow } from "../generated/flags";
 import { Str } from "../str";
 import { isStream } from "./key";
@@ -15,9 +15,12 @@ const NOT_READ: u64 = MsgFlag.MSG_PEEK | MsgFlag.MSG_ERRQUEUE;
 export abstract class Protocol {
   /** Requests of which nothing is told, since they could not be followed. */
   unsynced: f64 = 0;
+  /** It is of what TLS encrypts with, not of what is encrypted. */
+  protected isOfRecords: bool = false;
 
   /** Give it each call. Gives how many operations are finished by that. */
   saw(e: AnyTransfer): i32 {
+    if (e.fd.isPlaintextTold && !this.isOfRecords && this.isOfEncrypted(e)) return 0;
     switch (e.evt_type) {
       case EventId.accept:
       case EventId.accept4:
@@ -47,6 +50,9 @@ export abstract class Protocol {
         return e.res == 0 && changetype<Shutdown>(e).how != ShutdownHow.SHUT_RD ? this.ended(e) : 0;
       case EventId.close:
         return this.closed(e);
+      case EventId.tls_read:
+      case EventId.tls_write:
+        return this.plaintext(changetype<AnyPlaintext>(e));
       default:
         return this.sent(e, changetype<AnyWrite>(e).data);
     }
@@ -73,6 +79,32 @@ export abstract class Protocol {
   protected abstract ended(e: Event): i32;
   /** A descriptor was closed. Others may go on. */
   protected abstract closed(e: Event): i32;
+
+  /** Bytes of a connection whose plaintext is told say nothing, but that there are no more. */
+  private isOfEncrypted(e: AnyTransfer): bool {
+    switch (e.evt_type) {
+      case EventId.accept:
+      case EventId.accept4:
+      case EventId.connect:
+      case EventId.shutdown:
+      case EventId.close:
+      case EventId.tls_read:
+      case EventId.tls_write:
+        return false;
+      default:
+        return e.res != 0;
+    }
+  }
+
+  /** The connection that it begins on is the socket's own, from its first byte. */
+  private plaintext(e: AnyPlaintext): i32 {
+    if (this.isOfRecords || !isStream(e.fd)) return 0;
+    if (e.begins) {
+      if (e.fd.is_server) this.accepted(e);
+      else this.connected(e);
+    }
+    return e.evt_type == EventId.tls_read ? this.received(e, e.data) : this.sent(e, e.data);
+  }
 
   private readMessage(e: AnyReceive): i32 {
     if (hasAny(e.flags, NOT_READ)) return 0;

@@ -94,6 +94,7 @@ export class Tls extends Protocol {
   /** Handshakes that are known at the same time; who is silent for longest goes. */
   constructor(underway: u32 = 1024) {
     super();
+    this.isOfRecords = true;
     this.connections = new StateTable(UNKEPT, underway, CONNECTION, hours(1));
   }
 

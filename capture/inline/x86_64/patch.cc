@@ -136,9 +136,20 @@ bool InlinePatcher::others_are_outside(const Task& task, const MappedFile& file,
   return outside;
 }
 
+void InlinePatcher::hook(Task& task, MappedFile& file) {
+  std::array<uint8_t, Patch::kMax> there;
+  const std::vector<Patch>& patches = file.hooks->hooks.patches;
+  for (const Patch& patch : patches) {
+    if (task.memory.read(file.bias + patch.address, there.data(), patch.size) != patch.size) return;
+    if (memcmp(there.data(), patch.before.data(), patch.size) != 0) return;
+  }
+  file.is_hooked = true;
+  for (const Patch& patch : patches) (void)task.memory.write(file.bias + patch.address, patch.after.data(), patch.size);
+}
+
 void InlinePatcher::revert(Task& task, InlineImage& image) {
-  const auto take_back = [&task](const MappedFile& file, const SiteStub& stub) {
-    for (const Patch& patch : stub.patches) {
+  const auto take_back = [&task](const MappedFile& file, const std::vector<Patch>& patches) {
+    for (const Patch& patch : patches) {
       (void)task.memory.write(file.bias + patch.address, &kBreakpoint, 1);
       (void)task.memory.write(file.bias + patch.address + 1, patch.before.data() + 1, patch.size - 1u);
       (void)task.memory.write(file.bias + patch.address, patch.before.data(), 1);
@@ -147,18 +158,23 @@ void InlinePatcher::revert(Task& task, InlineImage& image) {
   for (MappedFile& file : image.files) {
     for (size_t i = 0; i < file.sites.size(); ++i) {
       MappedFile::SiteState& state = file.sites[i];
-      if (state.patched) take_back(file, file.near->stubs.stubs[i]);
+      if (state.patched) take_back(file, file.near->stubs.stubs[i].patches);
       state.patched = false;
       state.dropped = true;
     }
+    if (std::exchange(file.is_hooked, false)) take_back(file, file.hooks->hooks.patches);
     if (!std::exchange(file.is_answered, false)) continue;
-    for (const SiteStub& stub : file.near->answering.stubs) take_back(file, stub);
+    for (const SiteStub& stub : file.near->answering.stubs) take_back(file, stub.patches);
   }
 }
 
 uint64_t InlinePatcher::breakpoint_at(const InlineImage& image, uint64_t ip) {
   for (const MappedFile& file : image.files) {
     if (!file.holds(ip - 1)) continue;
+    if (file.hooks != nullptr) {
+      const auto is_there = [&](const Patch& patch) { return file.bias + patch.address == ip - 1; };
+      if (std::ranges::any_of(file.hooks->hooks.patches, is_there)) return ip - 1;
+    }
     for (size_t i = 0; i < file.sites.size(); ++i) {
       if (!file.sites[i].patched && !file.sites[i].dropped) continue;
       if (file.near == nullptr) continue;

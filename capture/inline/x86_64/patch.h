@@ -27,6 +27,9 @@ class InlinePatcher {
   // The same for a new image whose file has stubs that are still to be attached: its boot does it, by the
   // list at this address of the segment's. 0: it cannot, and nothing is changed.
   uint64_t leave_to_boot(MappedFile& file, std::span<const size_t> chosen);
+  // Puts attached hooks before the TLS functions of a file that nobody can be in yet: it has just been
+  // mapped, or its program has not begun. Only where the file's own bytes stand there, all of them.
+  void hook(Task& task, MappedFile& file);
   // Takes all patches of the image back.
   void revert(Task& task, InlineImage& image);
 

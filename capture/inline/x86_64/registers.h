@@ -50,6 +50,8 @@ Result<uint64_t> ip_of(Tid tid);
 uint64_t link_of(const Registers& registers);
 // Those that a stub has spoiled before its call is made.
 void restore_spoiled(Registers& registers, const RingRecord& record);
+// On behind the instruction that reads the clock, which says 0.
+void skip_clock(Registers& registers);
 // The program has itself stopped after each of its instructions.
 bool steps_itself(const Registers& registers);
 

@@ -15,7 +15,7 @@ export interface CollectFlags {
   readonly busCreds?: string;
   readonly busCa?: string;
   readonly stream: string;
-  readonly store: string;
+  readonly store?: string;
   readonly once?: boolean;
 }
 
@@ -32,6 +32,8 @@ export async function collect({
     const problem = "--bus must be nats://HOST[:PORT] or tls://HOST[:PORT].";
     throw new VedetteError("VEDETTE_USAGE", { command: "fleet collect", problem });
   }
+  if (place === undefined)
+    throw new VedetteError("VEDETTE_USAGE", { command: "fleet collect", problem: "Give --store PLACE." });
   const stopped = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.abort());
   const bus = {

@@ -10,7 +10,7 @@ export function defineFleet(program: Command, done: (status: number) => void): v
     .command("collect")
     .description("write what tasks publish on a bus into a store, until it is stopped")
     .requiredOption("--bus <url>", "nats://HOST[:4222] or tls://HOST[:4222]; several with commas between them")
-    .requiredOption("--store <place>", "a folder, or postgres://...")
+    .option("--store <place>", "a folder, or postgres://...")
     .option("--bus-creds <file>", "a file of credentials of NATS")
     .option("--bus-ca <file>", "a PEM file: who may have signed the bus's certificate")
     .option("--stream <name>", "the stream of alerts, which is made where it is not there", "VA")

@@ -256,6 +256,8 @@ test("without a bus, or without an address of one, it says so", async () => {
   assert.match(away.stderr, /connection refused.*VEDETTE_BUS_AWAY/);
   const wrong = await run([...VEDETTE, "fleet", "collect", "--bus", "http://a", "--store", `${scratch()}/s`]);
   assert.match(wrong.stderr, /VEDETTE_USAGE/);
+  const nowhere = await run([...VEDETTE, "fleet", "collect", "--bus", bus.url]);
+  assert.match(nowhere.stderr, /Give --store PLACE\. \[VEDETTE_USAGE\]/);
   assert.is(new VedetteError("VEDETTE_BUS_AWAY", { url: "u", reason: "r" }).exit, 1);
 });
 

@@ -2,7 +2,7 @@
 //
 // `npm run bench -- overhead [--json | --markdown] [--rounds N] [--watchers LIST] [NAME...]`: what being
 // watched costs, by workload and watcher: the programs bare, under Vedette (default, strict, trace tier only;
-// with `--watchers native,vedette,adaptive` adaptive too), under an LD_PRELOAD recorder, strace, and a
+// with `--watchers native,vedette,normal` normal too), under an LD_PRELOAD recorder, strace, and a
 // minimal eBPF capture of the same fields. Medians of interleaved rounds,
 // then one run that counts events; the bars, met or not. NAMEs choose workloads whose name holds one of them.
 import { cpus, loadavg, release } from "node:os";

@@ -105,7 +105,7 @@ const { values: flags, positionals: wanted } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "5" },
-    watchers: { type: "string", default: "native,vedette,adaptive,ebpf" },
+    watchers: { type: "string", default: "native,vedette,normal,ebpf" },
   },
 });
 const { able, unable } = watchers();

@@ -30,7 +30,7 @@ export interface Verdict {
 const HEADINGS: Readonly<Record<string, string>> = {
   native: "native",
   vedette: "Vedette",
-  adaptive: "`--integrity adaptive`",
+  normal: "`--integrity normal`",
   strict: "`--integrity strict`",
   trace: "`--tiers trace`",
   preload: "LD_PRELOAD",

@@ -24,7 +24,7 @@ export function watchers(): { able: Watcher[]; unable: string[] } {
   const able: Watcher[] = [
     { name: "native", before: [] },
     { name: "vedette", before: [AGENT, ...discard, "--"] },
-    { name: "adaptive", before: [AGENT, ...discard, "--integrity", "adaptive", "--"], isExtra: true },
+    { name: "normal", before: [AGENT, ...discard, "--integrity", "normal", "--"], isExtra: true },
     { name: "strict", before: [AGENT, ...discard, "--integrity", "strict", "--"] },
     { name: "trace", before: [AGENT, ...discard, "--tiers", "trace", "--"], isSlow: true },
     { name: "preload", before: [], env: { LD_PRELOAD: shared("preload") } },

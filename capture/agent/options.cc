@@ -21,7 +21,7 @@ const char kUsage[] =
     "                         pid namespace shared by several containers, all of them) or off\n"
     "  --sys-ptrace WHOSE     share (default: COMMAND has the capability if we have it) or withhold (COMMAND starts without it)\n"
     "  --tiers WHICH          all (default) or trace\n"
-    "  --integrity LEVEL      normal (default), adaptive or strict\n"
+    "  --integrity LEVEL      adaptive (default), normal or strict\n"
     "  --believe DIR          a library in this folder counts as of the image, whenever it was written; may be given again\n"
     "  --tls-plaintext        also tell what OpenSSL and GnuTLS read and write, in plaintext (docs/monitor.md); not with --tiers trace\n"
     "  --site-cache DIR       keep what is found out about libraries there, for the next start (VEDETTE_SITE_CACHE)\n"
@@ -168,7 +168,7 @@ constexpr OptionRow kRows[] = {
     {"--strangers", set_strangers, "container, task or off"},
     {"--sys-ptrace", set_sys_ptrace, "share or withhold"},
     {"--tiers", set_tiers, "all or trace"},
-    {"--integrity", set_integrity, "normal, adaptive or strict"},
+    {"--integrity", set_integrity, "adaptive, normal or strict"},
     {"--believe", set_believed, "the absolute path of a folder"},
     {"--site-cache", set_site_cache, "a folder"},
     {"--spool", set_spool, "a number of bytes from 2097152 to 1073741824"},

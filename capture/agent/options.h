@@ -32,7 +32,7 @@ struct Options {
   StrangerScope strangers = StrangerScope::Container;
   bool withhold_sys_ptrace = false;  // --sys-ptrace withhold: the container has the capability for our sake
   bool inline_tier = true;       // --tiers all; trace switches it off
-  Integrity integrity = Integrity::Normal;
+  Integrity integrity = Integrity::Adaptive;
   std::vector<std::string> believed;  // --believe: folders whose libraries count as the image's
   size_t spool_bytes = 16u << 20;
   Overload overload = Overload::Shed;

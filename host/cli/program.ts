@@ -279,10 +279,10 @@ const siteCache = (): Option =>
 const integrity = (): Option =>
   new Option(
     "--integrity <level>",
-    "adaptive: stop each call of a program that is not of the image or that came in from outside; strict: stop every call that opens a file, and ask the kernel which file it is",
+    "adaptive: stop each call of a program that is not of the image or that came in from outside; normal: of none; strict: stop every call that opens a file, and ask the kernel which file it is",
   )
     .choices(["normal", "adaptive", "strict"])
-    .default("normal");
+    .default("adaptive");
 const believe = (): Option =>
   new Option(
     "--believe <folder>",

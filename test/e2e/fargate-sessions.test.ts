@@ -209,17 +209,17 @@ if (missing === null) {
     return events;
   };
 
-  test("under --integrity adaptive a session's I/O is recorded exactly, each call by stops, and its events say why", async () => {
+  test("a session's I/O is recorded exactly, each call by stops, and its events say why", async () => {
     const COUNT = 1000;
-    const events = await ioOfSession(COUNT, "--integrity", "adaptive");
+    const events = await ioOfSession(COUNT);
     const own = events.filter(({ type }) => !type.startsWith("vedette."));
     assert.equal([...new Set(own.map(({ tier }) => tier))], ["trace"]);
     assert.equal([...new Set(own.map(({ integrity, why }) => `${integrity} ${why}`))], ["stops CAME_FROM_OUTSIDE"]);
   });
 
-  test("a session's I/O is recorded exactly, inline as the workload's", async () => {
+  test("under --integrity normal a session's I/O is recorded exactly, inline as the workload's", async () => {
     const COUNT = 5000;
-    const events = await ioOfSession(COUNT);
+    const events = await ioOfSession(COUNT, "--integrity", "normal");
     assert.ok(
       named(events, "read").filter(({ tier }) => tier === "inline").length > 0.9 * COUNT,
       "it stayed in the slow tier",

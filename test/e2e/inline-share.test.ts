@@ -12,8 +12,6 @@ import { hasCommand, run, scratch, selected } from "./programs.js";
 import { type Summary, summary } from "./traces.js";
 
 const SHARE_MIN = 0.98;
-/** It asks of each program and library whether it is of the image, and these are. */
-const ADAPTIVE = ["--integrity", "adaptive"];
 const WAIT_FOR = (check: string): string => `for i in $(seq 100); do ${check} && break; sleep 0.1; done`;
 
 interface AtWork {
@@ -172,7 +170,6 @@ for (const program of selected(PROGRAMS)) {
     if (program.prepare !== undefined) await run(["bash", "-c", program.prepare], { cwd });
     const { run: ended, summary: counted } = await summary(["bash", "-c", program.script], {
       cwd,
-      flags: ADAPTIVE,
     });
     const { all, inline, traced } = hotCalls(counted);
     assert.ok(all >= program.calls, `${all} hot calls, fewer than the ${program.calls} it makes\n${ended.stderr}`);

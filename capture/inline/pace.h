@@ -5,7 +5,7 @@
 #pragma once
 
 #include "capture/inline/drain.h"
-#include "capture/inline/ticker.h"
+#include "capture/tracer/ticker.h"
 
 namespace vedette {
 
@@ -24,7 +24,7 @@ class InlinePace {
  private:
   const InlineDrain& drain_;
   Context* context_ = nullptr;
-  InlineTicker ticker_;
+  Ticker ticker_;
 };
 
 }  // namespace vedette

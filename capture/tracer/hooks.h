@@ -31,7 +31,7 @@ class Hooks {
   virtual void on_begin(Context&, Calls&) {}
   // Some task has stopped: whatever happened before that must be on record now.
   virtual void on_any_stop() {}
-  // The wait for the next stop was interrupted (inline/ticker.h).
+  // The wait for the next stop was interrupted (ticker.h).
   virtual void on_tick() {}
   // A task is about to have a child; the child has not run.
   virtual void on_forked(Task& /*parent*/, Task& /*child*/, uint64_t /*clone_flags*/) {}

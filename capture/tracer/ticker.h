@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Interrupts the tracer's wait (wake.h) now and then, so that rings are read while no task stops. It runs
-// only while there are rings, fast while they fill, slow while they do not: an idle program must not pay for
-// being watched.
+// Interrupts the tracer's wait (wake.h) now and then, for what must be looked at while no task stops: rings,
+// fast while they fill and slow while they do not, and a process that could be attached in part only. It runs
+// only while there is such a thing: an idle program must not pay for being watched.
 #pragma once
 
 #include <ctime>
@@ -9,9 +9,9 @@
 
 namespace vedette {
 
-class InlineTicker {
+class Ticker {
  public:
-  ~InlineTicker();
+  ~Ticker();
   // From the tracer's thread, after the workload was launched: what it inherits must be untouched. Once is
   // enough.
   void start();

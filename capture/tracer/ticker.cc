@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "capture/inline/ticker.h"
+#include "capture/tracer/ticker.h"
 
 #include <signal.h>
 #include <sys/syscall.h>
@@ -9,7 +9,7 @@
 
 namespace vedette {
 
-void InlineTicker::start() {
+void Ticker::start() {
   if (started_ || !accept_wakes()) return;
   sigevent event = {};
   event.sigev_notify = SIGEV_THREAD_ID;
@@ -18,7 +18,7 @@ void InlineTicker::start() {
   started_ = ::timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
 }
 
-void InlineTicker::set_interval_us(uint32_t interval_us) {
+void Ticker::set_interval_us(uint32_t interval_us) {
   if (!started_ || interval_us == interval_us_) return;
   interval_us_ = interval_us;
   itimerspec when = {};
@@ -27,7 +27,7 @@ void InlineTicker::set_interval_us(uint32_t interval_us) {
   (void)::timer_settime(timer_, 0, &when, nullptr);
 }
 
-InlineTicker::~InlineTicker() {
+Ticker::~Ticker() {
   if (started_) (void)::timer_delete(timer_);
 }
 

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/outsiders/strangers.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
-#include <memory>
 
 #include "capture/kernel/proc.h"
 #include "capture/outsiders/enlist.h"
-#include "capture/tracer/stop.h"
 
 namespace vedette {
 namespace {
@@ -30,34 +26,11 @@ constexpr uint64_t kYoungPauseNs = 2 * kMillisecond;   // that has done so a mom
 constexpr uint64_t kOldPauseNs = 100 * kMillisecond;   // that stays as it is
 constexpr uint64_t kSettledNs = 10'000 * kMillisecond; // one that has not executed anything by then is refused for good
 constexpr uint64_t kUnseenNs = 1000 * kMillisecond;    // between two notices of the unseen
-constexpr uint64_t kSeizeNs = 5 * kMillisecond;        // to attach a task takes microseconds, unless it is executing a program
-constexpr uint64_t kSeizeRestNs = 50 * kMillisecond;   // between two that took so long: a tenth of the time at most goes into it
-constexpr uint64_t kPartialPauseMaxNs = 1000 * kMillisecond;
-constexpr size_t kPartialsMax = 1024;
 constexpr int kGenerationsMax = 32;
 constexpr int kStatThreads = 20, kStatStart = 22;
 constexpr std::string_view kMachinesNamespace = "pid:[4026531836]";  // PROC_PID_INIT_INO, include/linux/proc_ns.h
 
 uint32_t number(Tid tid) { return static_cast<uint32_t>(tid.get()); }
-
-pid_t pid_in(std::string_view text) {
-  pid_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
-// Numbers among the names of a folder: processes of /proc, threads of /proc/PID/task.
-std::vector<Tid> numbers_in(PathAt path) {
-  std::vector<Tid> numbers;
-  Fd opened = open_at(path, O_RDONLY | O_DIRECTORY);
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opened.is_open() ? ::fdopendir(opened.release()) : nullptr, ::closedir);
-  while (folder != nullptr) {
-    const dirent* const entry = ::readdir(folder.get());
-    if (entry == nullptr) break;
-    if (const pid_t found = pid_in(entry->d_name); found > 0) numbers.push_back(Tid(found));
-  }
-  return numbers;
-}
 
 // Ids of mounts are the whole machine's: two processes with one in common are in one mount namespace. Unlike
 // the link ns/mnt, mountinfo may be read whoever it belongs to.
@@ -81,16 +54,6 @@ bool same_file(PathAt one, PathAt other) {
 }
 
 }  // namespace
-
-struct Strangers::Sight {
-  Tid process, parent, tracer;
-
-  static std::optional<Sight> of(Tid number) {
-    std::string status;
-    if (!read_file(ProcPath(number, "status"), status, kTextMax)) return std::nullopt;
-    return Sight{status_tid(status, "Tgid"), status_tid(status, "PPid"), status_tid(status, "TracerPid")};
-  }
-};
 
 // No program: it is the one that forked still, or what we have read belongs in part to the one that begins.
 // The kernel clears the flag first, then the name is the new one's, and the arguments come last (fs/exec.c,
@@ -158,7 +121,8 @@ void Strangers::look() {
     }
   }
   std::erase_if(refused_, [this](Refused& one) { return !visit(one); });
-  complete(now);
+  seizing_.complete(now, [this](Tid process, bool is_there) { on_replaced(process, is_there); });
+  unseen_ += seizing_.take_left_out();
   lookout_.look_every(pause_ns());
   if (now - unseen_told_ns_ >= kUnseenNs) tell_unseen(now);
 }
@@ -206,10 +170,9 @@ void Strangers::look_at_all() {
 bool Strangers::meet(Tid one) {
   const std::optional<Sight> sight = Sight::of(one);
   if (!sight) return false;
-  const bool is_traced_by_us = sight->tracer == Tid(::getpid());
-  if (is_traced_by_us || !is_watched(*sight)) return true;
+  if (sight->is_ours() || !is_watched(*sight)) return true;
   const auto is_known = [&](const Refused& known) { return known.process == sight->process; };
-  if (context_.tasks.find(sight->process) != nullptr) attach_threads_of(sight->process);
+  if (context_.tasks.find(sight->process) != nullptr) seizing_.attach_threads_of(sight->process);
   else if (std::none_of(refused_.begin(), refused_.end(), is_known)) found(sight->process);
   return true;
 }
@@ -269,92 +232,17 @@ void Strangers::found(Tid process) {
   if (!program->words.empty()) tell_program(one, *program);
 }
 
+// Which program it is must still be told.
 Result<void> Strangers::attach(Tid process) {
-  const Result<void> leader = seize(process);
-  if (!leader) return leader;
-  Ref<AddressSpace> space = make_ref<AddressSpace>();
-  space->served = true;  // for all we know (served_memory.h)
-  Task& task = context_.tasks.add(process, process, std::move(space));
-  context_.tasks.mark_stranger(task);
-  task.has_filter = false;
-  task.bound = false;
-  task.untold = true;
-  (void)ptrace_interrupt(process);
-  attach_threads_of(process);
-  return {};
+  const Result<void> attached = seizing_.attach(process);
+  if (attached) context_.tasks.find(process)->untold = true;
+  return attached;
 }
 
-// An exec holds the mutex that this waits for (cred_guard_mutex), and itself waits for the ends of its
-// threads, which wait for us: so not for longer than a moment. EINTR: it is executing a program. EAGAIN: not
-// now, another one was.
-Result<void> Strangers::seize(Tid thread) {
-  if (context_.clock.now_ns() < seizes_from_ns_) return Errno(EAGAIN);
-  const Result<void> seized = ptrace_seize_within(kSeizeNs, thread, kStopOptions);
-  if (!seized && seized.error().get() == EINTR) seizes_from_ns_ = context_.clock.now_ns() + kSeizeRestNs;
-  return seized;
-}
-
-void Strangers::attach_threads_of(Tid process) {
-  if (attach_threads(process)) return;
-  const bool is_known = std::any_of(partials_.begin(), partials_.end(), [&](const Partial& one) { return one.process == process; });
-  if (is_known) return;
-  if (partials_.size() < kPartialsMax) partials_.push_back({process, context_.clock.now_ns() + kYoungPauseNs, kYoungPauseNs});
-  else ++unseen_;
-}
-
-// Those that were attached in part, once more.
-void Strangers::complete(uint64_t now) {
-  for (Partial& one : std::exchange(partials_, {})) {
-    if (now >= one.next_ns && complete(one.process)) continue;
-    if (now >= one.next_ns) {
-      one.pause_ns = std::min(2 * one.pause_ns, kPartialPauseMaxNs);
-      one.next_ns = now + one.pause_ns;
-    }
-    partials_.push_back(one);
-  }
-}
-
-// True: there is nothing left to do. When one of its threads has executed a program that we had not attached,
-// the process goes on under its number, and the leader that we had is gone without a word.
-bool Strangers::complete(Tid process) {
-  const std::optional<Sight> sight = Sight::of(process);
-  if (sight && sight->tracer == Tid(::getpid())) return static_cast<bool>(attach_threads(process));
-  if (context_.tasks.find(process) == nullptr) return true;
-  context_.tasks.remove(process);
-  if (sight) {
-    found(process);
-  } else {
-    context_.found_end(process);
-    context_.state.on_thread_exit(number(process));
-  }
-  return true;
-}
-
-// Until none is left that we have not: those seized bring their own new threads with them, and such a one
-// cannot be seized (EPERM). An error: there is one that we may not have.
-Result<void> Strangers::attach_threads(Tid process) {
-  Result<void> all;
-  for (bool again = true; again;) {
-    again = false;
-    all = {};
-    for (const Tid thread : numbers_in(ProcPath(process, "task"))) {
-      const Task* const leader = context_.tasks.find(process);
-      if (leader == nullptr || context_.tasks.find(thread) != nullptr) continue;
-      if (const Result<void> seized = seize(thread); !seized) {
-        all = seized;
-        if (seized.error().get() != EPERM) return all;  // it executes, or has ended: so may all the others
-        continue;
-      }
-      Task& task = context_.tasks.add(thread, process, leader->space);
-      context_.tasks.mark_stranger(task);
-      task.watch_as(*leader);
-      task.bound = false;
-      context_.state.on_launch(number(thread), context_.clock.now_ns());
-      (void)ptrace_interrupt(thread);
-      again = true;
-    }
-  }
-  return all;
+void Strangers::on_replaced(Tid process, bool is_there) {
+  if (is_there) return found(process);
+  context_.found_end(process);
+  context_.state.on_thread_exit(number(process));
 }
 
 // Gone, which is told. Whoever was refused until then, and executed a program meanwhile, is told of as
@@ -399,10 +287,9 @@ void Strangers::tell_program(Refused& one, const Program& program) {
 // Who is about to execute will be open to us from then on, and its program makes its first calls at once.
 uint64_t Strangers::pause_ns() const {
   if (!coming_.empty()) return kComingPauseNs;
-  if (refused_.empty() && partials_.empty()) return unseen_ == 0 ? 0 : kUnseenNs;
+  if (refused_.empty() && seizing_.is_whole()) return unseen_ == 0 ? 0 : kUnseenNs;
   const uint64_t now = context_.clock.now_ns();
-  uint64_t pause = kOldPauseNs;
-  for (const Partial& one : partials_) pause = std::min(pause, one.pause_ns);
+  uint64_t pause = seizing_.pause_ns(kOldPauseNs);
   for (const Refused& one : refused_) {
     const bool is_young = now - one.changed_ns < kYoungNs;
     if (is_young) pause = std::min(pause, one.told_words.empty() ? kComingPauseNs : kYoungPauseNs);

@@ -19,6 +19,8 @@
 #include <vector>
 
 #include "capture/outsiders/lookout.h"
+#include "capture/outsiders/seizing.h"
+#include "capture/outsiders/sight.h"
 #include "capture/tracer/context.h"
 
 namespace vedette {
@@ -58,15 +60,7 @@ class Strangers : public Outsiders {
     Tid number;
     uint64_t since_ns;
   };
-  // Attached, but for threads that could not be at that moment: one of its threads was executing a program,
-  // or ended.
-  struct Partial {
-    Tid process;
-    uint64_t next_ns;   // to be looked at again,
-    uint64_t pause_ns;  // and how long after that
-  };
-  struct Sight;    // what /proc says of a number
-  struct Program;  // and of what it executes
+  struct Program;  // what /proc says of what it executes
 
   void look();
   void look_at_all();
@@ -77,11 +71,7 @@ class Strangers : public Outsiders {
   bool shares_mounts(Tid process) const;
   bool is_neighbour(Tid process) const;
   Result<void> attach(Tid process);
-  Result<void> seize(Tid thread);
-  Result<void> attach_threads(Tid process);
-  void attach_threads_of(Tid process);
-  void complete(uint64_t now);
-  bool complete(Tid process);
+  void on_replaced(Tid process, bool is_there);
   void found(Tid process);
   bool is_over(Refused& one, const std::optional<Program>& program);
   bool visit(Refused& one);
@@ -94,6 +84,7 @@ class Strangers : public Outsiders {
   Context& context_;
   StrangerScope scope_;
   Lookout lookout_;
+  Seizing seizing_{context_};
   HostPid host_pid_ = nullptr;
   void* host_ = nullptr;
   bool are_sought_ = false;
@@ -101,8 +92,6 @@ class Strangers : public Outsiders {
   std::vector<pid_t> ancestors_;
   std::vector<Refused> refused_;
   std::vector<Coming> coming_;
-  std::vector<Partial> partials_;
-  uint64_t seizes_from_ns_ = 0;  // until then nobody is attached
   uint64_t looked_ns_ = 0;
   uint64_t unseen_ = 0, unseen_told_ns_ = 0;
 };

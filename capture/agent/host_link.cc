@@ -160,6 +160,7 @@ bool HostLink::listen(int wait_ms) {
 void HostLink::close() {
   socket_.reset();
   host_pid_ = 0;
+  if (on_over_ && is_over()) on_over_();
 }
 
 // Whatever has arrived. False: the host is gone, or refuses us.

@@ -47,6 +47,8 @@ class HostLink {
   bool is_ready() const { return ready_; }
   // Why the last table could not be held; empty: it could.
   const std::string& table_obstacle() const { return table_obstacle_; }
+  // `on_over`: called once it is, from whichever thread found out.
+  void when_over(std::function<void()> on_over) { on_over_ = std::move(on_over); }
   // Hears what the host has said, waiting for it at most so long, and says that we live where nothing else
   // has been said for a second and the tracing thread is not stuck: a host that hears nothing for longer
   // takes us for stopped. False: the stream is closed now.
@@ -86,6 +88,7 @@ class HostLink {
   AskFill ask_fill_;
   ResponseDesk& desk_;
   Hasher& hasher_;
+  std::function<void()> on_over_;
   PulseWatch pulse_;
   std::string table_obstacle_;
   bool owes_answer_ = false;  // to a table

@@ -4,12 +4,17 @@
 // above it, also as a container's process 1. Read aloud:
 //
 //   parse - connect - find the program - launch it under the filter - trace until it has ended - deliver - end as it did
+//
+// Or it watches a process that runs already, and stands beside it: signals end the agent, and the process
+// goes on (outsiders/attachment.h).
 #include <malloc.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <thread>
 
 #include "capture/agent/doctor.h"
 #include "capture/agent/failure.h"
@@ -26,7 +31,9 @@
 #include "capture/kernel/features.h"
 #include "capture/kernel/proc.h"
 #include "capture/kernel/proc_folder.h"
+#include "capture/outsiders/attachment.h"
 #include "capture/tracer/capture_filter.h"
+#include "capture/tracer/launch.h"
 #include "capture/tracer/loop.h"
 #include "capture/tracer/proc_truth.h"
 #include "capture/tracer/pulse.h"
@@ -38,6 +45,7 @@ namespace {
 
 constexpr uint64_t kSpoolWaitNs = 20'000'000;       // how long a full spool may hold the workload up, per batch
 constexpr int kReadyPollMs = 20;
+constexpr size_t kNameMax = 64;
 constexpr uint64_t kDeliverWaitNs = 5'000'000'000;  // how long we stay for a slow host after the workload's end
 
 // What the agent's threads share. Made once and never destroyed: they use it until the process ends.
@@ -74,6 +82,7 @@ struct Agent {
   std::string take_table(std::span<const uint8_t> frame) {
     std::optional<PreventTable> table = read_table(frame);
     if (!table) return "it does not read";
+    if (options.attach) return table->rows.empty() ? "" : "a process that ran before us is denied nothing";
     std::string obstacle = obstacle_to(*table, means());
     if (obstacle.empty()) prevention.take(std::move(*table));
     return obstacle;
@@ -159,47 +168,63 @@ void keep_little_memory() {
   (void)::mallopt(M_ARENA_MAX, 1);
 }
 
-int run(const Options& options) {
-  keep_little_memory();
-  keep_descriptor_in_reserve();
-  if (const std::optional<Failure> failure = without_proc()) return report(*failure);
-  Signals& signals = *new Signals;  // never destroyed: its thread uses it until the process ends
-  const Result<std::string> program = find_program(options.command[0]);
-  if (!program) return report(describe({LaunchStep::Find, program.error()}, options.command[0]));
+// How the workload ended, as the agent's exit status.
+using Status = int;
 
-  Agent& agent = *new Agent(options);
-  if (const std::optional<Failure> failure = wait_for_host(agent)) return report(*failure);
+// What is the same of a workload that we start and of one that we attach: everything that a tracer needs,
+// in the tracer's thread.
+class Tracing {
+ public:
+  Tracing(Agent& agent, Signals& signals, Hooks& hooks) : agent_(agent), signals_(signals), state_(truth_, agent.options.limits),
+        context_(agent.clock, agent.options.limits, state_, hooks, agent.recorder), witness_(kernel_io_, features().running < KernelVersion{5, 15}) {
+    if (agent.inline_tier == nullptr) state_.stop_all();
+    else context_.witness = &witness_;
+    state_.believe(agent.options.believed);
+    if (agent.options.limits.tls_plaintext) state_.tell_plaintext([&agent](uint64_t tsc) { return agent.clock.from_tsc(tsc); });
+    context_.io_uring = agent.options.io_uring;
+    context_.sealed = &agent.sealed;
+    context_.can_trace_all = has_capability(Capability::SysPtrace);
+    context_.defense.guard_host(host_pid, &agent.link);
+  }
 
-  Launch launch(options.command, *program, signals.original_mask());
+  static pid_t host_pid(void* link) { return static_cast<HostLink*>(link)->host_pid(); }
+  Context& context() { return context_; }
+
+  Status run(Tid root, Outsiders& outsiders, bool root_only) {
+    Loop loop(context_, signals_, outsiders, agent_.pulse);
+    const WaitStatus status = loop.run(root, root_only);
+    return loop.ended_by() != 0 ? 128 + loop.ended_by() : status.shell_status();
+  }
+
+ private:
+  Agent& agent_;
+  Signals& signals_;
+  ProcTruth truth_;
+  State state_;
+  Context context_;
+  ProcKernelIo kernel_io_;
+  IoWitness witness_;
+};
+
+int run_command(const Options& options, Agent& agent, Signals& signals, const std::string& program) {
+  Launch launch(options.command, program, signals.original_mask());
   if (options.withhold_sys_ptrace) launch.withhold_sys_ptrace();
   Launched launched;
   Hooks trace_only;
   Hooks& hooks = agent.inline_tier != nullptr ? *agent.inline_tier : trace_only;
   const std::vector<sock_filter> filter = capture_filter(hooks, agent.sealed);
-  if (!launch.start(filter, features().wait_killable, launched)) return report(describe(launch.failure(), *program));
+  if (!launch.start(filter, features().wait_killable, launched)) return report(describe(launch.failure(), program));
 
   agent.uplink.start();
   signals.start(launched.tid, agent.recorder);
 
-  ProcTruth truth;
-  State state(truth, options.limits);
-  if (agent.inline_tier == nullptr) state.stop_all();
-  state.believe(options.believed);
-  if (options.limits.tls_plaintext) state.tell_plaintext([&agent](uint64_t tsc) { return agent.clock.from_tsc(tsc); });
-  Context context(agent.clock, options.limits, state, hooks, agent.recorder);
-  context.io_uring = options.io_uring;
+  Tracing tracing(agent, signals, hooks);
+  Context& context = tracing.context();
   context.prevention = &agent.prevention;
-  context.sealed = &agent.sealed;
-  context.can_trace_all = has_capability(Capability::SysPtrace);
   context.no_new_privs = launched.no_new_privs;
-  ProcKernelIo kernel_io;
-  IoWitness witness(kernel_io, features().running < KernelVersion{5, 15});
-  if (agent.inline_tier != nullptr) context.witness = &witness;
   context.filter = filter;
-  const Defense::HostPid host_pid = [](void* link) { return static_cast<HostLink*>(link)->host_pid(); };
-  context.defense.guard_host(host_pid, &agent.link);
   Strangers& strangers = *new Strangers(context, options.strangers);  // as the signals: its thread goes on
-  strangers.start(host_pid, &agent.link);
+  strangers.start(Tracing::host_pid, &agent.link);
   OpenWitness open_witness(agent.open_watch);
   if (strangers.are_sought()) {
     agent.open_watch.start(wake_signal());
@@ -210,12 +235,74 @@ int run(const Options& options) {
     responses.begin();
     context.responses = &responses;
   }
-  Loop loop(context, signals, strangers, agent.pulse);
-  const WaitStatus status = loop.run(launched, ::getpid() == 1);
+  const Status status = tracing.run(launched.tid, strangers, ::getpid() == 1);
 
   agent.finish();
-  if (launch.failed()) return report(describe(launch.failure(), *program));
-  return loop.ended_by() != 0 ? 128 + loop.ended_by() : status.shell_status();
+  return launch.failed() ? report(describe(launch.failure(), program)) : status;
+}
+
+Failure describe(const AttachRefusal& refusal, Tid process) {
+  using Kind = AttachRefusal::Kind;
+  const std::string pid = std::to_string(process.get());
+  switch (refusal.kind) {
+    case Kind::Missing: return make_failure(ErrorCode::VEDETTE_PROCESS_MISSING, {{"pid", pid}, {"reason", refusal.reason}});
+    case Kind::Traced: {
+      std::string name;
+      (void)read_file(ProcPath(refusal.tracer, "comm"), name, kNameMax);
+      while (name.ends_with('\n')) name.pop_back();
+      const std::string tracer = "process " + std::to_string(refusal.tracer.get()) + (name.empty() ? "" : " (" + name + ")");
+      return make_failure(ErrorCode::VEDETTE_PROCESS_TRACED, {{"pid", pid}, {"tracer", tracer}});
+    }
+    case Kind::Unwise: return make_failure(ErrorCode::VEDETTE_ATTACH_UNWISE, {{"pid", pid}, {"reason", refusal.reason}});
+    case Kind::Refused: break;
+  }
+  return make_failure(ErrorCode::VEDETTE_ATTACH_REFUSED, {{"pid", pid}, {"reason", refusal.reason}});
+}
+
+// A thread of its own, because the kernel lets go of all that a thread traces when that thread ends, and ends
+// no wait of theirs by it. What they did is still to be delivered then, which takes as long as the host
+// takes.
+int run_attached(const Options& options, Agent& agent, Signals& signals) {
+  secure_ourselves();
+  agent.link.when_over([] { (void)::kill(::getpid(), SIGTERM); });  // nobody is left who would hear of it
+  agent.uplink.start();
+  std::optional<AttachRefusal> refusal;
+  Status status = 0;
+  std::thread([&] {
+    signals.start_alone(agent.recorder);
+    Hooks trace_only;
+    Tracing tracing(agent, signals, trace_only);
+    Context& context = tracing.context();
+    context.attached = true;
+    context.tasks.stay_for_strangers();
+    context.root = *options.attach;
+    Attachment attachment(context, Tid(agent.link.host_pid()));
+    refusal = attachment.begin(*options.attach);
+    if (!refusal) status = tracing.run(*options.attach, attachment, false);
+  }).join();
+  if (refusal) return report(describe(*refusal, *options.attach));
+  agent.finish();
+  return status;
+}
+
+int run(Options& options) {
+  keep_little_memory();
+  keep_descriptor_in_reserve();
+  if (const std::optional<Failure> failure = without_proc()) return report(*failure);
+  Signals& signals = *new Signals;  // never destroyed: its thread uses it until the process ends
+  std::string program;
+  if (options.attach) {
+    options.attach = process_of(*options.attach).value_or(*options.attach);
+    if (const std::optional<AttachRefusal> refusal = refusal_of(*options.attach, {})) return report(describe(*refusal, *options.attach));
+  } else {
+    const Result<std::string> found = find_program(options.command[0]);
+    if (!found) return report(describe({LaunchStep::Find, found.error()}, options.command[0]));
+    program = *found;
+  }
+
+  Agent& agent = *new Agent(options);
+  if (const std::optional<Failure> failure = wait_for_host(agent)) return report(*failure);
+  return options.attach ? run_attached(options, agent, signals) : run_command(options, agent, signals, program);
 }
 
 }  // namespace

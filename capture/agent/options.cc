@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -12,6 +13,7 @@ namespace vedette {
 
 const char kUsage[] =
     "Usage: vedette-capture [options] -- COMMAND [ARGUMENT]...\n"
+    "       vedette-capture [options] --attach PID\n"
     "Runs COMMAND and sends every system call of interest to a Vedette host.\n"
     "\n"
     "  --host ADDRESS         fd:N, unix:PATH, abstract:NAME, tcp:127.0.0.1:PORT or discard (default)\n"
@@ -34,6 +36,7 @@ const char kUsage[] =
     "  --secret-file FILE     a file with the secret that the host asks for\n"
     "  --lost-report FILE     at the end, write there which events could not be delivered\n"
     "  --respond              do what the host asks for after an alert: kill, freeze or tighten processes (docs/response.md)\n"
+    "  --attach PID           watch this process, which runs already, in the place of COMMAND; it goes on when the agent ends\n"
     "  --doctor               print what this kernel and container allow, as JSON\n"
     "  --version, --help\n";
 
@@ -156,12 +159,19 @@ bool set_lost_report(Options& options, std::string_view text) {
   return !text.empty();
 }
 
+bool set_attach(Options& options, std::string_view text) {
+  const std::optional<uint64_t> number = number_in(text, 1, std::numeric_limits<pid_t>::max());
+  if (number) options.attach = Tid(static_cast<pid_t>(*number));
+  return number.has_value();
+}
+
 struct OptionRow {
   std::string_view name;
   bool (*set)(Options&, std::string_view);
   const char* expects;
 };
 constexpr OptionRow kRows[] = {
+    {"--attach", set_attach, "the number of a process"},
     {"--host", set_host, "fd:N, unix:PATH, abstract:NAME, tcp:127.0.0.1:PORT or discard"},
     {"--snaplen", set_snaplen, "a number from 0 to 4096"},
     {"--io-uring", set_io_uring, "refuse or allow"},
@@ -250,6 +260,15 @@ std::variant<Options, Failure> parse_options(int argc, char** argv) {
   if (options.tls_plaintext && !options.inline_tier) return usage("--tls-plaintext needs the inline tier: take --tiers all.");
   options.limits.tls_plaintext = options.tls_plaintext;
   for (++at; at < argc; ++at) options.command.push_back(argv[at]);
+  if (options.attach) {
+    if (!options.command.empty()) return usage("--attach takes the place of a command.");
+    // Its code and memory stay as they are, and so does what its calls do.
+    options.inline_tier = false;
+    options.io_uring = IoUring::Allow;
+    options.strangers = StrangerScope::None;
+    options.respond = false;
+    return options;
+  }
   if (options.command.empty() && !options.doctor && !options.help && !options.version) {
     return make_failure(ErrorCode::VEDETTE_NO_COMMAND, {{"command", "run"}});
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "capture/agent/spool.h"
 #include "capture/decode/limits.h"
 #include "capture/inline/integrity.h"
+#include "capture/kernel/tid.h"
 #include "capture/outsiders/strangers.h"
 #include "capture/tracer/context.h"
 
@@ -49,6 +51,7 @@ struct Options {
   bool doctor = false;
   bool help = false;
   bool version = false;
+  std::optional<Tid> attach;     // --attach: this process, in the place of a command
   std::vector<char*> command;
 };
 

@@ -62,6 +62,12 @@ struct SavedResult {
   uint64_t address;
   unsigned width;
 };
+// In the frame that a handler returns by, where sp points at its rt_sigreturn: to the siginfo in front.
+// Addresses of the result register and of the instruction pointer that the program goes on with.
+struct SavedCall {
+  uint64_t result, ip;
+};
+inline SavedCall saved_call(uint64_t sp) { return {sp + 128 + 176 + 8, sp + 128 + 176 + 264}; }
 inline SavedResult saved_result(const Registers& at_handler) { return {at_handler.raw.sp + 128 + 176 + 8, 8}; }
 
 }  // namespace vedette

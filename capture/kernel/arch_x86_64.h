@@ -97,6 +97,12 @@ struct SavedResult {
   uint64_t address;
   unsigned width;
 };
+// In the frame that a handler returns by, where sp points at its rt_sigreturn: to the ucontext, on x86-64.
+// Addresses of the result register and of the instruction pointer that the program goes on with.
+struct SavedCall {
+  uint64_t result, ip;
+};
+inline SavedCall saved_call(uint64_t sp) { return {sp + 40 + 13 * 8, sp + 40 + 16 * 8}; }
 inline SavedResult saved_result(const Registers& at_handler) {
   constexpr uint64_t kCode32 = 0x23;
   const auto& raw = at_handler.raw;

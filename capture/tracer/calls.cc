@@ -83,7 +83,7 @@ void Calls::on_called(Task& task, const SyscallInfo& info) {
 }
 
 void Calls::on_passed(Task& task, const SyscallInfo& info, int error) {
-  if (!task.bound) bind(task);
+  if (!task.bound && !context_.attached) bind(task);
   // It was stopped by ptrace before its filters, and is in the call's books already, or has its answer: no
   // call any more, which our filter takes for a foreign one.
   if (task.call != nullptr || task.answered) {
@@ -114,6 +114,7 @@ void Calls::on_released(Task& task, Held held, int signal, bool is_emulated) {
 void Calls::begin(Task& task, const SyscallInfo& info, int error) {
   task.answered.reset();
   if (is_nobodys(task, info)) return context_.resume(task);
+  if (context_.attached) on_handler_over(*this, task, info);
   if (task.phase != Phase::Launching) task.phase = Phase::Running;  // no signal came between, or it was ignored
   if (defend(task, info)) return context_.resume(task);
   const bool is_attack = attacks_agent(task, info);
@@ -187,7 +188,7 @@ int Calls::refusal_of(const Task& task, const PendingCall& call, bool is_attack)
   const Event& event = call.sighting.event;
   if (is_attack || context_.defense.aims_at_us(call.sighting)) return EPERM;
   if (is_refused(event)) return ENOSYS;
-  return task.stranger && wants_listener(event) ? EBUSY : 0;
+  return task.stranger && !context_.attached && wants_listener(event) ? EBUSY : 0;
 }
 
 void Calls::on_returned(Task& task, const SyscallInfo& info) {
@@ -294,6 +295,7 @@ void Calls::prepare(Task& task, PendingCall& call) {
   const Call& facts = call.sighting.event.call;
   switch (call.sighting.event.id) {
     case EventId::clone: return clear_untraced(task, call);
+    case EventId::clone3: return tell_untraced(task, call.sighting.event);
     case EventId::userfaultfd:
     case EventId::ioctl: return expect_served_memory(context_, task, call.sighting.event);
     case EventId::connect:
@@ -351,6 +353,12 @@ void Calls::on_personality(Task& task, uint32_t persona) {
   context_.hooks.on_reading_executes(task);
   task.distrust();
   context_.notice(task.tid, Notice::TIER_DEGRADED, "personality", "it may execute whatever it maps to be read: each of its calls stops");
+}
+
+// Of an attached program, whose arguments stay as they are.
+void Calls::tell_untraced(const Task& task, const Event& event) {
+  const bool escapes = (static_cast<uint64_t>(event.integer(slot::clone3_::flags)) & CLONE_UNTRACED) != 0;
+  if (context_.attached && escapes) context_.notice(task.tid, Notice::UNSEEN, "clone3", "its child asks to be traced by nobody", 1);
 }
 
 void Calls::follow_up(Task& task, const Event& event) {

@@ -71,6 +71,7 @@ class Calls {
   void enter(Task& task, std::unique_ptr<PendingCall> call);
   void prepare(Task& task, PendingCall& call);
   void clear_untraced(Task& task, PendingCall& call);
+  void tell_untraced(const Task& task, const Event& event);
   void repair(Task& task, PendingCall& call);
   void emit(Task& task, std::unique_ptr<PendingCall> call);
   void follow_up(Task& task, const Event& event);

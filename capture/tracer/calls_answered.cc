@@ -64,6 +64,10 @@ void Calls::answer(Task& task, std::unique_ptr<PendingCall> call, int64_t result
 // which most of its servers cannot run.
 void Calls::refuse_foreign(Task& task, const SyscallInfo& info) {
   if (only_ends(abi_of(info), static_cast<uint32_t>(info.seccomp.nr))) return context_.resume(task);
+  if (context_.attached) {
+    tell_unknown(task, static_cast<uint32_t>(info.seccomp.nr));
+    return context_.resume(task);
+  }
   if (!answer_call(task, abi_of(info), -ENOSYS)) return;
   context_.notice(task.tid, Notice::ABI_REFUSED, "", abi_of(info) == Abi::X32 ? "x32" : "arm", static_cast<int64_t>(info.seccomp.nr & ~kForeignNumberBit));
   context_.resume(task);
@@ -129,7 +133,7 @@ bool Calls::prevent_unrecorded(Task& task, const SyscallInfo& info) {
 // What the kernel reads of the program's memory must be what we have seen. Also before a process shuts us
 // out: afterwards no memory can be attached. True: the call has its answer, or will come again.
 bool Calls::seal(Task& task, std::unique_ptr<PendingCall>& call) {
-  if (task.phase == Phase::Launching) return false;
+  if (task.phase == Phase::Launching || context_.attached) return false;
   const Event& event = call->sighting.event;
   if (event.id != EventId::clone3) {
     if (task.space->sealed || !shuts_out(event) || !attach_sealed(context_, task, *call)) return false;

@@ -38,6 +38,9 @@ struct Context {
   Sink& sink;
   IoUring io_uring = IoUring::Refuse;
   bool can_trace_all = false;  // CAP_SYS_PTRACE: memory stays open to us whatever uid a task takes
+  // What is watched ran before us and goes on when we leave (outsiders/attachment.h): it gets no filter and
+  // no memory of ours, is never stepped, and every call that the kernel would make is made.
+  bool attached = false;
   bool no_new_privs = false;   // we had to set it: setuid programs run without their privilege
   Tid root;                    // the workload's first process
   std::span<const sock_filter> filter;  // what the workload has; strangers get it too
@@ -56,6 +59,7 @@ struct Context {
   // now is still to be told. One that is frozen goes on when it is let go (responses.h).
   void resume(Task& task, Resume how, int signal = 0) {
     if (task.tid == moved_on) return;
+    if (leaves) return void(ptrace_detach(task.tid, signal));
     if (task.frozen_until_ns != 0) return void(task.stay = Stay{how, signal});
     (void)ptrace_resume(task.tid, how, signal);
   }
@@ -67,6 +71,7 @@ struct Context {
     if (hooks.on_shown(task)) task.stop_at_each_call();
     else task.is_due = true;
   }
+  bool leaves = false;  // whoever stops is let go, for good
   Tid moved_on;  // the task whose report is being handled, if it has left that stop
 
   // What is recorded of whoever has the memory of `task` is the kernel's word from now on.

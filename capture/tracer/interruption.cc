@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/tracer/interruption.h"
 
+#include <sys/syscall.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -74,6 +76,7 @@ void make_again(Task& task) {
 }
 
 void deliver(Context& context, Task& task, int signal) {
+  if (context.attached) return context.go_on(task, signal);
   const bool is_interrupted = task.phase == Phase::Interrupted || task.phase == Phase::Stepping;
   if (!is_interrupted || signal == 0) return context.go_on(task, signal);
   task.phase = Phase::Stepping;
@@ -93,6 +96,18 @@ void on_handler_reached(Calls& calls, Task& task) {
     task.interrupted.pop_back();
     calls.settle(task, std::move(call), -EINTR);
   }
+}
+
+void on_handler_over(Calls& calls, Task& task, const SyscallInfo& info) {
+  if (task.interrupted.empty() || info.arch != kAuditNative || info.seccomp.nr != SYS_rt_sigreturn) return;
+  const SavedCall saved = saved_call(info.stack_pointer);
+  int64_t result = 0;
+  uint64_t ip = 0;
+  if (task.memory.read(saved.result, &result, sizeof result) != sizeof result || task.memory.read(saved.ip, &ip, sizeof ip) != sizeof ip) return;
+  if (result != -EINTR || ip != task.interrupted.back()->ip) return;
+  std::unique_ptr<PendingCall> call = std::move(task.interrupted.back());
+  task.interrupted.pop_back();
+  calls.settle(task, std::move(call), -EINTR);
 }
 
 }  // namespace vedette

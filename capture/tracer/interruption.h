@@ -12,6 +12,10 @@
 // holds the result register that the program will find after the handler. One more stop, and only for a
 // signal that interrupts a call. A handler that jumps out (siglongjmp) leaves its call set aside until the
 // task ends; kInterruptedMax bounds them.
+//
+// A task that is attached (outsiders/attachment.h) is not stepped: the processor's flag for that would
+// outlive us, and SIGTRAP would end the program. Each of its calls stops, the return from a handler too, and
+// there the same frame is read.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +51,9 @@ void deliver(Context& context, Task& task, int signal);
 // where no handler ran; or the program's own SIGTRAP.
 enum class StepTrap : uint8_t { AtHandler, Stepped, Foreign };
 StepTrap name_step_trap(const siginfo_t& signal);
+
+// A call of an attached task: where it is a handler's return, what the interrupted call returns is known.
+void on_handler_over(Calls& calls, Task& task, const SyscallInfo& info);
 
 // The handler's first instruction is the next: what the interrupted call returns is known.
 void on_handler_reached(Calls& calls, Task& task);

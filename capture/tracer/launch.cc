@@ -117,6 +117,11 @@ Result<std::string> find_program(const char* name) {
   return best;
 }
 
+void secure_ourselves() {
+  shut_our_files();
+  raise_our_limit();
+}
+
 struct Launch::Shared {
   pid_t agent;
   std::atomic<bool> go;
@@ -166,8 +171,7 @@ bool Launch::start(std::span<const sock_filter> filter, bool wait_killable, Laun
     reap(launched.tid);
     return false;
   }
-  shut_our_files();
-  raise_our_limit();
+  secure_ourselves();
   shared_->go = true;
   for (;;) {
     const std::optional<WaitStatus> news = news_of(launched.tid);

@@ -41,6 +41,10 @@ struct LaunchFailure {
 // ENOENT, or EACCES when something of that name was found but may not be executed.
 Result<std::string> find_program(const char* name);
 
+// From when a process is traced: our memory and descriptors are shut, and we may open as many files as it
+// takes. The workload has neither.
+void secure_ourselves();
+
 class Launch {
  public:
   Launch(std::vector<char*> argv, std::string program, uint64_t signal_mask);

@@ -29,15 +29,16 @@ Loop::Loop(Context& context, Signals& signals, Outsiders& outsiders, Pulse& puls
   context_.outsiders = &outsiders_;
 }
 
-WaitStatus Loop::run(const Launched& launched, bool root_only) {
+WaitStatus Loop::run(Tid root, bool root_only) {
   pulse_.work();
   context_.hooks.on_begin(context_, calls_);
-  lives_.on_launch(launched.tid);
+  if (!context_.attached) lives_.on_launch(root);
   while (const std::optional<Report> report = next()) {
-    if (report->tid == launched.tid && report->status.is_over()) outsiders_.on_root_ended();
+    const bool is_roots_end = report->tid == root && report->status.is_over();
+    if (is_roots_end) outsiders_.on_root_ended();
     dispatch(*report);
     lives_.adopt_orphans();
-    if (report->tid == launched.tid && report->status.is_over()) {
+    if (is_roots_end) {
       root_status_ = report->status;
       signals_.on_root_ended();
       if (root_only) break;
@@ -46,9 +47,11 @@ WaitStatus Loop::run(const Launched& launched, bool root_only) {
     if (context_.responses != nullptr && waiter_.is_idle()) context_.responses->act();
     tell_shortage();
   }
-  if (!root_only && context_.tasks.has_own()) ended_by_ = signals_.ended_by();
+  if (context_.attached) leave();
+  else if (!root_only && context_.tasks.has_own()) ended_by_ = signals_.ended_by();
   if (root_only || ended_by_ != 0) end_rest();
   lives_.bury_all();
+  if (goes_on_) context_.sink.on_root_end(root_status_);
   if (context_.responses != nullptr) context_.responses->end();
   pulse_.rest();
   return root_status_;
@@ -73,6 +76,18 @@ void Loop::end_rest() {
       ::nanosleep(&kEndPause, nullptr);
     }
   }
+}
+
+// Who has stopped is let go by us, so that a signal that we were told of gets there. The kernel lets go of
+// all others when this thread ends: no wait of theirs is ended by that, as it would be if we stopped them.
+void Loop::leave() {
+  context_.leaves = true;
+  while (const std::optional<Report> report = waiter_.poll()) {
+    if (report->tid == context_.root && report->status.is_over()) root_status_ = report->status;
+    dispatch(*report);
+    lives_.adopt_orphans();
+  }
+  goes_on_ = context_.tasks.find(context_.root) != nullptr;
 }
 
 // Once: what is missing from then on is not told again and again.

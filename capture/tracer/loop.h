@@ -4,7 +4,6 @@
 #pragma once
 
 #include "capture/tracer/calls.h"
-#include "capture/tracer/launch.h"
 #include "capture/tracer/lives.h"
 #include "capture/tracer/nested.h"
 #include "capture/tracer/pulse.h"
@@ -20,7 +19,9 @@ class Loop {
 
   // Until the last task of the tree has ended, strangers or not; with `root_only`, until the workload's first
   // process has. How that ended.
-  WaitStatus run(const Launched& launched, bool root_only);
+  // Of one that we have attached: until all that is watched has ended, or a signal ends us. How it ended; 0
+  // where it goes on.
+  WaitStatus run(Tid root, bool root_only);
   // The signal by which those ended who were left behind; 0: there was none.
   int ended_by() const { return ended_by_; }
 
@@ -34,6 +35,7 @@ class Loop {
   bool on_step_trap(Task& task, const Report& report);
   void tell_shortage();
   void end_rest();
+  void leave();
 
   Context& context_;
   Signals& signals_;
@@ -44,6 +46,7 @@ class Loop {
   NestedTracing nested_;
   Lives lives_;
   WaitStatus root_status_;
+  bool goes_on_ = false;  // the workload's first process, without us
   int ended_by_ = 0;
   bool is_short_ = false;  // of descriptors, once
 };

@@ -58,6 +58,15 @@ void Signals::start(Tid root, Sink& sink) {
   ::pthread_create(&thread_, nullptr, thread_main, this);
 }
 
+void Signals::start_alone(Sink& sink) {
+  root_ended_ = true;
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction now{};
+    if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) ignored_ |= bit(signal);
+  }
+  start(Tid(), sink);
+}
+
 void* Signals::thread_main(void* self) {
   Signals* const signals = static_cast<Signals*>(self);
   for (;;) {
@@ -76,10 +85,11 @@ void Signals::on_signal(const siginfo_t& info) {
   {
     const std::lock_guard lock(mutex_);
     ended = root_ended_;
-    if (is_halt(signal)) halt_wanted_ns_ = monotonic_ns();
+    if (is_halt(signal) && !ended) halt_wanted_ns_ = monotonic_ns();
     if (signal == SIGCONT) halt_wanted_ns_ = 0, root_halted_ = false;
   }
-  if (ended) return end_by(signal);
+  const bool is_ignored = (ignored_ & bit(signal)) != 0 && info.si_pid != ::getpid();
+  if (ended) return is_ignored ? void() : end_by(signal);
   if (!root_has_it(info)) forward(info);
   if (is_halt(signal)) halt_if_due();
 }

@@ -32,8 +32,11 @@ class Signals {
 
   // From the tracer's thread, which is woken when there is something for it to do.
   void start(Tid root, Sink& sink);
+  // The same, where the workload is not ours and gets no signals of ours (outsiders/attachment.h): those that
+  // would end us do, but for those that we were started to ignore (nohup).
+  void start_alone(Sink& sink);
   // The signal that ends us, which came when only descendants of the workload's first process were left: they
-  // end with us. 0: none has come.
+  // end with us. Alone, it is the first that comes. 0: none has come.
   int ended_by() const { return ended_by_; }
 
   // From the tracer's thread.
@@ -57,6 +60,7 @@ class Signals {
   void halt_if_due();
 
   uint64_t original_mask_ = 0;
+  uint64_t ignored_ = 0;
   Tid root_;
   Sink* sink_ = nullptr;
   pthread_t thread_{};

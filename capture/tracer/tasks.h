@@ -27,8 +27,10 @@ class Tasks {
   void each(Function function) const {
     for (const auto& [tid, task] : tasks_) function(*task);
   }
-  // Some are left that descend from what we started.
-  bool has_own() const { return tasks_.size() > strangers_; }
+  // From now on we stay for strangers, too: we have started nobody (outsiders/attachment.h).
+  void stay_for_strangers() { stays_for_strangers_ = true; }
+  // Some are left for whom we stay: those that descend from what we started.
+  bool has_own() const { return tasks_.size() > (stays_for_strangers_ ? 0 : strangers_); }
   size_t size() const { return tasks_.size(); }
 
   // Those that hold a call are kept for the next one, with their buffers.
@@ -38,6 +40,7 @@ class Tasks {
  private:
   std::unordered_map<Tid, std::unique_ptr<Task>> tasks_;
   size_t strangers_ = 0;
+  bool stays_for_strangers_ = false;
   mutable Task* last_ = nullptr;  // the same task stops again and again
   std::vector<std::unique_ptr<PendingCall>> spare_;
 };

@@ -75,6 +75,7 @@ export interface CaptureOptions extends CaptureHandlers {
  * How start() makes the agent. `executable` defaults to the built vedette-capture, `environment` to our own.
  */
 export interface AgentOptions {
+  /** Empty where the options say `--attach`. */
   readonly command: readonly string[];
   /** More options of vedette-capture, before the `--`. */
   readonly options?: readonly string[];
@@ -85,6 +86,9 @@ export interface AgentOptions {
   /** What the workload has as its standard streams; our own where it is left out. */
   readonly stdio?: Stdio;
 }
+
+/** What follows `--` is a command, whatever it looks like. */
+const workloadOf = ({ command }: AgentOptions): string[] => (command.length === 0 ? [] : ["--", ...command]);
 
 const RING_BYTES = 8 << 20;
 const OURS: Stdio = [0, 1, 2];
@@ -124,7 +128,7 @@ export class Capture {
     const executable = options.executable ?? nativeFile("vedette-capture");
     const inherited = stillOpen(options.inherited ?? []);
     const streamFd = freeNumber(inherited);
-    const argv = [executable, "--host", `fd:${streamFd}`, ...(options.options ?? []), "--", ...options.command];
+    const argv = [executable, "--host", `fd:${streamFd}`, ...(options.options ?? []), ...workloadOf(options)];
     const environment = environmentOf(options.environment ?? process.env);
     const started = this.#receiver.start(executable, argv, environment, inherited, streamFd, options.stdio ?? OURS);
     if ("error" in started)

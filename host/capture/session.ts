@@ -55,6 +55,8 @@ export class Session {
   #counts: StreamCounts | undefined;
   #refusal: VedetteError | null = null;
   #isClosed = false;
+  /** The agent has attached the workload, which outlives it. */
+  #isAttached = false;
   #exit: { status: number | null; signal: NodeJS.Signals | null } | null = null;
   #resolve!: (ending: Ending) => void;
 
@@ -72,6 +74,7 @@ export class Session {
 
   /** From here on the workload runs, and signals sent to us go to it. */
   start(options: AgentOptions): void {
+    this.#isAttached = options.command.length === 0;
     try {
       this.capture.start(options);
     } catch (error) {
@@ -126,7 +129,8 @@ export class Session {
   #failure({ status, signal }: { status: number | null; signal: NodeJS.Signals | null }): VedetteError | null {
     if (this.#end !== null) return null;
     const pid = this.capture.pid;
-    if (signal !== null) return new VedetteError("VEDETTE_AGENT_KILLED", { pid, signal });
+    if (signal !== null)
+      return new VedetteError(this.#isAttached ? "VEDETTE_WATCH_ENDED" : "VEDETTE_AGENT_KILLED", { pid, signal });
     if (FAILURES.has(status ?? 0)) return null;
     return new VedetteError("VEDETTE_AGENT_LOST", { pid, status: String(status) });
   }

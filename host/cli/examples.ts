@@ -19,6 +19,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "vedette trace": [
     { says: "Print the files that ls opens", line: "vedette trace -f 'evt.type = openat' -- ls" },
     { says: "Give the events, and nothing of ls, to another program", line: "vedette trace --json -o >(wc -l) -- ls" },
+    { says: "Watch a program that runs already", line: "sleep 2 & vedette trace --pid $!" },
   ],
   "vedette record": [{ says: "Store what a program does", line: "vedette record -o ls.vdt -- ls" }],
   "vedette convert": [{ says: "Let Falco or tshark read a recording", line: "vedette convert ls.vdt ls.scap.gz" }],

@@ -89,7 +89,10 @@ export function defineProgram(
       .addOption(ioUring())
       .addOption(onOverload(name));
 
-  const run = workload("run", "run COMMAND, judge what it does, and raise alerts");
+  const watching = (name: string, description: string): Command =>
+    workload(name, description).usage("[options] -- COMMAND [ARGUMENT]... | --pid PID").addOption(pid());
+
+  const run = watching("run", "run COMMAND, judge what it does, and raise alerts");
   addServiceOptions(falcoOptions(run)).option(
     "--policy <dir>",
     "a policy's folder or module (.wasm), a folder of them, or `pack`; may be given again (default: pack, unless Falco's rules are given)",
@@ -105,22 +108,22 @@ export function defineProgram(
     .action(async (options: RunOptions, asked: Command) => {
       const { run } = await import("./run.js");
       const flags = async (): Promise<RunOptions> => ({ ...(await configured<RunOptions>(asked)), inherited });
-      done(await run(needCommand("run", command), { ...options, inherited }, { flags }));
+      done(await run(needWorkload("run", command, options), { ...options, inherited }, { flags }));
     });
-  workload("trace", "run COMMAND and print every call it makes")
+  watching("trace", "run COMMAND and print every call it makes")
     .option("--json", "one object a line, flat Falco names")
     .option("--summary", "a table of counts, errors, time and losses instead of the calls")
     .option("-o, --output <file>", "a file, stdout or stderr", "stderr")
     .option("-f, --filter <condition>", "only events that this condition of Falco's language matches")
     .action(async (options) => {
       const { trace } = await import("./trace.js");
-      done(await trace(needCommand("trace", command), { ...options, inherited }));
+      done(await trace(needWorkload("trace", command, options), { ...options, inherited }));
     });
-  workload("record", "run COMMAND and store what it does, for `vedette replay`")
+  watching("record", "run COMMAND and store what it does, for `vedette replay`")
     .requiredOption("-o, --output <file>", "the recording")
     .action(async (options) => {
       const { record } = await import("./record.js");
-      done(await record(needCommand("record", command), { ...options, inherited }));
+      done(await record(needWorkload("record", command, options), { ...options, inherited }));
     });
   program
     .command("convert")
@@ -233,11 +236,23 @@ function isAboutFile(command: Command): boolean {
   return command.name() === "instrument" || command.parent?.name() === "config";
 }
 
-function needCommand(name: string, command: readonly string[]): readonly string[] {
+/** A command, or with `--pid` none. */
+function needWorkload(name: string, command: readonly string[], { pid }: { pid?: number }): readonly string[] {
+  if (pid !== undefined && command.length > 0)
+    throw new VedetteError("VEDETTE_USAGE", { problem: "Give a command or --pid, and not both.", command: name });
+  if (pid !== undefined) return [];
   if (command.length === 0 || command[0] === "") throw new VedetteError("VEDETTE_NO_COMMAND", { command: name });
   return command;
 }
 
+const pid = (): Option =>
+  new Option(
+    "-p, --pid <pid>",
+    "a process that runs already, in the place of COMMAND: it is watched until it ends or you press Ctrl-C, and then goes on as before",
+  ).argParser((text) => {
+    if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError("It must be the number of a process.");
+    return Number(text);
+  });
 const snaplen = (): Option =>
   new Option("--snaplen <bytes>", `payload bytes kept of each buffer, 0 to ${SNAPLEN_MAX}`)
     .default(80)

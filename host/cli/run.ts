@@ -76,7 +76,8 @@ export async function run(
       });
       // What is to be denied is known before the first exec; what is to be answered may be told later.
       const responds = sensor.responds || reread.isWatching;
-      const start = [...(sensor.prevents ? ["--start", "security"] : []), ...(responds ? ["--respond"] : [])];
+      const respond = responds && options.pid === undefined ? ["--respond"] : [];
+      const start = [...(sensor.prevents ? ["--start", "security"] : []), ...respond];
       sensor.begin();
       if (policies.includes(OF_IMAGES) && isChatty()) sayOutside(sensor.intake);
       const ending = await sensor.intake.run(agentOptions(command, options, start));

@@ -18,6 +18,8 @@ export interface WorkloadOptions {
   readonly siteCache?: string;
   readonly ioUring: "refuse" | "allow";
   readonly onOverload: "shed" | "block";
+  /** The process that is watched in the place of a command. */
+  readonly pid?: number;
 }
 
 /** `more`: options of this command's own. */
@@ -44,6 +46,7 @@ export function agentOptions(
       options.ioUring,
       "--on-overload",
       options.onOverload,
+      ...(options.pid === undefined ? [] : ["--attach", String(options.pid)]),
       ...more,
     ],
   };

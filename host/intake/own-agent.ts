@@ -175,7 +175,8 @@ export class OwnAgent implements Intake {
     this.#counts?.onAgents(0);
     if (error === null) return;
     this.#counts?.onGone(NAME, error.code);
-    const output = "The agent is gone without a word, and the workload with it";
+    const left = error.code === "VEDETTE_WATCH_ENDED" ? "nobody watches the process" : "the workload with it";
+    const output = `The agent is gone without a word, and ${left}`;
     this.#tell("Agent gone without a word", output, error.message);
   }
 

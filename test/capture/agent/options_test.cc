@@ -41,6 +41,19 @@ TEST_CASE("each folder that is believed is a path from the root, by the name tha
   CHECK(code_of({"--believe", "tmp", "--", "ls"}) == ErrorCode::VEDETTE_USAGE);
 }
 
+TEST_CASE("a process is attached in the place of a command, and its code, memory and calls are left as they are") {
+  const auto parsed = parse({"--respond", "--io-uring", "refuse", "--attach", "4711"});
+  const Options& options = std::get<Options>(parsed);
+  CHECK(options.attach == Tid(4711));
+  CHECK_FALSE(options.inline_tier);
+  CHECK_FALSE(options.respond);
+  CHECK(options.io_uring == IoUring::Allow);
+  CHECK(options.strangers == StrangerScope::None);
+  CHECK(code_of({"--attach", "0"}) == ErrorCode::VEDETTE_USAGE);
+  CHECK(code_of({"--attach", "x"}) == ErrorCode::VEDETTE_USAGE);
+  CHECK(code_of({"--attach", "4711", "--", "ls"}) == ErrorCode::VEDETTE_USAGE);
+}
+
 TEST_CASE("what is missing or wrong is a code of the catalogue and one sentence") {
   CHECK(code_of({}) == ErrorCode::VEDETTE_NO_COMMAND);
   CHECK(code_of({"--"}) == ErrorCode::VEDETTE_NO_COMMAND);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "capture/tracer/launch.h"
 #include "capture/tracer/loop.h"
 #include "test/capture/model/choices.h"
 #include "test/capture/model/fake_kernel.h"
@@ -115,7 +116,7 @@ std::string run(Choices& choices, const Script& script, int preemptions) {
   Loop loop(context, signals, outsiders, pulse);
   Launched launched;
   launched.tid = Tid(FakeKernel::kRoot);
-  (void)loop.run(launched, false);
+  (void)loop.run(launched.tid, false);
   check_births(kernel, told);
   if (!kernel.tasks.empty()) kernel.wrongs.push_back("the tracer went away before its tasks");
   if (context.tasks.size() != 0) kernel.wrongs.push_back(std::to_string(context.tasks.size()) + " tasks are left in the table");

@@ -12,6 +12,7 @@
 #include "capture/inline/tier.h"
 #include "capture/kernel/capabilities.h"
 #include "capture/tracer/capture_filter.h"
+#include "capture/tracer/launch.h"
 #include "capture/tracer/loop.h"
 #include "capture/tracer/proc_truth.h"
 #include "capture/tracer/pulse.h"
@@ -79,7 +80,7 @@ bool run_stepped(const std::vector<const char*>& words, const char* path, Inline
   started(launched.tid);
   Outsiders none;
   Pulse pulse;
-  CHECK(Loop(context, signals, none, pulse).run(launched, false).shell_status() == 0);
+  CHECK(Loop(context, signals, none, pulse).run(launched.tid, false).shell_status() == 0);
   return true;
 }
 

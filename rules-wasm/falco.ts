@@ -5,7 +5,7 @@
 // asked again, so no traffic can use up memory by that.
 export { cmdline, exeline, joinedArgs, joinedEnv, cwdWithSlash, durationOf, loginUid, ownerName, isFirstProcess } from "./falco/process";
 export { directory, fileName, fdType, typeChar, l4proto, sockFamily, clientPort, serverPort, localPort, remotePort } from "./falco/descriptor";
-export { containerId, containerFullId, containerName, containerType, containerImage, containerImageId, containerRepository, containerTag, containerDigest, containerIp } from "./falco/container";
+export { containerId, containerFullId, containerName, containerType, containerImage, containerImageId, containerRepository, containerTag, containerDigest, containerIp, containerLabel } from "./falco/container";
 export { questionName, questionType } from "./falco/dns";
 export { pathFrom, pathFromDirectory } from "./falco/path";
 export { containsAnyCase, isIn, isKnown, opensToRead, opensToWrite, PathPrefixes } from "./falco/compare";

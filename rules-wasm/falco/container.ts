@@ -4,6 +4,7 @@
 // name.
 import { Process } from "../process";
 import { Str } from "../str";
+import { beginsWith, utf8Size } from "../text";
 import { Room, Word } from "./room";
 
 /** Bytes of the facts. The host writes them here, since the module exports the address. */
@@ -16,7 +17,8 @@ const ABSENT: u32 = 0xffffffff;
 
 /** The places of the facts. */
 const ID: u32 = 0, NAME: u32 = 1, TYPE: u32 = 2, IMAGE: u32 = 3, IMAGE_ID: u32 = 4, REPOSITORY: u32 = 5, TAG: u32 = 6,
-  DIGEST: u32 = 7, IP: u32 = 9;
+  DIGEST: u32 = 7, LABELS: u32 = 8, IP: u32 = 9;
+const EQUALS: u8 = 0x3d;
 
 // @ts-ignore: decorator
 @lazy const fact: Room = new Room();
@@ -55,6 +57,27 @@ export function containerTag(): Str { return told(TAG); }
 export function containerDigest(): Str { return told(DIGEST); }
 /** container.ip */
 export function containerIp(): Str { return told(IP); }
+
+/**
+ * container.label[name]: the value of one label, by its whole name. It has no value where the container has
+ * no such label, and where its labels do not fit into the facts (4 KiB of all facts together).
+ */
+export function containerLabel(name: string): Str {
+  const labels = told(LABELS), wanted = utf8Size(name);
+  for (let begin: u32 = 0; begin < labels.size; ) {
+    const equals = endOf(labels, begin, EQUALS), end = endOf(labels, equals, 0);
+    if (equals - begin == wanted && beginsWith(labels.address + begin, wanted, name)) return labels.slice(equals + 1, end);
+    begin = end + 1;
+  }
+  return fact.none();
+}
+
+/** Where the next such byte stands; behind the last where there is none. */
+function endOf(text: Str, from: u32, byte: u8): u32 {
+  let end = from;
+  while (end < text.size && load<u8>(text.address + end) != byte) end++;
+  return end;
+}
 
 function idOr(process: Process, own: Str): Str {
   if (isTold()) return told(ID);

@@ -12,7 +12,7 @@ import { PolicyCompiler } from "../../host/policy/compile.js";
 import { loadPolicy } from "../../host/policy/load.js";
 import { ShortEvents } from "../../host/policy/short-event.js";
 import type { Measured } from "../../host/wasm/metrics-region.js";
-import { openBatch } from "../../host/wire/batch.js";
+import { type Batch, openBatch } from "../../host/wire/batch.js";
 
 export const compiler = new PolicyCompiler();
 const folders: string[] = [];
@@ -86,7 +86,12 @@ export class Running {
 
   /** The same of a batch that is there. */
   judgeBytes(bytes: Uint8Array): string[] {
-    const { alerts, faults, logs } = this.#runner.judge(openBatch(bytes));
+    return this.judgeBatch(openBatch(bytes));
+  }
+
+  /** The same of one that was opened, with what is known of its container. */
+  judgeBatch(batch: Batch): string[] {
+    const { alerts, faults, logs } = this.#runner.judge(batch);
     this.faults = faults.map((fault) => `${fault.event}: ${fault.reason}`);
     this.logs = logs.map((line) => `${line.level} ${line.text}`);
     return alerts.map((alert) => alert.output);

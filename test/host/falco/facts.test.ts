@@ -9,6 +9,7 @@ import { type Batch, openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import type { ContainerFacts } from "../../../host/wire/container.js";
 import { fieldValue } from "../../../host/wire/fields.js";
+import { cleanUp, loadSource, Running } from "../../rules-wasm/shared.js";
 import { Judge, rulesOf } from "./judge.js";
 import { factsOf } from "./shared.js";
 
@@ -84,6 +85,34 @@ test("conditions see the same facts as outputs, batch after batch", async () => 
   }
 });
 
+test("A14: code of a policy sees each label of the container as outputs do, batch after batch", async () => {
+  const names = ["a", "b.c", "team", "x", "annotation.x", "", "tea", "team=p", "long"];
+  const policy = await loadSource(`
+import { AnyOpen, note, Priority, rule } from "vedette";
+import { containerLabel, containerName } from "vedette/falco";
+const NAMES: string[] = ${JSON.stringify(names)};
+@rule({ name: "r", desc: "d", priority: Priority.Debug, output: "of" })
+export function r(e: AnyOpen): bool {
+  const first = containerLabel("a"), name = containerName(e.proc);
+  let said = "";
+  for (let i = 0; i < NAMES.length; i++) {
+    const value = containerLabel(NAMES[i]);
+    said += NAMES[i] + ":" + (value.exists ? "<" + value.toString() + ">" : "-") + " ";
+  }
+  note(said + (first == containerLabel("a") && name == containerName(e.proc)).toString());
+  return true;
+}
+`);
+  const running = new Running(policy);
+  for (const [name, one] of [...BATCHES, ...BATCHES]) {
+    const values = names.map((label) => {
+      const value = one.container?.labels?.[label];
+      return `${label}:${value === undefined || value.length > 4000 ? "-" : `<${value}>`}`;
+    });
+    assert.equal(running.judgeBatch(one), [`of ${values.join(" ")} true`], name);
+  }
+});
+
 test("rules that look at images can match", async () => {
   const judge = await Judge.of(
     rulesOf(["evt.type=openat and container.id != host and not container.image.repository in (shop/web, shop/db)"]),
@@ -112,4 +141,5 @@ test("facts stand in memory as the ABI says", () => {
   assert.is(text(0), null);
 });
 
+test.after(cleanUp);
 test.run();

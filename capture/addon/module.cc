@@ -4,6 +4,8 @@
 // serves asks for: keepArenasFew, dropIdleCode and watchForHang.
 #include <napi.h>
 
+#include <algorithm>
+
 #include "capture/addon/check.h"
 #include "capture/addon/descriptors.h"
 #include "capture/addon/hang_watch.h"
@@ -55,9 +57,11 @@ Napi::Value pipe_ends(const Napi::CallbackInfo& info) {
   return both;
 }
 
-// () -> bytes
+// (index, of how many parts) -> bytes
 Napi::Value drop_code(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(drop_idle_code()));
+  const auto number = [&](size_t i) { return info[i].As<Napi::Number>().Uint32Value(); };
+  const Part part = {.index = number(0), .of = std::max<size_t>(number(1), 1)};
+  return Napi::Number::New(info.Env(), static_cast<double>(drop_idle_code(part)));
 }
 
 // (ms between looks, looks, ms of processor time, text, exit status)

@@ -106,10 +106,10 @@ export interface Addon {
   watchForHang(lookMs: number, looks: number, cpuMs: number, text: string, status: number): void;
   answerWatch(): void;
   /**
-   * Takes pages of programs and libraries out of memory, and gives how many bytes they were. What is needed
-   * again comes back from the page cache.
+   * Takes pages of programs and libraries out of memory, and gives how many bytes they were: the `index`-th
+   * of so many parts, from 0. What is needed again comes back from the page cache.
    */
-  dropIdleCode(): number;
+  dropIdleCode(index: number, of: number): number;
   /** Has malloc share its memory among the threads that begin from now on. */
   keepArenasFew(): void;
 }

@@ -38,10 +38,11 @@ export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
 const CHECK_MS_MAX = 4_000;
 /** The agents that wait for us have come by then. What is left of files that were read goes, 4 MiB. */
 const BEGUN_MS = 700;
-/** By then its threads run. Most of the code in memory is of the start alone. */
-const STARTED_MS = 2_000;
-/** Some is of what happens now and then: V8 compiles, an agent comes. */
-const DROP_EVERY_MS = 10_000;
+/**
+ * By then its threads run. Most of the code in memory is of the start alone, and some is of what happens now
+ * and then: V8 compiles, an agent comes. A part of it goes each time, so that no alert waits for it.
+ */
+const DROP = { afterMs: 1_500, everyMs: 3_000, parts: 20, betweenMs: 50 };
 /** What takes this thread longest, thousands of Falco's rules, takes 6 s of processor time. */
 const HANG = { lookMs: 1_000, looks: 60, cpuMs: 30_000, answerMs: 1_000 };
 
@@ -95,10 +96,14 @@ function endIfHung(): void {
 }
 
 function dropIdleCode(): void {
-  const drop = (): unknown => loadAddon().dropIdleCode();
+  const { afterMs, everyMs, parts, betweenMs } = DROP;
+  const drop = (part: number): void => {
+    loadAddon().dropIdleCode(part, parts);
+    const [next, ms] = part + 1 < parts ? [part + 1, betweenMs] : [0, everyMs];
+    setTimeout(drop, ms, next).unref();
+  };
   setTimeout(collectAll, BEGUN_MS).unref();
-  setTimeout(drop, STARTED_MS).unref();
-  setInterval(drop, DROP_EVERY_MS).unref();
+  setTimeout(drop, afterMs, 0).unref();
 }
 
 /** One line. The pack has a folder for each tactic, and in it one for each policy. */

@@ -31,7 +31,6 @@ import { Problem } from "./problem.js";
 import { Processes } from "./processes.js";
 import { Recent } from "./recent.js";
 import type { Shown } from "./routes.js";
-import { makeDoor } from "./server.js";
 import { ServiceMaps } from "./service-map.js";
 import { Sessions } from "./sessions.js";
 import { tenantRow } from "./tenants.js";
@@ -258,6 +257,7 @@ export class Control {
   }
 
   async #listenUnix(path: string, viewer: Viewer, owner: number | null): Promise<void> {
+    const { makeDoor } = await import("./server.js"); // a store without a door has no use for it
     const server = makeDoor({ ...this.#common, viewerOf: () => viewer, pages: NO_PAGES, names: null });
     const before = process.umask(0o177);
     try {
@@ -294,6 +294,7 @@ export class Control {
     };
     const viewer = ({ headers }: IncomingMessage): Viewer => this.#viewerBy(tokenOf(headers.authorization), holder);
     const pages = hasPages ? readPages() : NO_PAGES;
+    const { makeDoor } = await import("./server.js");
     const server = makeDoor({ ...this.#common, viewerOf: viewer, pages, names: NAMES });
     try {
       await listening(server, () => server.listen(Number(port), host.replace(/[[\]]/g, "")));

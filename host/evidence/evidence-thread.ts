@@ -4,7 +4,7 @@
 // looked for between two batches.
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { RingReader } from "../capture/ring.js";
-import { collector } from "../heap.js";
+import { collector, forgetStart } from "../heap.js";
 import { EvidenceFolder } from "./evidence-folder.js";
 import { Keeper } from "./keeper.js";
 import type { EvidenceBounds, News, Order } from "./parts.js";
@@ -29,6 +29,7 @@ const tell = (news: News): void => port.postMessage(news);
 const keeper = new Keeper(new EvidenceFolder(folder, bounds), bounds, tell);
 const reader = new RingReader(ring, place);
 
+forgetStart();
 const collect = collector();
 let ticked = performance.now();
 let collected = ticked;

@@ -4,6 +4,7 @@
 // question.
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
+import { forgetStart } from "../heap.js";
 import { reasonOf } from "../reason.js";
 import type { Answer, Asks, Question, ThreadData } from "./messages.js";
 import { checkMade, migrate } from "./schema.js";
@@ -71,6 +72,7 @@ const told = (number: number, value: unknown, error: unknown): void => {
 
 try {
   const answers = answersOf(open()) as Record<string, (...values: never[]) => unknown>;
+  if (!isReader) forgetStart(); // somebody waits for one that reads
   port.on("message", ({ number, ask, values }: Question) => {
     try {
       told(number, answers[ask]!(...(values as never[])), null);

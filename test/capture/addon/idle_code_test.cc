@@ -37,6 +37,7 @@ class MappedFile {
 
   static size_t page() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
   static size_t size() { return kPages * page(); }
+  Segment segment() const { return {reinterpret_cast<uintptr_t>(at), kPages, true}; }
   // Bytes of it that are in this process' page table.
   size_t resident() const {
     FILE* const file = fopen("/proc/self/smaps", "re");
@@ -60,14 +61,14 @@ class MappedFile {
 TEST_CASE("pages of a file that were read go, and come back when they are read again") {
   const MappedFile file;
   REQUIRE(file.resident() == MappedFile::size());
-  CHECK(drop_idle_code() >= MappedFile::size());
+  CHECK(drop_pages(file.segment()) >= MappedFile::size());
   CHECK(file.resident() == 0);
   CHECK(file.at[MappedFile::size() - 1] == 'a');
 }
 
 TEST_CASE("with a page that is read again come few others") {
   const MappedFile file;
-  drop_idle_code();
+  drop_pages(file.segment());
   for (size_t page = 0; page < kPages; page += 16) CHECK(file.at[page * MappedFile::page()] == 'a');
   CHECK(file.resident() <= MappedFile::size() / 4);
   CHECK(file.resident() >= kPages / 16 * MappedFile::page());
@@ -78,7 +79,7 @@ TEST_CASE("a page that differs from its file stays, and its mapping with it") {
   REQUIRE(mprotect(file.at, MappedFile::page(), PROT_READ | PROT_WRITE) == 0);
   file.at[1] = 'b';
   REQUIRE(mprotect(file.at, MappedFile::page(), PROT_READ | PROT_EXEC) == 0);
-  drop_idle_code();
+  drop_pages(file.segment());
   CHECK(file.at[1] == 'b');
 }
 
@@ -88,21 +89,23 @@ TEST_CASE("a page that differs from its file stays also where it was swapped out
   file.at[1] = 'b';
   REQUIRE(mprotect(file.at, MappedFile::page(), PROT_READ | PROT_EXEC) == 0);
   madvise(file.at, MappedFile::page(), MADV_PAGEOUT);  // without swap, or before Linux 5.4, it stays where it is
-  drop_idle_code();
+  drop_pages(file.segment());
   CHECK(file.at[1] == 'b');
 }
 
-TEST_CASE("memory that is no file's, or can be written to, is left alone") {
+TEST_CASE("of a segment one part after the other goes") {
   const MappedFile file;
-  REQUIRE(mprotect(file.at, MappedFile::size(), PROT_READ | PROT_WRITE) == 0);
-  void* const own = mmap(nullptr, MappedFile::page(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  REQUIRE(own != MAP_FAILED);
-  memset(own, 'c', MappedFile::page());
-  REQUIRE(mprotect(own, MappedFile::page(), PROT_READ) == 0);
-  drop_idle_code();
-  CHECK(file.resident() == MappedFile::size());
-  CHECK(*static_cast<char*>(own) == 'c');
-  munmap(own, MappedFile::page());
+  CHECK(drop_pages(file.segment(), {.index = 1, .of = 4}) == MappedFile::size() / 4);
+  CHECK(file.resident() == MappedFile::size() - MappedFile::size() / 4);
+  for (size_t i = 0; i < 4; i++) drop_pages(file.segment(), {.index = i, .of = 4});
+  CHECK(file.resident() == 0);
+}
+
+TEST_CASE("a program's own code goes and comes back, and what it wrote stays") {
+  static char written[] = "of its own data";
+  written[0] = 'O';
+  CHECK(drop_idle_code() > 0);
+  CHECK(std::strcmp(written, "Of its own data") == 0);
 }
 
 }  // namespace vedette::addon

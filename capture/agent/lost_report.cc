@@ -2,6 +2,7 @@
 #include "capture/agent/lost_report.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -30,7 +31,16 @@ void write_file(const LostCounters& lost, const std::string& path) {
   }
 }
 
+constexpr char kGone[] =
+    "vedette-capture: the host is gone, and the workload goes on: nothing of it is judged from now on, and no alert is told. "
+    "What was denied stays denied. Start the workload anew under Vedette.\n";
+
 }  // namespace
+
+void report_host_gone() {
+  pollfd slot{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&slot, 1, 0) == 1 && (slot.revents & POLLOUT) != 0) (void)!::write(STDERR_FILENO, kGone, sizeof kGone - 1);
+}
 
 void report_lost(const LostCounters& lost, const std::string& path, const std::string& refusal) {
   if (!path.empty()) return write_file(lost, path);

@@ -11,6 +11,8 @@
 
 namespace vedette {
 
+// Never waits: a reader of stderr that has no room misses it.
+void report_host_gone();
 // `refusal`: why the host refuses us; empty where it does not.
 void report_lost(const LostCounters& lost, const std::string& path, const std::string& refusal);
 

@@ -55,7 +55,7 @@ struct Agent {
         link(options.host, [this] { return hello_frame(source, this->options, inline_tier != nullptr); },
              [this](std::span<const uint8_t> frame) { return take_table(frame); },
              [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }, [this] { return fill(); }, desk, hasher, pulse), recorder(source, clock, spool, lost),
-        uplink(link, recorder, spool, lost) {}
+        uplink(link, recorder, spool, lost, [this] { if (this->options.lost_report.empty()) report_host_gone(); }) {}
 
   const Options& options;
   Clock clock{Clock::Settles::Later};

@@ -53,7 +53,14 @@ void Uplink::run() {
       case Spool::Wake::Idle: settle(0); break;
       case Spool::Wake::Closed: return settle_all();
     }
+    notice_end();
   }
+}
+
+// One that refuses us has said so itself, and an end of ours is none of the host's.
+void Uplink::notice_end() {
+  if (on_gone_ == nullptr || link_.discards() || !link_.is_over() || !link_.refusal().empty() || deadline_ns_ != 0) return;
+  std::exchange(on_gone_, nullptr)();
 }
 
 void Uplink::deliver(Frame frame) {

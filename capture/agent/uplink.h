@@ -10,6 +10,8 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
+#include <utility>
 
 #include "capture/agent/host_link.h"
 #include "capture/agent/recorder.h"
@@ -19,8 +21,10 @@ namespace vedette {
 
 class Uplink {
  public:
-  Uplink(HostLink& link, Recorder& recorder, Spool& spool, LostCounters& lost)
-      : link_(link), recorder_(recorder), spool_(spool), lost_(lost) {}
+  // `on_gone`: called once, on the thread, when a host is gone that cannot come back, before the workload's
+  // end.
+  Uplink(HostLink& link, Recorder& recorder, Spool& spool, LostCounters& lost, std::function<void()> on_gone)
+      : link_(link), recorder_(recorder), spool_(spool), lost_(lost), on_gone_(std::move(on_gone)) {}
 
   void start();
   // Sends what there is, for at most so long, and ends the thread. What is left is counted.
@@ -33,6 +37,7 @@ class Uplink {
   void settle(int wait_ms);
   void settle_all();
   void stay_in_touch();
+  void notice_end();
   void forget_acknowledged();
   void give_up();
   bool reopen();
@@ -42,6 +47,7 @@ class Uplink {
   Recorder& recorder_;
   Spool& spool_;
   LostCounters& lost_;
+  std::function<void()> on_gone_;  // empty once it was called
   std::deque<Frame> sent_;    // not acknowledged; some of them may not have been sent yet
   size_t on_their_way_ = 0;   // of these, sent over this connection
   uint64_t highest_sent_ = 0; // over any connection

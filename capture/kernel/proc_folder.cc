@@ -96,10 +96,14 @@ std::optional<Tid> number_in_mounted_proc(Tid process) {
   return number ? std::optional(Tid(*number)) : std::nullopt;
 }
 
-bool is_own_in_mounted_proc(Tid number) {
-  char path[48];
-  std::snprintf(path, sizeof path, "/proc/self/task/%d", number.get());
-  return ::access(path, F_OK) == 0;
+bool is_of_in_mounted_proc(Tid process, Tid number) {
+  std::string name = "self";  // whose files below it we may not read where we are not dumpable, before Linux 5.14
+  if (process.get() != ::getpid()) {
+    const std::optional<Tid> shown = number_in_mounted_proc(process);
+    if (!shown) return false;
+    name = std::to_string(shown->get());
+  }
+  return ::access(("/proc/" + name + "/task/" + std::to_string(number.get())).c_str(), F_OK) == 0;
 }
 
 }  // namespace vedette

@@ -36,7 +36,7 @@ inline bool is_proc_opened() { return opened_proc() >= 0; }
 
 // The number under which the /proc that the workload has shows this process. Where it does not show it: none.
 std::optional<Tid> number_in_mounted_proc(Tid process);
-// The same the other way round, of our own threads: whether the workload's /proc shows one under this number.
-bool is_own_in_mounted_proc(Tid number);
+// The other way round: whether the workload's /proc shows a thread of this process under this number.
+bool is_of_in_mounted_proc(Tid process, Tid number);
 
 }  // namespace vedette

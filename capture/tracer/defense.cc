@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,6 +79,7 @@ constexpr AimedCall kCalls[] = {
 };
 
 constexpr std::string_view kProc = "/proc/";
+constexpr std::string_view kProcFolder = "/proc";
 constexpr uint32_t kAll = 0xffffffff;
 constexpr uint64_t kPriorityOfProcess = 0, kIoPriorityOfProcess = 1;  // PRIO_PROCESS, IOPRIO_WHO_PROCESS
 
@@ -171,6 +174,9 @@ std::string_view take_name(std::string_view& path) {
   return name;
 }
 
+// "/proc" of "/proc/17".
+std::string_view folder_of(std::string_view path) { return path.substr(0, std::min(path.rfind('/'), path.size())); }
+
 // Few paths do, and this is asked of every file that is opened.
 bool names_a_number(std::string_view path) {
   bool begins = true;
@@ -193,17 +199,6 @@ bool writes_by(const Event& event) {
   return event.has(flags) && (event.integer(flags) & O_ACCMODE) != O_RDONLY;
 }
 
-// Which procfs a number in a path is of.
-enum class Numbers : uint8_t {
-  Mounted,  // the one at /proc, which may be another pid namespace's
-  Ours,
-};
-
-bool is_ours(int number, Numbers numbers, pid_t host) {
-  if (numbers == Numbers::Mounted && is_proc_opened()) return is_own_in_mounted_proc(Tid(number));
-  return is_guarded(static_cast<uint64_t>(number), host);
-}
-
 // Of a process that is guarded.
 std::optional<FileFacts> file_of(std::string_view process, std::string_view name) {
   const std::string path = std::string(kProc).append(process).append("/").append(name);
@@ -217,24 +212,31 @@ bool is_file_of(std::string_view process, std::string_view name, const Descripto
   return own && own->dev == file.dev && own->ino == file.ino;
 }
 
-// The name of the file below procfs that a path leads to (mem, fd/3), if that is of ours and nobody else's
-// business: empty where it is not. Others, such as `stat`, are read by ps and top. A number of ours, below
-// whatever mount of procfs, and then a name.
-std::string_view private_file(std::string_view path, bool writes, pid_t host, Numbers numbers = Numbers::Mounted) {
-  if (!names_a_number(path)) return {};
-  const char* const end = path.data() + path.size();
-  while (!path.empty()) {
-    const std::optional<int> number = whole_number(take_name(path));
-    if (!number || !is_ours(*number, numbers, host)) continue;
-    std::string_view rest = path;
-    std::string_view file = take_name(rest);
-    if (file == "task") {
-      (void)take_name(rest);
-      file = take_name(rest);
-    }
-    if (is_private_name(file) || writes) return std::string_view(file.data(), static_cast<size_t>(end - file.data()));
+// By what the kernel has in its memory: no file system is asked, so none can make us wait (Linux 5.12).
+// Before that: none.
+Fd open_at_once(const Fd& folder, const std::string& path, uint64_t flags) {
+  open_how how{};
+  how.flags = flags | O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_CACHED | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  return Fd(static_cast<int>(::syscall(SYS_openat2, folder.get(), path.c_str(), &how, sizeof how)));
+}
+
+// The type of a file system, by a task's list of mounts; empty: it is not there.
+std::string type_of(Tid task, uint64_t device) {
+  constexpr size_t kMountsMax = 1 << 20;
+  std::string mounts;
+  (void)read_file(ProcPath(task, "mountinfo"), mounts, kMountsMax);
+  const std::string sought = std::to_string(::gnu_dev_major(device)) + ":" + std::to_string(::gnu_dev_minor(device));
+  for (std::string_view rest = mounts; !rest.empty();) {
+    const std::optional<MountLine> line = read_mount_line(take_line(rest));
+    if (line && line->device == sought) return std::string(line->type);
   }
   return {};
+}
+
+uint64_t device_of_proc() {
+  static const uint64_t device = file_of("self", "mem").value_or(FileFacts{}).dev;
+  return device;
 }
 
 }  // namespace
@@ -297,13 +299,61 @@ uint64_t Defense::process_of(const Task& task, int fd) {
   if (!process.empty()) return static_cast<uint64_t>(std::max(0, whole_number(process.substr(0, process.find('\n'))).value_or(0)));
   if (!read_link(ProcPath(task.tid, "fd/" + std::to_string(fd)), text_)) return 0;
   const std::optional<int> number = whole_number(std::string_view(text_).substr(text_.rfind('/') + 1));
-  if (!number || !is_ours(*number, text_.starts_with(kProc) ? Numbers::Mounted : Numbers::Ours, host())) return 0;
+  if (!number || !shows_guarded(task.tid, folder_of(text_), *number, host())) return 0;
   return is_guarded(static_cast<uint64_t>(*number), host()) ? static_cast<uint64_t>(*number) : static_cast<uint64_t>(::getpid());
 }
 
-bool Defense::aims_at_us(const Sighting& sighting) const {
-  const Event& event = sighting.event;
-  return opens(event.id) && sighting.path.starts_with(kProc) && !private_file(sighting.path, writes_by(event), host_of_files()).empty();
+// Whether what stands in a folder under this number, as a task sees it, is one that is guarded. Each procfs
+// has the numbers of one pid namespace; whose they are, its `self` tells whoever asks: our own number there,
+// or that we are not there. What is no root of a procfs, a bind mount of a part of it for example, does not
+// tell, nor what cannot be asked without waiting for a file system of the task's own.
+bool Defense::shows_guarded(Tid task, std::string_view folder, int number, pid_t host) {
+  constexpr uint64_t kRootOfProc = 1;  // PROC_ROOT_INO (include/linux/proc_ns.h)
+  if (folder == kProcFolder && is_proc_opened()) {
+    return is_of_in_mounted_proc(Tid(::getpid()), Tid(number)) || (host > 0 && is_of_in_mounted_proc(Tid(host), Tid(number)));
+  }
+  if (!is_guarded(static_cast<uint64_t>(number), host)) return false;
+  const Fd root = open_at(ProcPath(task, "root"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const Fd place = open_at_once(root, folder.empty() ? "/" : std::string(folder), O_DIRECTORY);
+  struct statx facts;
+  if (!place.is_open() || ::statx(place.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &facts) != 0) return true;
+  const uint64_t device = ::makedev(facts.stx_dev_major, facts.stx_dev_minor);
+  if (facts.stx_ino != kRootOfProc || device == device_of_proc() || type_of(task, device) != "proc") return true;
+  const Fd self = open_at_once(place, "self", O_NOFOLLOW);
+  if (!self.is_open()) return true;
+  char its[16];
+  const ssize_t size = ::readlinkat(self.get(), "", its, sizeof its);
+  return size > 0 && std::string_view(its, static_cast<size_t>(size)) == std::to_string(::getpid());
+}
+
+// The name of the file below procfs that a path leads to (mem, fd/3), if that is of a guarded process and
+// nobody else's business: empty where it is not. Others, such as `stat`, are read by ps and top. A number,
+// below whatever mount of procfs, and then a name.
+std::string_view Defense::private_file(const Sighting& sighting, std::string_view path) {
+  if (!names_a_number(path)) return {};
+  const bool writes = writes_by(sighting.event);
+  const char *const begin = path.data(), *const end = begin + path.size();
+  while (!path.empty()) {
+    const size_t before = static_cast<size_t>(path.data() - begin);
+    const std::optional<int> number = whole_number(take_name(path));
+    if (!number) continue;
+    std::string_view rest = path;
+    std::string_view file = take_name(rest);
+    if (file == "task") {
+      (void)take_name(rest);
+      file = take_name(rest);
+    }
+    if (!writes && !is_private_name(file)) continue;
+    const std::string_view folder(begin, before > 0 ? before - 1 : 0);
+    if (shows_guarded(Tid(static_cast<pid_t>(sighting.event.call.tid)), folder, *number, host_of_files())) {
+      return std::string_view(file.data(), static_cast<size_t>(end - file.data()));
+    }
+  }
+  return {};
+}
+
+bool Defense::aims_at_us(const Sighting& sighting) {
+  return opens(sighting.event.id) && sighting.path.starts_with(kProc) && !private_file(sighting, sighting.path).empty();
 }
 
 // By the name that was given; by the kernel's where the open succeeded; and where there is none, by what the
@@ -311,23 +361,24 @@ bool Defense::aims_at_us(const Sighting& sighting) const {
 std::string_view Defense::reached_for(const Sighting& sighting) {
   const Event& event = sighting.event;
   if (!opens(event.id) || !sighting.descriptor) return {};
-  if (aims_at_us(sighting)) return private_file(sighting.path, writes_by(event), host_of_files());
+  if (sighting.path.starts_with(kProc)) {
+    if (const std::string_view name = private_file(sighting, sighting.path); !name.empty()) return name;
+  }
   const Descriptor& file = *sighting.descriptor;
-  if (file.real && view(file.real).starts_with(kProc)) return private_file(view(file.real), writes_by(event), host_of_files());
+  if (file.real && view(file.real).starts_with(kProc)) return private_file(sighting, view(file.real));
   if (file.real) return elsewhere(sighting);
   const bool may_lead_there = event.failed() ? event.call.result == -EACCES || event.call.result == -EPERM : sighting.path != view(file.raw);
   if (!may_lead_there || !file.raw || !file.name) return {};
   const std::string_view given = view(file.raw).starts_with('/') ? view(file.raw) : view(file.name);
   if (!truth_.resolve(event.call.tid, sighting.process ? sighting.process->pid : event.call.tid, false, given, true, text_) || !text_.starts_with(kProc)) return {};
-  return private_file(text_, writes_by(event), host_of_files());
+  return private_file(sighting, text_);
 }
 
 // A file of procfs by another name than /proc's: a bind mount shows the same inode, another procfs the same
 // numbers.
 std::string_view Defense::elsewhere(const Sighting& sighting) {
   const Descriptor& file = *sighting.descriptor;
-  if (proc_dev_ == 0) proc_dev_ = file_of("self", "mem").value_or(FileFacts{}).dev;
-  if (file.dev == proc_dev_) {
+  if (file.dev == device_of_proc()) {
     const std::string host = std::to_string(host_of_files());
     for (const char* name : kPrivateNames) {
       if (is_file_of("self", name, file) || (host != "0" && is_file_of(host, name, file))) return name;
@@ -339,9 +390,11 @@ std::string_view Defense::elsewhere(const Sighting& sighting) {
     numberless_ = file.real;
     return {};
   }
-  const std::string_view name = private_file(view(file.real), writes_by(sighting.event), host_of_files(), Numbers::Ours);
+  const std::string_view name = private_file(sighting, view(file.real));
   if (name.empty()) return {};
-  const std::string link = "fd/" + std::to_string(sighting.event.fd);
+  const std::string type = type_of(Tid(static_cast<pid_t>(sighting.event.call.tid)), file.dev);
+  if (!type.empty()) return type == "proc" ? name : std::string_view();
+  const std::string link = "fd/" + std::to_string(sighting.event.fd);  // of a mount that is attached nowhere
   return truth_.filesystem(sighting.event.call.tid, link.c_str()) == PROC_SUPER_MAGIC ? name : std::string_view();
 }
 

@@ -43,7 +43,7 @@ class Defense {
   // F_SETSIG: of calls that are recorded inline, the one that stops wherever it is made.
   static bool chooses_signal(const SyscallInfo& info);
   // Whether an open that is about to run names a private file of ours below /proc.
-  bool aims_at_us(const Sighting& sighting) const;
+  bool aims_at_us(const Sighting& sighting);
   // The name of the file that one which has returned was of, by whatever path; empty: none of ours. As good
   // as the sighting and this.
   std::string_view reached_for(const Sighting& sighting);
@@ -56,12 +56,13 @@ class Defense {
   pid_t host_of_files() const { return host() == 1 ? 0 : host(); }
   bool shares_numbers(const Task& task);
   uint64_t process_of(const Task& task, int fd);
+  bool shows_guarded(Tid task, std::string_view folder, int number, pid_t host);
+  std::string_view private_file(const Sighting& sighting, std::string_view path);
   std::string_view elsewhere(const Sighting& sighting);
 
   HostPid host_pid_ = nullptr;
   void* host_ = nullptr;
   ProcTruth truth_;
-  uint64_t proc_dev_ = 0;
   Ref<Text> numberless_;  // the last path that had no number in it: the same file is opened again and again
   std::string text_;
 };

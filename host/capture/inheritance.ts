@@ -25,10 +25,13 @@ export interface Inherited {
   readonly file: string;
 }
 
-/** In ascending order. Throws where /proc does not tell of us. */
-export function inheritedDescriptors(): Inherited[] {
+/**
+ * In ascending order. Throws where /proc does not tell of us. `infoOf`: what fdinfo says of a descriptor,
+ * which tests have say something else.
+ */
+export function inheritedDescriptors(infoOf: (fd: number) => string = readInfo): Inherited[] {
   expectProc();
-  const open = openDescriptors();
+  const open = openDescriptors(infoOf);
   const nodes =
     open.find(({ target, closesOnExec }) => closesOnExec && target.startsWith("anon_inode:"))?.fd ?? Infinity;
   const isNodes = ({ target }: Open): boolean =>
@@ -79,18 +82,33 @@ export function freeNumber(inherited: readonly number[]): number {
   return number;
 }
 
-function openDescriptors(): Open[] {
+const readInfo = (fd: number): string => readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
+
+function openDescriptors(infoOf: (fd: number) => string): Open[] {
   return readdirSync("/proc/self/fd")
     .map(Number)
     .filter((fd) => fd >= FIRST)
     .sort((a, b) => a - b)
     .flatMap((fd) => {
       try {
-        const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "0";
-        const closesOnExec = (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
-        return [{ fd, target: readlinkSync(`/proc/self/fd/${fd}`), closesOnExec }];
+        return [{ fd, target: readlinkSync(`/proc/self/fd/${fd}`), closesOnExec: closesOnExec(fd, infoOf) }];
       } catch {
         return []; // the listing's own
       }
     });
+}
+
+/**
+ * Before Linux 5.14 a process that is not dumpable, and no root, may not read its own fdinfo: it made itself
+ * so when it started an agent before, or it may not read Node's executable. Node has marked by then all that
+ * it was given.
+ */
+function closesOnExec(fd: number, infoOf: (fd: number) => string): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(infoOf(fd))?.[1] ?? "0";
+    return (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EACCES") return true;
+    throw error;
+  }
 }

@@ -120,16 +120,17 @@ function sayWhatRuns(health: Health): void {
 }
 
 /**
- * ECS is asked for our processors only where we see more than a small machine: the start waits for the
- * answer.
+ * ECS is asked once for our processors. The start waits for the answer only where we see more than a small
+ * machine.
  */
 async function agents(flags: ServeFlags, handlers: SensorHandlers, counts: IntakeCounts | null): Promise<Agents> {
   const secrets = Secrets.atPaths(flags.secretFile, flags.containerSecret ?? []);
   const metadata = new TaskMetadata(process.env[METADATA_VARIABLE] ?? null);
-  void metadata.processors().then((task) => processors(task) < 1 && compileNoScripts());
+  const limit = metadata.processors();
+  void limit.then((task) => processors(task) < 1 && compileNoScripts());
   const seen = flags.workers ?? workersFor(processors());
   const isAsked = flags.workers === undefined && seen > 1;
-  const workers = isAsked ? workersFor(processors(await metadata.processors())) : seen;
+  const workers = isAsked ? workersFor(processors(await limit)) : seen;
   return new Agents({ workers, secrets, metadata, counts, say: handlers.say }, handlers);
 }
 

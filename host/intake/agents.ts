@@ -342,7 +342,7 @@ export class Agents implements Intake {
   }
 
   #tellOfGuest(guest: Guest, rule: GuardNews["rule"], output: string, cause: string): void {
-    const untold = this.#ends.take(guest.name);
+    const untold = this.#ends.take(rule, guest.name);
     if (untold === null) return;
     const fields = {
       "container.name": guest.name,

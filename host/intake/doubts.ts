@@ -54,21 +54,25 @@ export class Doubts {
   }
 }
 
-/** Containers that have a limit of their own; of more, the one that was told of longest ago begins anew. */
-const CONTAINERS_MAX = 1024;
+/** Limits of containers and rules; of more, the one that was needed longest ago begins anew. */
+const LIMITS_MAX = 2048;
 /** An agent that is started again and again is told of at first, and then now and then. */
 const LIMIT_OF_ONE = { burst: 10, perMinute: 2 };
 
-/** Of each container how often it may be told of. */
+/**
+ * How often each rule may tell of each container: who can have one rule's alerts raised without end keeps
+ * back no other's.
+ */
 export class QuotaByContainer {
   readonly #quotas = new Map<string, Quota>();
 
   /** How many were kept back before this one; null: it is kept back, too. */
-  take(container: string): number | null {
-    const quota = this.#quotas.get(container) ?? new Quota(LIMIT_OF_ONE);
-    this.#quotas.delete(container);
-    this.#quotas.set(container, quota);
-    for (const oldest of this.#quotas.keys()) if (this.#quotas.size > CONTAINERS_MAX) this.#quotas.delete(oldest);
+  take(rule: string, container: string): number | null {
+    const key = `${rule}/${container}`;
+    const quota = this.#quotas.get(key) ?? new Quota(LIMIT_OF_ONE);
+    this.#quotas.delete(key);
+    this.#quotas.set(key, quota);
+    for (const oldest of this.#quotas.keys()) if (this.#quotas.size > LIMITS_MAX) this.#quotas.delete(oldest);
     return quota.take();
   }
 }

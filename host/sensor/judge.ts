@@ -301,7 +301,7 @@ export class Judge {
 
   #onPolicies(): void {
     const all = [...this.#policies, ...this.#watched];
-    this.#options.monitor?.keepMeasured(all);
+    this.#options.monitor?.keepPolicies(all);
     this.#prevention.setPolicies(all);
   }
 

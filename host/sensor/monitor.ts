@@ -63,6 +63,8 @@ export class Monitor implements IntakeCounts {
     "reason",
   ]);
   readonly #alerts = this.#counter("alerts_total", "alerts raised", ["rule", "priority", "policy", "tenant"]);
+  /** Those that have a number. */
+  readonly #alerted = new Map<string, AlertLabels>();
   readonly #suppressed = this.#counter("suppressed_alerts_total", "alerts that a limit kept back", ["rule"]);
   readonly #faults = this.#counter("faults_total", "errors of the catalogue that were met", ["code"]);
   readonly #refusals = this.#counter("refusals_total", "streams that were refused", ["code"]);
@@ -246,7 +248,7 @@ export class Monitor implements IntakeCounts {
   }
 
   onAlert({ rule, priority, policy = "", tenant = "", source, outputFields }: Alert): void {
-    this.#alerts.inc({ rule, priority, policy, tenant });
+    this.#countAlerts({ rule, priority, policy, tenant }, 1);
     if (source !== "internal" || rule !== SUPPRESSED) return;
     const fields = new Map(outputFields);
     this.#suppressed.inc({ rule: String(fields.get("rule")) }, Number(fields.get("n_alerts")));
@@ -257,20 +259,34 @@ export class Monitor implements IntakeCounts {
 
   readonly onUnmeasured: NonNullable<EngineHandlers["onUnmeasured"]> = (policy) => this.#totals.lose(ownerOf(policy));
 
-  /** All that there are from now on: what others have measured shows no more. */
-  keepMeasured(policies: readonly LoadedPolicy[]): void {
+  /** All that there are from now on: what others have measured and raised shows no more. */
+  keepPolicies(policies: readonly LoadedPolicy[]): void {
     this.#totals.keep(
       policies.map((policy) => ({ owner: ownerOf(policy), instruments: policy.admitted.metadata.metrics ?? [] })),
     );
+    const owners = new Set(policies.map(({ name, tenancy }) => ownerKey(tenancy?.tenant ?? "", name)));
+    const rules = new Set(policies.flatMap((policy) => policy.rules.map(({ name }) => name)));
+    for (const [key, labels] of this.#alerted) {
+      const { policy, tenant, rule } = labels;
+      if ((policy === "" && tenant === "") || owners.has(ownerKey(tenant, policy))) continue;
+      this.#alerts.remove(labels);
+      if (!rules.has(rule)) this.#suppressed.remove({ rule });
+      this.#alerted.delete(key);
+    }
   }
 
   /** Their rules' counters exist before the first alert. */
   onPolicies(policies: readonly LoadedPolicy[]): void {
     for (const { name: policy, tenancy, rules } of policies)
       for (const { name, priority } of rules) {
-        this.#alerts.inc({ rule: name, priority, policy, tenant: tenancy?.tenant ?? "" }, 0);
+        this.#countAlerts({ rule: name, priority, policy, tenant: tenancy?.tenant ?? "" }, 0);
         this.#suppressed.inc({ rule: name }, 0);
       }
+  }
+
+  #countAlerts(labels: AlertLabels, count: number): void {
+    this.#alerts.inc({ ...labels }, count);
+    this.#alerted.set(JSON.stringify(Object.values(labels)), labels);
   }
 
   onFault(error: VedetteError): void {
@@ -285,6 +301,16 @@ export class Monitor implements IntakeCounts {
     return new Counter({ name: `vedette_${name}`, help, labelNames: [...labelNames], registers: [this.#registry] });
   }
 }
+
+/** Of one number of alerts; `policy` and `tenant` are empty where an alert is of none. */
+interface AlertLabels {
+  readonly rule: string;
+  readonly priority: string;
+  readonly policy: string;
+  readonly tenant: string;
+}
+
+const ownerKey = (tenant: string, policy: string): string => JSON.stringify([tenant, policy]);
 
 function ownerOf({ name: policy, version, place, tenancy }: LoadedPolicy): Owner {
   return { tenant: tenancy?.tenant ?? null, policy, version, place };

@@ -96,6 +96,55 @@ test("G1: the pack raises Agent attacked, once a try", async () => {
   assert.match(run.stdout, /vedette-capture/);
 });
 
+/**
+ * A process that has, in a pid namespace of its own, the agent's number in ours. `$1` is that number; where
+ * procfs shows it, `$2`.
+ */
+const NAMESAKE = `echo $(($1 - 1)) > /proc/sys/kernel/ns_last_pid; sleep 60 &
+  test $! = $1 && cat $2/$1/environ > /dev/null && echo read; kill -KILL $!`;
+/** How a workload comes to see a procfs, and whose processes it shows. */
+const SIGHTS: readonly [string, "theirs" | "ours", string][] = [
+  ["their own /proc", "theirs", `unshare -pf --mount-proc sh -c '${NAMESAKE}' sh $PPID /proc`],
+  [
+    "their own procfs at another place",
+    "theirs",
+    `unshare -pfm sh -c 'mount -t proc proc /mnt; ${NAMESAKE}' sh $PPID /mnt`,
+  ],
+  ["our /proc, in a pid namespace of their own", "ours", "unshare -pf cat /proc/$PPID/environ > /dev/null; echo read"],
+  [
+    "another procfs with our numbers",
+    "ours",
+    `unshare -m sh -c 'mount -t proc proc /mnt; cat /mnt/$1/environ > /dev/null; echo read' sh $PPID`,
+  ],
+];
+for (const tiers of ["all", "trace"])
+  for (const [sight, whose, script] of SIGHTS)
+    test(`G1: --tiers ${tiers}: who reads under the agent's number in ${sight} is told where that is the agent`, async () => {
+      const { run, alerts } = await judged(["sh", "-c", script], { flags: ["--tiers", tiers] });
+      assert.is(run.stdout, "read\n", run.stderr);
+      const told = alerts.filter(({ rule }) => rule === "Agent attacked");
+      assert.equal(
+        told.map(({ output_fields }) => output_fields["evt.arg.call"]),
+        whose === "ours" ? ["openat"] : [],
+        run.stderr,
+      );
+    });
+
+// There /proc has another number for each of us, and the agent opens a procfs of its own.
+test("H53: the host's files are told by the number that a foreign /proc has for it", async () => {
+  const script = `read -r _ _ _ agent rest < /proc/self/stat; read -r _ _ _ host rest < /proc/$agent/stat
+    cat /proc/$host/environ > /dev/null; cat /proc/$host/stat`;
+  const words = [...VEDETTE, "run", "--alerts", "stderr", "--", "sh", "-c", script];
+  const ended = await run(["unshare", "-pf", "--kill-child", "sh", "-c", '"$@"; exit $?', "sh", ...words]);
+  assert.match(ended.stdout, /^\d+ \(.*\) /, ended.stderr);
+  const told = ended.stderr.split("\n").filter((line) => line.startsWith("{"));
+  assert.equal(
+    told.map((line) => JSON.parse(line)).map(({ rule, output_fields }) => [rule, output_fields["evt.arg.call"]]),
+    [["Agent attacked", "openat"]],
+    ended.stderr,
+  );
+});
+
 // As an image's entrypoint it is; /proc/1/fd/1 is the container's log.
 test("H53: control: a host that is process 1 is guarded, and who writes to its log is not refused", async () => {
   const script = `echo to the log > /proc/1/fd/1; kill -KILL 1 || echo "kill $?"`;

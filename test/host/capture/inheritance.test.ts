@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the agent must not inherit: a file that a thread of Node's has open while the agent starts, or while
 // we ask what we were given.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, type StdioOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -37,6 +37,27 @@ test("a file that Node has open for itself goes neither to the agent nor to the 
   } finally {
     child.kill("SIGKILL");
     rmSync(folder, { recursive: true });
+  }
+});
+
+// As before Linux 5.14, where a process that is not dumpable may not read its own fdinfo.
+test("what we were given is known where fdinfo is closed to us", () => {
+  const module = JSON.stringify(join(ROOT, "host/capture/inheritance.ts"));
+  const script = `import { inheritedDescriptors } from ${module};
+    const closed = () => { throw Object.assign(new Error("closed"), { code: "EACCES" }); };
+    console.log(JSON.stringify([inheritedDescriptors(), inheritedDescriptors(closed)]));`;
+  const file = openSync(join(ROOT, "package.json"), "r");
+  try {
+    const words = ["--import", "tsx", "--input-type=module", "--eval", script];
+    const stdio: StdioOptions = ["ignore", "pipe", "inherit", file];
+    const [open, closed] = JSON.parse(execFileSync(process.execPath, words, { cwd: ROOT, stdio, encoding: "utf8" }));
+    assert.ok(
+      open.some(({ fd }: { fd: number }) => fd === 3),
+      JSON.stringify(open),
+    );
+    assert.equal(closed, open);
+  } finally {
+    closeSync(file);
   }
 });
 

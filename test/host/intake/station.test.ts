@@ -16,6 +16,7 @@ import { Feed } from "../../../host/engine/feed.js";
 import type { LoadedPolicy } from "../../../host/engine/policy.js";
 import { suppressedAlert } from "../../../host/engine/suppressed.js";
 import { VedetteError } from "../../../host/errors.js";
+import { QuotaByContainer } from "../../../host/intake/doubts.js";
 import { Guests } from "../../../host/intake/guests.js";
 import { Ledger } from "../../../host/intake/ledger.js";
 import { Secret, Secrets } from "../../../host/intake/secret.js";
@@ -24,6 +25,7 @@ import { Health, parseAddress } from "../../../host/sensor/sensor.js";
 import { openBatch } from "../../../host/wire/batch.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { until } from "../../until.js";
+import { ALERT } from "../output/shared.js";
 
 const folder = mkdtempSync(join(tmpdir(), "station-"));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -326,6 +328,37 @@ test("the monitor says whether it is ready, and counts what agents lost once", a
   assert.match(text, /vedette_lost_events_total\{container="app",reason="spool"\} 6\n/);
   assert.is((await ask("/other")).status, 404);
   monitor.close();
+});
+
+test("what policies that are gone have raised shows no more, and of all others it stays", async () => {
+  const monitor = new Monitor(new Health());
+  const policyOf = (name: string, tenant?: string): LoadedPolicy => {
+    const rules = [{ name: `rule of ${name}`, priority: "Critical", enabled: true }];
+    const tenancy = tenant === undefined ? {} : { tenancy: { tenant } };
+    return { name, rules, admitted: { metadata: {} }, ...tenancy } as unknown as LoadedPolicy;
+  };
+  const [own, same, gone] = [policyOf("own"), policyOf("own", "payments"), policyOf("gone", "payments")];
+  monitor.onPolicies([own, same, gone]);
+  const { policy: _policy, ...bare } = ALERT;
+  monitor.onAlert({ ...bare, rule: "of nobody" });
+  const series = async (): Promise<string[]> =>
+    [
+      ...(await monitor.metrics()).matchAll(/^vedette_(?:alerts|suppressed_alerts)_total\{rule="([^"]+)".*? \d+$/gm),
+    ].map(([, rule = ""]) => rule);
+  const suppressed = ["rule of own", "rule of gone"];
+  assert.equal(await series(), ["rule of own", "rule of own", "rule of gone", "of nobody", ...suppressed]);
+  monitor.keepPolicies([own, same]);
+  assert.equal(await series(), ["rule of own", "rule of own", "of nobody", "rule of own"]);
+  monitor.keepPolicies([own]);
+  assert.equal(await series(), ["rule of own", "of nobody", "rule of own"]);
+});
+
+test("an agent that is gone again and again does not use up what may be told of one that is silent", () => {
+  const quotas = new QuotaByContainer();
+  const taken = Array.from({ length: 20 }, () => quotas.take("Agent gone without a word", "app"));
+  assert.is(taken.filter((untold) => untold !== null).length, 10);
+  assert.is(quotas.take("Agent silent", "app"), 0);
+  assert.is(quotas.take("Agent gone without a word", "other"), 0);
 });
 
 test("P13, A1: counters are there before the first hit, with build and state, and nothing of Node's own", async () => {

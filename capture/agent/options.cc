@@ -262,6 +262,7 @@ std::variant<Options, Failure> parse_options(int argc, char** argv) {
   for (++at; at < argc; ++at) options.command.push_back(argv[at]);
   if (options.attach) {
     if (!options.command.empty()) return usage("--attach takes the place of a command.");
+    if (options.tls_plaintext) return usage("--tls-plaintext changes code of a program, and --attach changes nothing: start the program by Vedette.");
     // Its code and memory stay as they are, and so does what its calls do.
     options.inline_tier = false;
     options.io_uring = IoUring::Allow;

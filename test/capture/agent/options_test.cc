@@ -52,6 +52,7 @@ TEST_CASE("a process is attached in the place of a command, and its code, memory
   CHECK(code_of({"--attach", "0"}) == ErrorCode::VEDETTE_USAGE);
   CHECK(code_of({"--attach", "x"}) == ErrorCode::VEDETTE_USAGE);
   CHECK(code_of({"--attach", "4711", "--", "ls"}) == ErrorCode::VEDETTE_USAGE);
+  CHECK(code_of({"--attach", "4711", "--tls-plaintext"}) == ErrorCode::VEDETTE_USAGE);
 }
 
 TEST_CASE("what is missing or wrong is a code of the catalogue and one sentence") {

@@ -42,10 +42,19 @@ const OF_CAPTURE = [
   "e2e/site-cache",
   "attacks/prevention",
   "attacks/stranger",
+  "attacks/attached",
+  "attacks/plaintext",
 ];
 
 /** Of those, what reaches most in a minute. */
-const QUICK = ["e2e/fixtures", "e2e/lifecycles", "attacks/prevention", "attacks/stranger"];
+const QUICK = [
+  "e2e/fixtures",
+  "e2e/lifecycles",
+  "attacks/prevention",
+  "attacks/stranger",
+  "attacks/attached",
+  "attacks/plaintext",
+];
 
 /** What counts is slower. */
 const SLOWER = 4;

@@ -33,7 +33,7 @@ function toldOf(events: Event[], folder: string): string {
     .join("");
 }
 
-for (const integrity of ["normal", "adaptive", "strict"]) {
+for (const integrity of ["adaptive", "strict"]) {
   for (const [aim, how] of [
     ["gone", "a link that is removed at once"],
     ["parent", "a link in a folder that is renamed at once"],

@@ -151,10 +151,12 @@ test("SIGHUP opens the file of metrics snapshots by its name again, while vedett
   );
   const numbers = join(folder, "numbers");
   const hasLines = (): boolean => existsSync(numbers) && readFileSync(numbers, "utf8") !== "";
-  const script = "trap '' HUP; until [ -e go ]; do sleep 0.1; done";
+  const script = "trap '' HUP; touch ready; until [ -e go ]; do sleep 0.1; done";
   const words = ["falco", "-c", "falco.yaml", "-r", "rules.yaml", "--", "sh", "-c", script];
   const { child, ended, said } = start([...VEDETTE, ...words], { cwd: folder });
-  await until("a line", hasLines, { tell: said });
+  await until("a line, and a workload that is deaf to SIGHUP", () => hasLines() && existsSync(join(folder, "ready")), {
+    tell: said,
+  });
   renameSync(numbers, `${numbers}.1`);
   child.kill("SIGHUP");
   await until("a line in the new file", hasLines, { tell: said });

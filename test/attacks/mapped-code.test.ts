@@ -10,7 +10,7 @@ import { answersOf, attack, control } from "./attack.js";
 const ROUNDS = 20;
 const RING = "the ring of inline records was written to";
 const NO_FD = -9;
-/** Else the program is traced for naming a descriptor that is not there: what it stands for may come any moment. */
+/** Else a program is traced that names a descriptor which is not there: a file may come to it any moment. */
 const NORMAL = { flags: ["--integrity", "normal"] };
 
 const ownMappings = (events: Event[]): Event[] =>

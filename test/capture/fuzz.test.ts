@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What reads bytes of others on the capture side, with chance for half a minute: ELF files, .eh_frame, Go's table
-// of functions, the cache of sites, and the batches of peers. `npm run fuzz -- capture` goes on for longer.
+// What reads bytes of others on the capture side, with chance for half a minute: ELF files, .eh_frame, Go's
+// table of functions, the cache of sites, and the batches of peers. `npm run fuzz -- capture` takes longer.
 // Time limit: 700 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -137,7 +137,7 @@ test("the table of settings has each setting, and no other", () => {
 /** What `instrument` writes itself, has an option of its own for, or what is for a person at a terminal. */
 const NO_SETTINGS = {
   serve: ["listen", "secret-file", "container-secret", "policy", "config", "check", "quiet", "help"],
-  capture: ["host", "secret-file", "start", "on-overload", "sys-ptrace", "doctor", "version"],
+  capture: ["host", "secret-file", "start", "on-overload", "sys-ptrace", "doctor", "attach", "version"],
 };
 
 test("P12: each option of the sidecar and of the agents is a setting, but for what instrument writes", async () => {

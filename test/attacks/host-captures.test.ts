@@ -121,6 +121,8 @@ test("H52: a block that claims gigabytes is refused at once, and a container's e
     () => [...replay(Buffer.concat([head, claim]), path).batches],
     /a block claims to have 4294967280 bytes/,
   );
+  // Zeros without end are a few KiB, gzipped.
+  assert.throws(() => [...replay(Buffer.concat([head, Buffer.alloc(64)]), path).batches], /claims to have 0 bytes/);
   const recording = join(folder, "facts.rec");
   const entryOf = (facts: unknown): string[] => {
     const writer = new RecordingWriter(recording);

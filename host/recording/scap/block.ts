@@ -82,7 +82,7 @@ export class BlockReader {
     }
     const at = this.#tell(piece, size);
     this.#taker.onPieceEnd();
-    piece.bytes.copyWithin(0, at, size);
+    if (at > 0) piece.bytes.copyWithin(0, at, size);
     this.#size = size - at;
   }
 
@@ -93,8 +93,9 @@ export class BlockReader {
     let at = 0;
     while (at + BLOCK_HEAD <= size) {
       const length = view.getUint32(at + 4, true);
-      if (length > BLOCK_BYTES_MAX) refuse(this.#path, `a block claims to have ${length} bytes`);
-      if (length < BLOCK_FRAME || at + length > size) break;
+      if (length > BLOCK_BYTES_MAX || length < BLOCK_FRAME)
+        refuse(this.#path, `a block claims to have ${length} bytes`);
+      if (at + length > size) break;
       taker.onBlock(view.getUint32(at, true), piece, at + BLOCK_HEAD, at + length - 4);
       at += length;
     }

@@ -288,7 +288,7 @@ test("the reference of docs/configuration.md is that of the code, and each key i
   for (const table of [keyTable(program), ...Object.keys(OUTPUT_TYPES).map(outputTable)])
     assert.ok(page.includes(table.join("\n")), `vedette config keys prints another table than:\n${table[0]}`);
   const known = new Set(Object.values(KEYS).map(({ option }) => option));
-  const without = new Set(["help", "check", "config", "no-incidents"]);
+  const without = new Set(["help", "check", "config", "no-incidents", "pid"]);
   for (const name of ["run", "serve"])
     for (const option of program.commands.find((one) => one.name() === name)?.options ?? []) {
       if (option.hidden) continue; // an old name

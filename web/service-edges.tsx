@@ -4,7 +4,8 @@
 import type { ServiceMap } from "../host/control/shapes.js";
 import { queryOf, useAsked } from "./api.js";
 import { Answer, Named, Table } from "./parts.js";
-import { bytes, count, duration, perSecond, share, some } from "./words.js";
+import { RequestCells } from "./request-cells.js";
+import { bytes, count, duration, some } from "./words.js";
 
 type Edge = ServiceMap["items"][number];
 type Numbers = Edge["measured"][number];
@@ -93,15 +94,7 @@ function Row(props: { edge: Edge; one: Numbers | null; seconds: number; isFirst:
 function Measured({ of: one, seconds }: { of: Numbers; seconds: number }) {
   return (
     <>
-      <td class="number">{count(one.requests)}</td>
-      <td class="number">{perSecond(one.requests, seconds)}</td>
-      <td class="number">
-        {one.errors === null ? (
-          <span class="quiet">not told</span>
-        ) : (
-          one.errors > 0 && <span class="problem">{share(one.errors, one.requests)}</span>
-        )}
-      </td>
+      <RequestCells of={one} seconds={seconds} />
       <td class="number">{duration(one.p50, one.most)}</td>
       <td class="number">{duration(one.p95, one.most)}</td>
       <td class="text">

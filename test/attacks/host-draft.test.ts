@@ -21,11 +21,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { RecordingWriter } from "../../host/recording/recording.js";
-import { BatchBuilder } from "../../host/wire/builder.js";
 import { type Answer, ask, tell, ticketOf } from "../ask.js";
 import { until } from "../until.js";
 import { HandAgent, Host, stillJudges } from "./host.js";
+import { largeRecording } from "./large-recording.js";
 
 const POLICY = "sensitive-file-read";
 const FOLDER = `policies/credential-access/${POLICY}`;
@@ -213,28 +212,15 @@ async function beside(files: Readonly<Record<string, string | Uint8Array>>): Pro
   }
 }
 
-/** 200 writes of 4 KiB in each batch: a few KiB as a file. */
-function recordingOf(batches: number): Uint8Array {
-  const path = join(folder, "made.rec");
-  const writer = new RecordingWriter(path);
-  for (let seq = 1; seq <= batches; seq++) {
-    const builder = new BatchBuilder({ seq, first: seq * 1_000, clock: 1n, source: Buffer.alloc(16, 1) });
-    for (let i = 0; i < 200; i++) builder.record("write", { params: { data: Buffer.alloc(4_096, i), size: 4_096 } });
-    writer.batch(1, builder.bytes(), 200);
-  }
-  writer.close();
-  return readFileSync(path);
-}
-
 test("H48: a tenant's tests of a draft are read and run in the jail, recordings too, whatever they stand for", async () => {
   const test = (name: number): string => `  - {name: t${name}, recording: a.rec, alerts: []}\n`;
-  const one = await beside({ "a.rec": recordingOf(1), "tests.yaml": `tests:\n${test(1)}` });
+  const one = await beside({ "a.rec": largeRecording(folder, 1), "tests.yaml": `tests:\n${test(1)}` });
   assert.equal([one.tests.problem, one.tests.passed, one.tests.failed], [null, 1, 0]);
   const before = host.ownMib;
   let most = before;
   const look = setInterval(() => (most = Math.max(most, host.ownMib)), 20);
   const all = Array.from({ length: 100 }, (_, name) => test(name)).join("");
-  const many = await beside({ "a.rec": recordingOf(30), "tests.yaml": `tests:\n${all}` });
+  const many = await beside({ "a.rec": largeRecording(folder, 30), "tests.yaml": `tests:\n${all}` });
   clearInterval(look);
   assert.match(many.tests.problem, /needed more than|took longer than|it ended/);
   assert.type(many.draft.alerts, "number", "what it says is told all the same");

@@ -10,11 +10,10 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NotPlain, readOwnedFile } from "../../host/plain-file.js";
-import { RecordingWriter } from "../../host/recording/recording.js";
-import { BatchBuilder } from "../../host/wire/builder.js";
 import { assemble, HAND_WRITTEN } from "../host/wasm/shared.js";
 import { until } from "../until.js";
 import { HandAgent, Host, stillJudges } from "./host.js";
+import { largeRecording } from "./large-recording.js";
 
 const MODULE = assemble(HAND_WRITTEN);
 const folder = mkdtempSync(join(tmpdir(), "yaml-"));
@@ -77,25 +76,12 @@ test("H51: an error tells of a text, and does not repeat it whole", async () => 
   assert.ok(told.length < 10_000, `${told.length} characters`);
 });
 
-/** 200 events of 4 KiB each, so often: a few KiB as a file. */
-function recordingOf(batches: number): Uint8Array {
-  const path = join(folder, "made.rec");
-  const writer = new RecordingWriter(path);
-  for (let seq = 1; seq <= batches; seq++) {
-    const builder = new BatchBuilder({ seq, first: seq * 1_000, clock: 1n, source: Buffer.alloc(16, 1) });
-    for (let i = 0; i < 200; i++) builder.record("write", { params: { data: Buffer.alloc(4_096, i), size: 4_096 } });
-    writer.batch(1, builder.bytes(), 200);
-  }
-  writer.close();
-  return readOwnedFile(path, { most: 8 << 20 }).bytes;
-}
-
 test("H51: tests of one recording, a hundred times, cost the process that tries them and not the host", async () => {
   const names = Array.from({ length: 100 }, (_, i) => `  - {name: t${i}, recording: a.rec, alerts: []}`);
   const before = host.ownMib;
   let most = before;
   const look = setInterval(() => (most = Math.max(most, host.ownMib)), 20);
-  const told = await put({ "a.rec": recordingOf(30), "tests.yaml": `tests:\n${names.join("\n")}\n` });
+  const told = await put({ "a.rec": largeRecording(folder, 30), "tests.yaml": `tests:\n${names.join("\n")}\n` });
   clearInterval(look);
   assert.match(told, /VEDETTE_POLICY_TRIAL/);
   assert.ok(most - before < 200, `${most - before} MiB more`);

@@ -6,10 +6,11 @@ import { useSignal } from "@preact/signals";
 import type { Monitor as Numbers } from "../../host/control/shapes.js";
 import { queryOf, useAsked } from "../api.js";
 import { Answer, Choice, Named, NotOfStore, Table } from "../parts.js";
+import { RequestCells } from "../request-cells.js";
 import { RequestChart } from "../request-chart.js";
 import { ServiceEdges } from "../service-edges.js";
 import { from } from "../session.js";
-import { count, duration, perSecond, share, some, visible } from "../words.js";
+import { duration, some, visible } from "../words.js";
 
 type Row = Numbers["items"][number];
 
@@ -94,15 +95,7 @@ function Measured({ said, onChoose }: { said: Numbers; onChoose: (id: number) =>
             <td class="text">
               <Named of={requestOf(one)} />
             </td>
-            <td class="number">{count(one.requests)}</td>
-            <td class="number">{perSecond(one.requests, seconds)}</td>
-            <td class="number">
-              {one.errors === null ? (
-                <span class="quiet">not told</span>
-              ) : (
-                one.errors > 0 && <span class="problem">{share(one.errors, one.requests)}</span>
-              )}
-            </td>
+            <RequestCells of={one} seconds={seconds} />
             {[one.p50, one.p95, one.p99].map((value, i) => (
               <td key={["p50", "p95", "p99"][i]} class="number">
                 {duration(value, one.most)}

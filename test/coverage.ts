@@ -106,5 +106,5 @@ async function playOne(job: Job): Promise<void> {
 }
 
 function doctest(program: string): Job {
-  return { path: program, command: [program], limitMs: 180_000, alone: false, kind: "doctest", text: "", env: {} };
+  return { path: program, command: [program], limitMs: 600_000, alone: false, kind: "doctest", text: "", env: {} };
 }

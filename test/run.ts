@@ -11,13 +11,16 @@
 // Prints what failed (its output and the one command that shows it again), what was skipped and why, and ends
 // in one line: `N passed, N failed`, with `, N skipped` when there were any. In CI (CI=true) it also runs
 // `npm run check` as a test, and prints a line for each file as it ends, so that a run that hangs shows
-// where. A whole run in CI also says which lines of host/ and capture/ it ran, and fails below their bars.
+// where. A whole run in CI also says which lines of host/ and capture/ it ran, and fails below their bars. It
+// says which jobs took most, and ends itself after 80 minutes (runner/clock.ts).
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
+import { RunClock, WHOLE_MS } from "./runner/clock.js";
 import { counted, freshCounts } from "./runner/coverage.js";
-import { coverageOf, findJobs, type Job, narrow } from "./runner/jobs.js";
-import { failureLines, failureText, lastLine, passedText, skipLines } from "./runner/report.js";
+import { coverageOf, findJobs, narrow } from "./runner/jobs.js";
+import { Queue } from "./runner/order.js";
+import { failureLines, failureText, lastLine, longestLines, passedText, skipLines } from "./runner/report.js";
 import { type Outcome, runJob } from "./runner/run-job.js";
 
 const words = process.argv.slice(2);
@@ -45,26 +48,31 @@ if (jobs.length === 0) {
   process.stderr.write(`no test has ${names.join(" or ")} in its path, title or fixture\n`);
   process.exit(1);
 }
+const began = Number(process.env.VEDETTE_RUN_BEGAN ?? Date.now() / 1000);
+const clock = new RunClock(isWhole ? WHOLE_MS : Number.POSITIVE_INFINITY, began * 1000);
+const beside = jobs.filter((job) => !job.alone);
+const coverage = isWhole ? coverageOf("host", "counted") : null;
 const outcomes = [
+  ...(await runAll(new Queue(beside, coverage), Math.min(2, availableParallelism()))),
   ...(await runAll(
-    jobs.filter((job) => !job.alone),
-    Math.min(2, availableParallelism()),
-  )),
-  ...(await runAll(
-    jobs.filter((job) => job.alone),
+    new Queue(
+      jobs.filter((job) => job.alone),
+      null,
+    ),
     1,
   )),
 ];
-if (isWhole) outcomes.push(...(await runAll([coverageOf("host", "counted")], 1)));
-for (const line of [...skipLines(outcomes), ...(isWhole ? failureLines(outcomes) : [])]) console.log(line);
+const told = isWhole ? [...longestLines(outcomes), ...failureLines(outcomes)] : [];
+for (const line of [...skipLines(outcomes), ...told]) console.log(line);
 console.log(lastLine(outcomes));
 process.exit(outcomes.some((outcome) => outcome.failed > 0) ? 1 : 0);
 
-async function runAll(queue: Job[], width: number): Promise<Outcome[]> {
+async function runAll(queue: Queue, width: number): Promise<Outcome[]> {
   const done: Outcome[] = [];
   const worker = async (): Promise<void> => {
-    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
-      const outcome = await runJob(job, names);
+    for (let job = queue.next(); job !== undefined; job = queue.next()) {
+      const outcome = await runJob(job, names, clock.leftMs());
+      queue.ended(job);
       report(outcome);
       done.push(outcome);
     }

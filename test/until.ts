@@ -12,7 +12,7 @@ export interface Patience {
 
 type Found<T> = Exclude<T, undefined | null | false>;
 
-const MS_MAX = 60_000;
+const MS_MAX = 180_000;
 const EVERY_MS = 10;
 
 /**

@@ -2,7 +2,6 @@
 //
 // Code that became executable without a record. Attacks: a segment attached by a gate of the boot's,
 // READ_IMPLIES_EXEC. Controls: programs that make code all the time and say so.
-// Time limit: 600 s.
 import { writeFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -3,7 +3,6 @@
 // Modules that cost V8's compiler gigabytes (H11), and sources that cost AssemblyScript's (H32): most modules
 // are refused by what their bytes say, and what nobody can see there ends a process with little memory, not
 // the host. The honest control is a policy of another tenant that comes after each, and the agent beside.
-// Time limit: 480 s.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

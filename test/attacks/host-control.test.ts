@@ -3,7 +3,6 @@
 // Peers that mean harm to the control API (H19): who says a byte and leaves, who says it slowly, who comes
 // five hundred times, who asks for all events and reads none, and who asks too often. The honest controls are
 // an agent whose alerts come, and an operator who asks.
-// Time limit: 480 s.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

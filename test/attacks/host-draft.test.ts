@@ -4,7 +4,6 @@
 // memory, has errors without end, or imports what is another's; who ask for what is not theirs, again and
 // again; and pages of the web. The honest controls are an operator whose draft is tried, and an agent whose
 // alerts come.
-// Time limit: 480 s.
 import { spawnSync } from "node:child_process";
 import {
   cpSync,

@@ -3,7 +3,6 @@
 // What tenants and others do with policies.d and tenants.yaml: limits that change, files that change hands,
 // too much in a folder (H13), and older signed lists (H14). VEDETTE_CROWD=1000000 makes a folder as full as
 // the attack's.
-// Time limit: 480 s.
 import { chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -3,7 +3,6 @@
 // What a tenant does with the code that its policies share (H44): reaches for another tenant's, by names, by
 // links and by a folder that becomes one; puts others' files there; lets it grow. The honest control is a
 // policy of another tenant that imports code of its own.
-// Time limit: 480 s.
 import {
   chownSync,
   mkdirSync,

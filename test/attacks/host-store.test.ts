@@ -3,7 +3,6 @@
 // Whoever may ask the control API and means harm to the store (H27, H28): a tenant that wants what is
 // another's, words that would be a query, questions of 10 MiB, questions by chance, and floods. The honest
 // control is an operator who is answered. All of it against each store: a folder, and a database.
-// Time limit: 480 s.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

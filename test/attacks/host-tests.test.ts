@@ -3,7 +3,6 @@
 // The Test buttons in the hands of those who mean harm (H40): a tenant that wants to see by a policy of its
 // own what is another's, to test what is not its own, and to keep the host busy with tests. The honest
 // controls are an operator whose tests are answered, and an agent whose alerts come.
-// Time limit: 480 s.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

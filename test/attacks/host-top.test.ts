@@ -3,7 +3,6 @@
 // A workload that aims at whoever looks on with `vedette top` (H31): names and arguments that would steer the
 // terminal, 4 KiB of them, and ever new names that would fill the memory. The honest control is a file of
 // another process that stays on the screen.
-// Time limit: 480 s.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

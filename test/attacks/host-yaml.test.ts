@@ -2,7 +2,6 @@
 //
 // What a tenant writes in policy.yaml and tests.yaml is short, and stands for much (H51): keys without end,
 // one recording a hundred times, texts that each alert would have. Others' alerts come meanwhile.
-// Time limit: 300 s.
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

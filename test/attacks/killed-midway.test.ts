@@ -3,7 +3,6 @@
 // Processes that are killed, end or execute a program in the midst of forks, execs and calls in many threads.
 // Nothing hangs, nobody is invented, and each call that was completed, by the program's own count, is told
 // of. VEDETTE_KILLS=10000 makes so many rounds.
-// Time limit: 600 s.
 // Also with: VEDETTE_TEST_TIERS=trace.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { test } from "uvu";

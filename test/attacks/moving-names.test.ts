@@ -5,7 +5,6 @@
 // by the file that was opened, or as unknown. The program prints what it reached.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
 // Also with: VEDETTE_TEST_TIERS=trace.
-// Time limit: 400 s.
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

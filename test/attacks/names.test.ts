@@ -4,7 +4,6 @@
 // is told of all the same, however he takes it, and the program itself is excused. Each rule of the pack that
 // has exceptions is tried with one made here, a copy of Python that was there before the agent, and with the
 // name of every program of its own list. VEDETTE_NAMES=all tries all rules, else three.
-// Time limit: 600 s.
 import { copyFileSync, cpSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "uvu";

@@ -4,7 +4,6 @@
 // a comment or a line of YAML in what `vedette policy new --from` writes; names that are words of the
 // language. And what a workload does to such a policy: command lines without end. The honest control is the
 // rule's own event, which the policy still finds.
-// Time limit: 240 s.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -3,7 +3,6 @@
 // `--pid`: a program that runs already is watched for a while. From its first recorded call on, each thread's
 // calls are recorded without a gap, against the program's own count; calls that wait do not notice; and when
 // Vedette ends, whatever ends it, nothing of it is left in the program.
-// Time limit: 600 s.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -3,7 +3,6 @@
 // Children and threads that are made faster than anybody can be told of them: each lives as it does bare,
 // records under its own number, and nobody is accused. `VEDETTE_BIRTHS=10` makes ten times as many: a million
 // children and a million threads.
-// Time limit: 600 s.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 300 s.
 //
 // The aspect of docs/cdk against aws-cdk-lib itself: what an app synthesizes with it is what `instrument`
 // makes of the templates that the app synthesizes without it, key for key, and it is played in the simulator.

@@ -2,7 +2,6 @@
 //
 // Processes, executables and agents that come and go leave nothing behind in the agent and the host. `npm run
 // bench -- churn` does a day's worth.
-// Time limit: 360 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { measureChurn } from "../../bench/measure/churn.js";

@@ -2,7 +2,6 @@
 //
 // A change of a policy is tried in the console, beside a real workload: the draft is broken and mended, and
 // raises of what just happened what the loaded version does not.
-// Time limit: 300 s.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

@@ -2,7 +2,6 @@
 //
 // The console over stores that no Vedette writes any more, in a browser: one that is empty, and one of
 // 100,000 findings, with names that would be code or turn a line round.
-// Time limit: 480 s.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

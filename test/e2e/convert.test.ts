@@ -2,7 +2,6 @@
 //
 // `vedette convert`: what programs did is the same in the capture as in the recording, event by event and
 // field by field, but for what a capture cannot hold. tshark opens it, and Falco's rules fire alike.
-// Time limit: 600 s.
 import { copyFileSync, existsSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -2,7 +2,6 @@
 //
 // Debuggers of languages inside: delve on a Go program, and what attaches to a JVM, by its own socket (jcmd,
 // jstack) and by ptrace (jhsdb). What they print is the same bare and watched.
-// Time limit: 600 s.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

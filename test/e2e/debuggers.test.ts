@@ -3,7 +3,6 @@
 // A debugger inside: gdb, strace, ltrace, programs with sanitizers, and a program that is its own debugger
 // say the same bare and watched; and what strace sees of a program inside is what we record of it. Compared
 // is all that they print, with numbers of processes and addresses taken out.
-// Time limit: 600 s.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -3,7 +3,6 @@
 // Somebody who has never seen the console looks at the demo's break-in: `npm run demo -- --console`, and then
 // three clicks from the overview lead to who ran what, and to the evidence, whose digest is right. With
 // VEDETTE_SCREENSHOTS=write the two pictures of README are taken on the way.
-// Time limit: 480 s.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";

@@ -2,7 +2,6 @@
 //
 // A queue on a disk, under the built product: a host that SIGKILL ends while its collector is away loses no
 // alert, and one whose disk has no room goes on in memory and says so.
-// Time limit: 300 s.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

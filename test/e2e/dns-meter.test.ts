@@ -5,7 +5,6 @@
 // on TCP), musl, c-ares in Node (TCP for what is too long), busybox, dig and Go. They ask for what there is,
 // and what there is not. A Falco rule and a policy of a tenant's are asked for the names that are sent: each
 // query that the servers log is one that they have seen, name for name and type for type.
-// Time limit: 180 s.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -3,7 +3,6 @@
 // Bad input: each ends with the code of the catalogue (capture/wire/errors.yaml), its exit status, one
 // sentence that names the place, and no stack trace. A last test asks that every code of the catalogue is
 // caused by some test.
-// Time limit: 480 s.
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

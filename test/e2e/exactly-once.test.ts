@@ -4,7 +4,6 @@
 // one thread and by 64, whatever the program was built with: each prints the calls it made
 // (test/fixtures/every_call/), and what was recorded must be that multiset. A call that the table gets and no
 // program makes fails the test too.
-// Time limit: 400 s.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";

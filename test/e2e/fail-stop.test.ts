@@ -4,7 +4,6 @@
 // cannot listen or cannot take in. Each ends in a clear error or a red health within 2 s, and the host can
 // end, whatever else it has opened. (Outputs that take nothing: outputs.test.ts.) SIGHUP reaches tenants'
 // files, too.
-// Time limit: 600 s.
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";

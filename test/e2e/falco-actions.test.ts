@@ -3,7 +3,6 @@
 // those rules that the table ALSO says, with the reason, describe the same deed. Where one of those lets
 // somebody pass (ALONE), the deed is done by that one too and must fire its rule alone. The rules are on or
 // off as the files have it; those that are off are switched on for their own actions.
-// Time limit: 600 s.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";

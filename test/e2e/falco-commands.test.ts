@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands for Falco's rules, as a user gives them.
-// Time limit: 600 s.
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette falco`: a script that calls `falco` goes on working.
-// Time limit: 360 s.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";

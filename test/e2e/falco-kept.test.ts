@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // A replay that takes rules which an earlier one compiled says and raises the same; a run never takes any.
-// Time limit: 120 s.
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

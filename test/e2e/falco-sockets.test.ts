@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What rules of Falco's users ask of sockets, descriptors and ancestors, on live events: both tiers answer as
 // Falco does, and so does a host that an agent of another process tells.
-// Time limit: 360 s.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

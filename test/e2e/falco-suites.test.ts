@@ -2,7 +2,6 @@
 // Falco's own end-to-end suites, live, and ours for the rules that those samples leave out: every case is
 // performed under `vedette run` and must raise its rule's alert with the expected priority and output fields.
 // VEDETTE_FALCO_SUITES: another folder of suites.
-// Time limit: 600 s.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";

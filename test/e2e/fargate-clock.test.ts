@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 480 s.
 //
 // Somebody sets the time of day while the agent records: an hour ahead, then two back. In a guest under QEMU,
 // whose clock is its own and whose kernel is one that Fargate is known to run.

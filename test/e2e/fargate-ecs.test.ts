@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 480 s.
 // Runs alone.
 //
 // An instrumented task under ECS's own rules (test/lab/ecs.ts): a sidecar that is killed, by somebody or for

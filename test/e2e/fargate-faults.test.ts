@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 360 s.
 // Runs alone.
 //
 // A task in which things go wrong: the sidecar is killed and comes back, cannot write, never comes; a

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 480 s.
 //
 // The same agent binary under the kernels that Fargate is known to run (5.10) and may run (6.1), real ones,
 // in QEMU: the fixtures' own words are what is recorded, in both tiers. And the agent built for arm64, in the

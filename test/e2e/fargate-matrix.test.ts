@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 480 s.
 //
 // In a task as Fargate runs it: every kind of image, as root and as another user, with and without
 // SYS_PTRACE, under a read-only root. The workload behaves as without Vedette, its events arrive at the

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 360 s.
 //
 // The default pack on live programs in the lab: each attack script raises its own alerts and no others, and
 // everyday programs raise none.

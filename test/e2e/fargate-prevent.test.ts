@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 480 s.
 // Runs alone.
 //
 // Prevention in a task as Fargate runs it: a Debian image as root and as another user, with and without

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 300 s.
 //
 // Each way of deploying that docs/operations.md has, up to ECS: what it makes of one application is played in
 // the simulator. (The CDK's aspect is played in cdk.test.ts, the pod of EKS in eks-recipe.test.ts, rules from

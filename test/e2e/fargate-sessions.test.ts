@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 360 s.
 // Runs alone.
 //
 // Who comes into a container from outside (`runc exec`, which is what ECS Exec is; nsenter) is found, told

@@ -3,7 +3,6 @@
 // What breaks in production: the host dies, the agent dies, payloads hold secrets. The workload must not pay
 // for our host's death, must not go on unwatched after our agent's, and a snapshot length of 0 must leave no
 // payload anywhere.
-// Time limit: 480 s.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";

@@ -2,7 +2,6 @@
 //
 // Every fixture under `vedette trace`: what it prints is what was recorded. One fixture: `npm test --
 // open_relative`.
-// Time limit: 600 s.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
 // Also with: VEDETTE_TEST_TIERS=trace.
 import { readFileSync } from "node:fs";

@@ -2,7 +2,6 @@
 //
 // The meters of HTTP on gRPC: a true server and a true client, and both must have counted what the meters
 // tell, by method and status. Calls are unary and streams, many at once, with every status.
-// Time limit: 180 s.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -3,7 +3,6 @@
 // The meter of HTTP clients against the log of a server that nobody watches: true clients (curl, Python,
 // node), and the server must have answered what they tell of. Connections are kept alive, bodies come in
 // chunks, by length and until the end, answers have none, and one comes after 100 Continue.
-// Time limit: 180 s.
 import { existsSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -3,7 +3,6 @@
 // The meter of HTTP servers against nginx's own access log: a true server, true clients, and both must have
 // counted the same. Clients keep connections alive, pipeline, send bodies in chunks and heads in pieces,
 // close half a connection, and send what is no request.
-// Time limit: 180 s.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";

@@ -3,7 +3,6 @@
 // The meters of HTTP on HTTP/2 in plaintext: nginx's and node's own logs, curl and node as clients, and all
 // have counted the same. Requests are multiplexed, with bodies in both directions, by prior knowledge and
 // upgraded.
-// Time limit: 240 s.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

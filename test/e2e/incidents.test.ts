@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Incidents under the whole product: what a command ends with at a terminal and elsewhere, that no output
-// loses an alert for them, and that a replay tells the same incidents as the run that was recorded. Time
-// limit: 240 s.
+// loses an alert for them, and that a replay tells the same incidents as the run that was recorded.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

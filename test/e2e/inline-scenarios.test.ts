@@ -3,7 +3,6 @@
 // What interposers have stumbled over: call sites in awkward places, code that changes, signals in every kind
 // of call, crowds of threads and processes. The program must print and end as it does bare, and its calls be
 // recorded, each once. docs/scenarios.md says which scenario stands where.
-// Time limit: 480 s.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";

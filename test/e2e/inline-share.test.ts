@@ -2,7 +2,6 @@
 //
 // Of everyday programs at work, at least 98 of 100 calls that may be recorded inline are, their first ones
 // included, and nothing is lost. Counts only: what it costs is measured by `npm run bench -- overhead`.
-// Time limit: 480 s.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -3,7 +3,6 @@
 // The inline tier records each call exactly once, to the byte, whatever the program is linked with, however
 // many threads it has and however often a signal gets in between. The fixture's calls carry their thread and
 // round; the test knows them all.
-// Time limit: 360 s.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -4,7 +4,6 @@
 // both ends must tell of the same requests and errors. The broker is ours (kafka-broker.mjs), since Debian
 // has none. Clients create topics, produce with and without answers, several requests at once, and read as a
 // group that begins anew.
-// Time limit: 120 s.
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -2,7 +2,6 @@
 //
 // Lives that programs lead to get away, or by accident: each must end as it does bare, and what it did must
 // have been seen. The programs stand in test/fixtures/ and check themselves what the kernel told them.
-// Time limit: 600 s.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10.
 import { statSync } from "node:fs";
 import { join } from "node:path";

@@ -2,7 +2,6 @@
 //
 // docs/write-a-meter.md, as a tenant walks it: its files, its test, its bench, and a true nginx whose
 // requests it counts by a header. What the page says that is printed, is printed.
-// Time limit: 120 s.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

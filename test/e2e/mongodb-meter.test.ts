@@ -4,7 +4,6 @@
 // ends must tell of the same commands, with their collections and errors. The server is ours
 // (mongodb-server.mjs), since Debian has none; the driver is the one that others use. Clients wait, ask for
 // much and for more of it, want no reply, and compress.
-// Time limit: 120 s.
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

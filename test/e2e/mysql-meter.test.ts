@@ -5,7 +5,6 @@
 // those clients that are watched, too, must have asked for what the server has executed. mariadb-slap, -dump,
 // -import and the shell speak the text protocol and send files; a client in here prepares and executes, with
 // and without an end behind columns, on a cursor, and calls procedures.
-// Time limit: 240 s.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";

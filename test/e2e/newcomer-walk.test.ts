@@ -3,7 +3,6 @@
 // A newcomer's tasks, in copies of the tree. Each test does what docs/add-a-field.md, add-a-syscall.md or
 // add-an-output.md says, file by file, and what it adds works. (A new policy: policy-walk.test.ts.) Of C++ a
 // test compiles only the files that a step names.
-// Time limit: 600 s.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

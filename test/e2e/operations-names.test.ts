@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 240 s.
 //
 // What docs/fargate.md and docs/operations.md name in their prose is there: options, settings, metrics,
 // errors, paths of the sidecar's HTTP, alerts, files, tests and benches. So a page cannot speak of what was

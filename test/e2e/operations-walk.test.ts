@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 240 s.
 //
 // docs/fargate.md and docs/operations.md, line by line: what they type is typed, one page after the other, in
 // one folder; each other block is walked by a row of BLOCKS, each recipe by the test that RECIPES names.

@@ -3,7 +3,6 @@
 // Outputs that take nothing, under the whole product: a full disk, a pipe that nobody reads, a receiver that
 // hangs. Each is told within 2 s, by an error or by a red /api/v1/health; /healthz, whose red restarts a
 // task, stays green; and the host can end. SIGHUP opens files by their names again.
-// Time limit: 480 s.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 600 s.
 //
 // The default pack says nothing of benign programs: not while the everyday programs run in a container, and
 // not when their recordings are judged for two hours of event time, in a few passes here.

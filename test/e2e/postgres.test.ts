@@ -4,7 +4,6 @@
 // wrong shows in its log. It serves a connection a transaction, and has backends killed, bare and watched by
 // the whole product; its log says the same. `VEDETTE_POSTGRES_SECONDS=1800` serves for half an hour each,
 // watched.
-// Time limit: 480 s.
 import { execFileSync } from "node:child_process";
 import { chownSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -4,7 +4,6 @@
 // errors. A true server, true clients, and all must have counted the same; those clients that are watched,
 // too, must have asked for what the server has executed. pgbench speaks the simple and the extended protocol,
 // with prepared statements and in pipelines; psql copies; others fail, and read much.
-// Time limit: 240 s.
 import { execFileSync, spawnSync } from "node:child_process";
 import { chownSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 600 s.
 //
 // Prevention by the same agent under real kernels in QEMU: Linux 5.10 and 6.1, and those of arm64. A small
 // host in the guest (rows_host.c) gives it the rows; what is denied there, in which tier, and the race

@@ -2,7 +2,6 @@
 //
 // Tables on their way: rows come and go with the watched folder while the workload runs, hold for a tenant's
 // own processes only, are there before the first exec, and are counted in `vedette policy status`.
-// Time limit: 360 s.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

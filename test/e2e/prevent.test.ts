@@ -4,7 +4,6 @@
 // program can do to the memory that arguments are sealed in; and the races: another thread changes the
 // argument, and never gets through. Here some thousand tries; `npm run bench -- prevent` makes 100,000 of
 // each.
-// Time limit: 600 s.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -4,7 +4,6 @@
 // hand descriptors on, some by several threads and children: what the inline tier says of each call is what
 // the trace tier says, event by event, in every path and descriptor, and what `strace -f -y` says.
 // `VEDETTE_RANDOM_PROGRAMS=1000` runs more of them.
-// Time limit: 500 s.
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

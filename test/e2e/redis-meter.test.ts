@@ -3,7 +3,6 @@
 // The meter of Redis against Redis' own counts (INFO commandstats and errorstats): a true server, true
 // clients, and both must have counted the same, and those clients that are watched, too. Clients wait for
 // replies, pipeline, block, send requests in pieces, speak RESP2, RESP3 and by hand, and ask for what fails.
-// Time limit: 180 s.
 import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";

@@ -2,7 +2,6 @@
 // A recording of real programs is judged again and again, on this Node and on another: the same alerts, byte
 // for byte. Beside the pack judges a policy that counts and remembers, and prints what it can of an event.
 // `VEDETTE_RECORDING=FILE npm test -- replay` takes a recording of yours, of any length, instead.
-// Time limit: 600 s.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -2,7 +2,6 @@
 //
 // Files that change while the built product runs: rules, outputs and Falco's configuration are taken without
 // a start anew, a wrong file changes nothing, and each change is an alert.
-// Time limit: 300 s.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

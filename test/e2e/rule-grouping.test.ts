@@ -3,7 +3,6 @@
 // What @rule says of grouping, and a Falco rule by `customs`, under the whole product: a key of the rule's
 // own, a threshold, a runbook; in a worker and in a tenant's process. A field that there is not is told when
 // the policy is loaded.
-// Time limit: 420 s.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 120 s.
 //
 // docs/ecs/rules-from-*.json: a container that ends before the sidecar starts writes our rules into a volume.
 // Each is instrumented by the command of docs/operations.md and runs under ECS's rules (test/lab/ecs.ts); the

@@ -3,7 +3,6 @@
 // The map of services against the servers' own counts: curl asks nginx, nginx asks a service in node, which
 // asks Redis. Each of these edges is there once, with both names, and with as many requests, failures and
 // connections as the servers' logs have. Then somebody asks whom nobody watches.
-// Time limit: 180 s.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";

@@ -2,7 +2,6 @@
 //
 // The documentation's site: made as `npm run site` makes it, and read from the disk in a real browser, which
 // has no network.
-// Time limit: 400 s.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";

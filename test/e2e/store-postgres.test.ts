@@ -2,7 +2,6 @@
 //
 // A host whose store is a database that is not there yet: it starts, guards and says so; and when the
 // database comes, it is used without a restart. Its password is nowhere to be seen.
-// Time limit: 480 s.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -4,7 +4,6 @@
 // directory made anew and with the same addresses (setarch -R), and the multisets of (call, arguments,
 // result) must be equal. What is compared of each call stands in test/e2e/strace/roles.ts, what is not in
 // test/e2e/strace/compare.ts.
-// Time limit: 600 s.
 // Also with: VEDETTE_ASSUME_KERNEL=5.10 VEDETTE_TEST_TIERS=trace.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

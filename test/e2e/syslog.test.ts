@@ -2,7 +2,6 @@
 //
 // `--syslog` with rsyslog and syslog-ng, over each transport: what the server has taken apart is what Vedette
 // said.
-// Time limit: 300 s.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

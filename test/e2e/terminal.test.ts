@@ -2,7 +2,7 @@
 //
 // What a person at a terminal is told beside the answer: how many policies judge, how many events they
 // judged, that something long is under way. `--quiet` and a stderr that is no terminal leave it out.
-// script(1) is the terminal. Time limit: 120 s.
+// script(1) is the terminal.
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -2,7 +2,6 @@
 //
 // Hundreds of threads that languages' runtimes start and end quickly: each program says what it says bare,
 // and nobody is accused.
-// Time limit: 480 s.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -7,7 +7,6 @@
 //
 // VEDETTE_TIER_EVENTS=1000000 asks for so many events, and says how many were compared; VEDETTE_SEED=N for
 // another beginning. Longer runs have longer programs, of which each starts the agent less often.
-// Time limit: 600 s.
 // Runs alone.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

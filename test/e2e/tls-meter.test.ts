@@ -5,7 +5,6 @@
 // and without a name, with keys that make a hello long; sessions are resumed. Some refuse the
 // certificate, ask for a name that there is not, for a version that there is not, or speak to a server
 // that has no TLS.
-// Time limit: 180 s.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

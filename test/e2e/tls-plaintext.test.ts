@@ -4,7 +4,6 @@
 // (wget). What the meters of HTTP count by method and status is what the servers have logged; without the
 // option nothing is told, and no library is patched. A storm of handshakes by threads and forks crashes
 // nothing.
-// Time limit: 400 s.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -2,7 +2,6 @@
 //
 // `vedette top` at a terminal, which is tmux: the screens of a recording in three sizes, a new size, Ctrl-C,
 // Ctrl-Z and SIGKILL, a running Vedette over its socket, and a command. And off a terminal: one table.
-// Time limit: 480 s.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 600 s.
 //
 // The witness accuses nobody who is honest: two hundred programs, shapes of input and output, stress-ng's
 // file and network classes, and storms of kills, all without a TAMPER, an UNCERTAIN that accuses (value 1) or

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The meter of DNS on conversations that are cut, lost, and made up: what is told is right, or it is not
 // told. test/e2e/dns-meter.test.ts asks a true server whether it is.
-// Time limit: 360 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ShortEvents } from "../../host/policy/short-event.js";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The meter of HTTP clients on a conversation that is cut in every way: what is told is right, or it is not
 // told. test/e2e/http-client-meter.test.ts asks a true server whether it is.
-// Time limit: 360 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp } from "../rules-wasm/shared.js";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The meters of HTTP on HTTP/2 that is cut in every way: what is told is right, or it is not told.
 // test/e2e/http2-meter.test.ts asks true servers whether it is.
-// Time limit: 360 s.
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

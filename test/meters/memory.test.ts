@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a batch costs a meter in memory: nothing where it finishes nothing, however many events it has. Each
 // meter has as much memory as it needs to start, and less than 64 KiB more.
-// Time limit: 120 s.
 import { basename } from "node:path";
 import { test } from "uvu";
 import { METERS } from "../../host/paths.js";

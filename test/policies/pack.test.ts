@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every policy of the pack, and every meter, passes its own tests.yaml. Every rule has a test in which it
 // speaks and one in which it does not, and every instrument one that expects something of it.
-// Time limit: 360 s.
 import { basename, relative } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

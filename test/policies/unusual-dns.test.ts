@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The policy of unusual DNS on thousands of names in one batch: its memory is given back after a batch only.
-// Time limit: 360 s.
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Header blocks of HTTP/2: the examples of RFC 7541, appendix C, what node's encoder makes, blocks that are
 // cut behind every byte or were not seen, and what is no block.
-// Time limit: 360 s.
 import { connect } from "node:http2";
 import { Duplex } from "node:stream";
 import fc from "fast-check";

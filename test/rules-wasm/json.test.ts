@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON in events: what a path leads to, that JSON is what RFC 8259 and JSON.parse say it is, and that no text
 // breaks the walk, however deep or cut.
-// Time limit: 360 s.
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the compiler's transform refuses, each with its place in the author's file; and that what only looks
 // like it passes.
-// Time limit: 360 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp, loadError, loadSource } from "./shared.js";

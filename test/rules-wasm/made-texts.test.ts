@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts that the SDK puts together of others: each is made once a batch, whatever the number of events that
 // ask for it, and two of them can be held at once.
-// Time limit: 360 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp, loadSource, Running, type ShortEvent } from "./shared.js";

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a policy author measures with: counters, gauges, histograms, labels, and how the compiler reads them.
-// Time limit: 360 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { LoadedPolicy } from "../../host/engine/policy.js";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Regular expressions and the clock of the SDK. The oracle of both is JavaScript: its RegExp with the flags
 // s and u switched as ours are, and its Date. VEDETTE_SEED=N repeats a run's random choices.
-// Time limit: 400 s.
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

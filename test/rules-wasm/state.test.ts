@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What outlives a batch: counts, firsts, numbers and sequences, each with its time and its bound. Each call
 // of judge() is a batch of its own, so whatever is remembered was kept beyond it.
-// Time limit: 360 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { cleanUp, loadError, loadSource, Running } from "./shared.js";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Text, sets, globs and addresses of the SDK, against answers worked out by hand. The policy notes one letter
 // a check: what is true. The expectations stand beside the checks, so that a wrong one names itself.
-// Time limit: 360 s.
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -47,7 +47,10 @@ test("a side below its bar fails as a test, and a side above it is told by its f
   };
   const [met, missed] = [await runJob(saying(15), []), await runJob(saying(16), [])];
   assert.equal([met.passed, met.failed, missed.passed, missed.failed], [1, 0, 0, 1]);
-  assert.match(passedText(met), /^coverage of host\/: 85\.0 % of 100 lines \(met: 85 %\), \d+\.\d s$/);
+  assert.match(
+    passedText(met),
+    /^coverage of host\/: 85\.0 % of 100 lines \(met: 85 %\), \d+\.\d s \(\d+\.\d s of CPU\)$/,
+  );
   assert.match(failureText(missed), "coverage of host failed; again: npm run coverage");
 });
 

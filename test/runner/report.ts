@@ -15,32 +15,54 @@ export function failureText(outcome: Outcome): string {
 }
 
 /** A line of CI's log: what a file took, or the figure that a job is there for. */
-export function passedText({ job, output, passed, ms }: Outcome): string {
+export function passedText({ job, output, passed, ms, cpuMs }: Outcome): string {
   const figure = job.kind === "coverage" ? /^coverage of .*$/m.exec(output)?.[0] : undefined;
-  return `${figure ?? `${job.path}: ${passed} passed`}, ${(ms / 1000).toFixed(1)} s`;
+  return `${figure ?? `${job.path}: ${passed} passed`}, ${took({ ms, cpuMs })}`;
 }
 
 export function skipLines(outcomes: Outcome[]): string[] {
   return outcomes.flatMap((outcome) => outcome.skips.map((skip) => `${skip} (${outcome.job.path})`));
 }
 
+const LONGEST = 10;
+
+/** The jobs that took most of the processor, and what all took: where whoever shortens a run begins. */
+export function longestLines(outcomes: Outcome[]): string[] {
+  const byCpu = [...outcomes].sort((a, b) => b.cpuMs - a.cpuMs);
+  const sum = (key: "ms" | "cpuMs"): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
+  return [
+    ...byCpu.slice(0, LONGEST).map((outcome) => `longest: ${outcome.job.path}: ${took(outcome)}`),
+    `all jobs: ${took({ ms: sum("ms"), cpuMs: sum("cpuMs") })}`,
+  ];
+}
+
+function took({ ms, cpuMs }: Pick<Outcome, "ms" | "cpuMs">): string {
+  return `${(ms / 1000).toFixed(1)} s (${(cpuMs / 1000).toFixed(1)} s of CPU)`;
+}
+
 /**
  * What failed, once more at the end of a long log, whose middle may be cut where it is shown: the file, the
- * title, and what was expected and found there.
+ * title, and what was expected and found there. Of a job that broke, its last lines.
  */
 export function failureLines(outcomes: Outcome[]): string[] {
-  return outcomes.flatMap(({ job, failed, output }) => {
+  return outcomes.flatMap(({ job, failed, output, broke }) => {
     if (failed === 0) return [];
     const lines = output.split("\n");
     const titles = lines.flatMap((line, at) => (/^ *FAIL +"/.test(line) ? [at] : []));
     const told = titles.map((at) =>
       [lines[at]!.trim(), ...meant(lines.slice(at + 1, at + 1 + TOLD_LINES))].join("\n    "),
     );
-    return (told.length > 0 ? told : ["it did not end as it should"]).map((one) => `failed: ${job.path}: ${one}`);
+    if (broke || told.length === 0) told.push(["it did not end as it should:", ...lastLines(lines)].join("\n    "));
+    return told.map((one) => `failed: ${job.path}: ${one}`);
   });
 }
 
 const TOLD_LINES = 12;
+const LAST_LINES = 20;
+
+function lastLines(lines: string[]): string[] {
+  return lines.filter((line) => line.trim() !== "").slice(-LAST_LINES);
+}
 
 /** Without the empty ones, up to where it stands in the code. */
 function meant(lines: string[]): string[] {

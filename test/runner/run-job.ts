@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Runs one job and counts its tests from what it prints. A job that overruns its limit, dies, or ends before
-// its tests do is one failed test more: silence never counts as passing. The whole process group is ended, so
-// that a watched program that hangs does not outlive its test.
+// its tests do is one failed test more: silence never counts as passing. So is a job that the run's time did
+// not reach. The whole process group is ended, so that a watched program that hangs does not outlive it.
 import { spawn } from "node:child_process";
+import { endedCpuMs } from "./clock.js";
 import type { Job } from "./jobs.js";
 
 export interface Outcome {
@@ -14,21 +15,29 @@ export interface Outcome {
   skips: string[];
   output: string;
   ms: number;
+  /** Processor time of its processes, as far as they were waited for. */
+  cpuMs: number;
+  /** It was ended, died, or ended before it counted: its output's end tells more than titles do. */
+  broke: boolean;
 }
 
 interface Ended {
   output: string;
+  cpuMs: number;
   status: number | null;
   signal: NodeJS.Signals | null;
   timedOut: boolean;
 }
 
-export async function runJob(job: Job, names: string[]): Promise<Outcome> {
+/** `leftMs`: what is left of the whole run's time; the job is ended with it. */
+export async function runJob(job: Job, names: string[], leftMs = Number.POSITIVE_INFINITY): Promise<Outcome> {
+  if (leftMs <= 0) return notBegun(job);
   const start = performance.now();
-  const ended = await runProcess(job, names);
+  const limitMs = Math.min(job.limitMs, leftMs);
+  const ended = await runProcess(job, names, limitMs);
   const counts = COUNTERS[job.kind](plain(ended.output));
   const broke = ended.timedOut || (ended.status !== 0 && counts.failed === 0);
-  if (ended.timedOut) ended.output += `\ntimed out after ${job.limitMs / 1000} s\n`;
+  if (ended.timedOut) ended.output += `\ntimed out after ${seconds(limitMs)} s${limitMs < job.limitMs ? CUT : ""}\n`;
   else if (broke) ended.output += `\nended with ${ended.signal ?? `status ${ended.status}`}\n`;
   return {
     job,
@@ -39,7 +48,20 @@ export async function runJob(job: Job, names: string[]): Promise<Outcome> {
       .filter((line) => line.startsWith("skip: ")),
     output: ended.output,
     ms: performance.now() - start,
+    cpuMs: ended.cpuMs,
+    broke,
   };
+}
+
+const CUT = ", when the time of the whole run was over";
+
+function notBegun(job: Job): Outcome {
+  const output = "not begun: the time of the whole run was over\n";
+  return { job, passed: 0, failed: 1, skipped: 0, skips: [], output, ms: 0, cpuMs: 0, broke: true };
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 100) / 10;
 }
 
 type Counts = Pick<Outcome, "passed" | "failed" | "skipped">;
@@ -68,7 +90,7 @@ function oneThatSays(word: RegExp): (output: string) => Counts {
   };
 }
 
-function runProcess(job: Job, names: string[]): Promise<Ended> {
+function runProcess(job: Job, names: string[], limitMs: number): Promise<Ended> {
   return new Promise((resolve) => {
     const [command, ...args] = withNames(job, names);
     const child = spawn(command!, args, {
@@ -80,24 +102,41 @@ function runProcess(job: Job, names: string[]): Promise<Ended> {
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
     let timedOut = false;
+    let cpuMs = 0;
     const timer = setTimeout(() => {
       timedOut = true;
       endGroup(child.pid);
       // A descendant in a session of its own may hold the pipes open for ever.
       setTimeout(() => finish(null, "SIGKILL"), 2_000).unref();
-    }, job.limitMs);
+    }, limitMs);
     const finish = (status: number | null, signal: NodeJS.Signals | null): void => {
       clearTimeout(timer);
-      resolve({ output: Buffer.concat(chunks).toString("utf8"), status, signal, timedOut });
+      resolve({ output: Buffer.concat(chunks).toString("utf8"), cpuMs, status, signal, timedOut });
     };
     child.on("error", (error) => {
       chunks.push(Buffer.from(`${error.message}\n`));
       finish(null, null);
     });
-    child.on("exit", () => setTimeout(() => child.stdout.destroy(), 2_000).unref());
+    child.on("exit", () => {
+      cpuMs = cpu.since();
+      setTimeout(() => child.stdout.destroy(), 2_000).unref();
+    });
     child.on("close", finish);
   });
 }
+
+/**
+ * What the child that has just ended took. Each child is waited for as it ends, so the time of all that ended
+ * grows by its own; of two that end in the same moment, the first is told the time of both.
+ */
+const cpu = {
+  seenMs: endedCpuMs(),
+  since(): number {
+    const before = this.seenMs;
+    this.seenMs = endedCpuMs();
+    return this.seenMs - before;
+  },
+};
 
 function withNames(job: Job, names: string[]): string[] {
   if (job.kind !== "doctest" || names.length === 0) return job.command;

@@ -9,8 +9,10 @@ import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../e2e/programs.js";
-import { findJobs, type Job, narrow } from "./jobs.js";
-import { failureLines, failureText, lastLine, skipLines } from "./report.js";
+import { RunClock } from "./clock.js";
+import { coverageOf, findJobs, type Job, narrow } from "./jobs.js";
+import { Queue } from "./order.js";
+import { failureLines, failureText, lastLine, longestLines, skipLines } from "./report.js";
 import { COUNTERS, runJob } from "./run-job.js";
 
 const made: string[] = [];
@@ -38,7 +40,7 @@ test("a file's head sets its time limit and whether it runs alone", () => {
     "test/b.test.ts": "// Plain.\nconst x = 'Runs alone.';\n",
   });
   const [a, b] = findJobs(root, { withCheck: false });
-  assert.equal([a!.limitMs, a!.alone, b!.limitMs, b!.alone], [7_000, true, 180_000, false]);
+  assert.equal([a!.limitMs, a!.alone, b!.limitMs, b!.alone], [7_000, true, 600_000, false]);
 });
 
 test("a file that asks for it runs once more in another environment, and is found by it", async () => {
@@ -136,8 +138,48 @@ test("what failed stands once more at the end: where, and what was expected", as
   const outcomes = [await runJob(script(uvu), []), await runJob(script("exit 3"), [])];
   assert.equal(failureLines(outcomes), [
     'failed: made.test.ts: FAIL  "one is two"\n    Expected:  (is)\n    ++2\n    --1',
-    "failed: made.test.ts: it did not end as it should",
+    "failed: made.test.ts: it did not end as it should:\n    ended with status 3",
   ]);
+});
+
+test("of a job that was ended at its limit, its last lines stand at the end", async () => {
+  const [line] = failureLines([await runJob(script("seq 100; sleep 60", 300), [])]);
+  assert.match(line!, /^failed: made\.test\.ts: it did not end as it should:\n {4}82\n/);
+  assert.match(line!, /\n {4}100\n {4}timed out after 0\.3 s$/);
+});
+
+test("a run whose time is over ends the job that runs, and fails by name those that have not begun", async () => {
+  let now = 5_000;
+  const clock = new RunClock(1_000, 4_500, () => now);
+  assert.is(clock.leftMs(), 500);
+  const running = await runJob(script("sleep 60"), [], clock.leftMs());
+  now = 6_000;
+  const waiting = await runJob(script("exit 0"), [], clock.leftMs());
+  assert.equal(failureLines([running, waiting]), [
+    "failed: made.test.ts: it did not end as it should:\n    timed out after 0.5 s, when the time of the whole run was over",
+    "failed: made.test.ts: it did not end as it should:\n    not begun: the time of the whole run was over",
+  ]);
+});
+
+test("a run tells which jobs took most of the processor, and what all took", async () => {
+  const busy = "for ((i = 0; i < 300000; i++)); do :; done";
+  const outcomes = [await runJob(script("exit 0"), []), await runJob(script(`bash -c "${busy}"; true`), [])];
+  assert.ok(outcomes[1]!.cpuMs >= 100, `${outcomes[1]!.cpuMs} ms`);
+  const lines = longestLines([...outcomes, ...Array.from({ length: 20 }, () => outcomes[0]!)]);
+  assert.is(lines.length, 11);
+  assert.match(lines[0]!, `(${(outcomes[1]!.cpuMs / 1000).toFixed(1)} s of CPU)`);
+  assert.match(lines[10]!, /^all jobs: \d+\.\d s \(\d+\.\d s of CPU\)$/);
+});
+
+test("the longest jobs begin first, then test/host, and its coverage when that has ended", () => {
+  const job = (path: string): Job => ({ ...script(""), path });
+  const paths = ["check", "test/e2e/a.test.ts", "test/host/a.test.ts", "test/web/a.test.ts", "coverage of capture"];
+  const queue = new Queue(paths.map(job), coverageOf("host", "counted"));
+  const next = (): string | undefined => queue.next()?.path;
+  const begun = [next(), next(), next(), next()];
+  assert.equal(begun, ["coverage of capture", "test/web/a.test.ts", "test/host/a.test.ts", "check"]);
+  queue.ended(job("test/host/a.test.ts"));
+  assert.equal([next(), next(), next()], ["coverage of host", "test/e2e/a.test.ts", undefined]);
 });
 
 test("a skip says what is missing, and is counted in the last line", async () => {

@@ -3,7 +3,6 @@
 // Each screen of the console in a real browser where there is as much as there may be: 100,000 findings, 300
 // policies, sensors and outputs, events without end. Wide and light, narrow and dark. What screens do with
 // many rows is in screens-rows.test.ts.
-// Time limit: 360 s.
 import { existsSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

@@ -2,7 +2,6 @@
 //
 // What screens of the console do with many rows, in a real browser: the network is narrowed, a row of the
 // monitor is shown over time, and what was left out or forgotten is said.
-// Time limit: 360 s.
 import { existsSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

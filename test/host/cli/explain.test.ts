@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `vedette policy explain`, as it is typed: of a written event, of a recording, as JSON, and what it refuses.
-// Time limit: 300 s.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

@@ -2,7 +2,6 @@
 //
 // What the program says of itself: help that fits 80 columns, examples that work, completions of three
 // shells, a manual page, and the table of exit statuses.
-// Time limit: 480 s.
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -2,8 +2,6 @@
 // An author's whole way, on a running sensor: a new folder, one line changed, tested, copied in; the alert
 // comes. Then a change, a mistake, and the folder taken away. The workload calls one program again and again,
 // and says when.
-// Runs alone.
-// Time limit: 480 s.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   copyFileSync,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `vedette policy watch`: each change is checked and tested, a mistake is told and is no end, and Ctrl-C ends
 // with the status of the last round.
-// Time limit: 300 s.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "uvu";

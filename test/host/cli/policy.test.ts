@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The author's commands as an author meets them: a new folder passes all of them, and what is wrong with it
 // is drawn.
-// Time limit: 360 s.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 240 s.
 //
 // What `instrument` makes of a template is right for CloudFormation too: AWS's own validator, with the
 // schemas of all resources and the rules of cfn-lint, finds nothing in the result that it does not find in

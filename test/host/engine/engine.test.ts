@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine with policies that misbehave: each is contained, the others judge every event exactly once.
-// Time limit: 360 s.
 import { spawn } from "node:child_process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -2,7 +2,6 @@
 // Fifty tenants on one stream, ten of which mean harm, in every way that gets through admission. What is
 // asked of the others: all their alerts, each once. How soon, with and without the ten, is printed; `npm run
 // bench -- policy` measures it.
-// Runs alone.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { BATCHES, GOOD, quantile, RESULTS, runBeside } from "./neighbours.js";

@@ -2,7 +2,6 @@
 // What policies measure reaches the main thread whatever becomes of their instances: at the end, when they
 // are replaced or removed, when they trap, and from a process of their own. What an ended worker held is
 // told.
-// Time limit: 360 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Cell } from "../../../host/engine/cell.js";

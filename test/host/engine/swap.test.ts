@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Swapping policies under load: every event is judged by exactly one version, whatever else happens to the
 // worker, and what a policy has counted is not lost.
-// Time limit: 360 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { LoadedPolicy } from "../../../host/engine/policy.js";

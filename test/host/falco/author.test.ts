@@ -2,7 +2,6 @@
 // Policies made of Falco's rules judge as the rules do: Falco's own default rules and those in the style of
 // others, each told as a policy, compiled, and asked about the events of Falco's captures and about random
 // events that have what the rules ask for. What cannot be told is counted, with its reason.
-// Time limit: 480 s.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of rules that are made to take memory without measure: each loads, or ends in an error that says why,
 // in a process that stays below the bound that docs/falco.md states.
-// Time limit: 360 s.
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

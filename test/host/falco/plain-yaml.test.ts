@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What host/falco/plain-yaml.ts reads is what the library reads, places included: rule files as they are, and
 // pieces of them with random mistakes. What it leaves to the library may be anything.
-// Time limit: 120 s.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";

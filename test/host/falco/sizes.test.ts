@@ -2,7 +2,6 @@
 // Large rules: lists with thousands of entries of each kind, thousands of rules, a long condition, load and
 // judge as small ones do. The plain interpreter is the judge. What most files have is tested with 100,000
 // entries and 5,000 rules, the rest with fewer: VEDETTE_FALCO_SIZE=100000 asks for that length everywhere.
-// Time limit: 600 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { compilePolicy } from "../../../host/falco/compile/policy.js";

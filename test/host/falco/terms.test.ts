@@ -2,7 +2,6 @@
 // `policy explain`: what it says of a rule and an event is what the engine says, and the terms that it names
 // decide: answered the other way, they change the engine's verdict, and no fewer of them do. Random rules and
 // events show it. VEDETTE_SEED=N begins elsewhere.
-// Time limit: 360 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { bind } from "../../../host/falco/bind.js";

@@ -6,7 +6,6 @@
 //
 // VEDETTE_FALCO_PAIRS=1000000 asks for so many (rule, event) pairs of random rules; VEDETTE_SEED=N for
 // another beginning.
-// Time limit: 360 s.
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Places in a rule file are counted in bytes, also behind thousands of characters that take several.
-// Time limit: 60 s.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Node, readYaml } from "../../../host/falco/yaml.js";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Findings of several tasks end in one store, each once, whatever is killed meanwhile; and what a task says
 // for another one, or in another form, does not. With Debian's nats-server and PostgreSQL.
-// Time limit: 300 s.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "uvu";

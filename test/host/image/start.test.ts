@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time limit: 360 s.
 //
 // The packaged host: its code comes compiled, V8 takes it as it is, and policies stand there in the form that
 // is read at once.

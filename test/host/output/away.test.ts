@@ -2,7 +2,6 @@
 // Receivers that are away for 60 s, all kinds at once, each with a queue in memory and with one on a disk,
 // while findings come. Nothing that was taken is lost, a finding that comes twice has one name, and what has
 // no room is counted while that happens.
-// Time limit: 300 s.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

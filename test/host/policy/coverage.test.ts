@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `policy test --coverage` says of a policy's branches: counted by hand here.
-// Time limit: 300 s.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Code that policies of one folder share: it is of each policy that imports it, and of no other.
-// Time limit: 480 s.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

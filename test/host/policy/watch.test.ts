@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // policies.d: what comes, changes and goes, who may, and what is refused without touching what runs.
-// Time limit: 480 s.
 import { createHash, createPrivateKey, sign } from "node:crypto";
 import {
   chownSync,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A host that is killed while it writes to PostgreSQL, and a PostgreSQL that is killed while a host writes:
 // what was acknowledged is there, and counts agree with rows.
-// Time limit: 480 s.
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";

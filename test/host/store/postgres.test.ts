@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store in PostgreSQL: the suite of every store, and what is its own: tables, several hosts, a server
 // that goes away and comes back.
-// Time limit: 480 s.
 import { Client, DatabaseError } from "pg";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

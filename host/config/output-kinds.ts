@@ -23,6 +23,7 @@ const FILES_MAX = 100;
 const STANDARD = new Set(["stdout", "stderr"]);
 const QUEUE_COUNT_MAX = 100_000;
 const EVERY_S = 60;
+const OCSF_USUAL = "1.5.0";
 const EVERY_S_MAX = 3600;
 const SECOND_MS = 1000;
 const PREFIX = /^(?!(?:.*\/)?\.\.?(?:\/|$))[^\x00-\x1f\x7f]{0,512}$/;
@@ -78,7 +79,7 @@ const waiting = {
   ),
   queue_dir: says(text.optional(), "of `queue: disk`: the folder; each output has one of its own in it"),
   queue_mib: says(
-    z.number().int().min(1).max(QUEUE_MIB_MAX).default(QUEUE_MIB),
+    z.number().int().min(1).max(QUEUE_MIB_MAX).optional(),
     "of `queue: disk`: the most that it takes there, MiB (default: 64)",
   ),
 };
@@ -91,15 +92,15 @@ const File = z.strictObject({
     z.enum(["json", "text", "ocsf", "emf"]).default("json"),
     "`json`: Falco's; `text`: its sentence; `ocsf`: of the Open Cybersecurity Schema Framework; `emf`: CloudWatch's metrics (default: json)",
   ),
-  ocsf_version: says(z.enum(OCSF_VERSIONS).default("1.5.0"), "of `ocsf`: 1.1.0 to 1.8.0 (default: 1.5.0)"),
+  ocsf_version: says(z.enum(OCSF_VERSIONS).optional(), "of `ocsf`: 1.1.0 to 1.8.0 (default: 1.5.0)"),
   namespace: says(
     z
       .string()
       .regex(/^[\w.\-#:/]{1,255}$/, "letters, digits and .-_/#:")
-      .default("Vedette"),
+      .optional(),
     "of `emf`: that of the metrics (default: Vedette)",
   ),
-  incidents: says(z.boolean().default(true), "of `ocsf` and `emf`: tell of incidents, too (default: true)"),
+  incidents: says(z.boolean().optional(), "of `ocsf` and `emf`: tell of incidents, too (default: true)"),
   max_mib: says(
     z.number().int().min(1).max(FILE_MIB_MAX).optional(),
     "how large the file becomes, MiB; then it is renamed to PATH.1, and another one begins (default: it grows)",
@@ -137,7 +138,7 @@ const Otlp = z.strictObject({
   metrics: says(z.boolean().default(false), "send the numbers of /metrics, too (default: false)"),
   metrics_url: says(url.optional(), "of the endpoint for metrics (default: as `url`, with /v1/metrics at its end)"),
   metrics_every_s: says(
-    z.number().int().min(1).max(EVERY_S_MAX).default(EVERY_S),
+    z.number().int().min(1).max(EVERY_S_MAX).optional(),
     "how often numbers are sent, in seconds (default: 60)",
   ),
   queue_count: says(count.default(QUEUE_COUNT_BATCHED), "how many records may wait in memory (default: 10000)"),
@@ -157,7 +158,7 @@ const aws = {
     "`json`: Falco's; `ocsf`: of the Open Cybersecurity Schema Framework (default: json)",
   ),
   ocsf_version: File.shape.ocsf_version,
-  incidents: says(z.boolean().default(true), "of `ocsf`: tell of incidents, too (default: true)"),
+  incidents: says(z.boolean().optional(), "of `ocsf`: tell of incidents, too (default: true)"),
   queue_count: says(count.default(QUEUE_COUNT_BATCHED), "how many alerts may wait in memory (default: 10000)"),
   ca: tls.ca,
   ...waiting,
@@ -259,9 +260,9 @@ export const OutputEntry = z
     path: ["queue_dir"],
     message: "`queue: disk` needs a folder here",
   })
-  .refine((entry) => entry.type !== "file" || entry.keep === undefined || entry.max_mib !== undefined, {
-    path: ["keep"],
-    message: "it means nothing without `max_mib`",
+  .superRefine((entry, context) => {
+    for (const [key, needs] of idleKeys(entry))
+      context.addIssue({ code: "custom", path: [key], message: `it means nothing without ${needs}` });
   })
   .refine((entry) => entry.type !== "file" || entry.max_mib === undefined || !STANDARD.has(entry.path), {
     path: ["max_mib"],
@@ -289,6 +290,34 @@ export const OutputName = z
   .regex(/^[a-z][a-z0-9-]{0,39}$/, "an output's name has small letters, digits and dashes, and begins with a letter");
 
 type Entry = z.infer<typeof OutputEntry>;
+type Said = Readonly<Record<string, unknown>>;
+
+const isOcsf = ({ format }: Said): boolean => format === "ocsf";
+const isEmf = ({ format }: Said): boolean => format === "emf";
+const isOnDisk = ({ queue }: Said): boolean => queue === "disk";
+const hasNumbers = ({ metrics }: Said): boolean => metrics === true;
+
+/** Keys that mean something only beside another: where, and what is missing where they stand alone. */
+const BESIDE: readonly (readonly [key: string, means: (entry: Said) => boolean, needs: string])[] = [
+  ["queue_dir", isOnDisk, "`queue: disk`"],
+  ["queue_mib", isOnDisk, "`queue: disk`"],
+  ["keep", ({ max_mib }) => max_mib !== undefined, "`max_mib`"],
+  ["ocsf_version", isOcsf, "`format: ocsf`"],
+  ["incidents", (entry) => entry.type === "otlp" || isOcsf(entry) || isEmf(entry), "`format: ocsf`"],
+  ["namespace", isEmf, "`format: emf`"],
+  ["metrics_url", hasNumbers, "`metrics: true`"],
+  ["metrics_every_s", hasNumbers, "`metrics: true`"],
+  ["certificate", ({ key }) => key !== undefined, "`key`"],
+  ["key", ({ certificate }) => certificate !== undefined, "`certificate`"],
+];
+
+/** Of an entry, those that stand alone. */
+function idleKeys(entry: Said): (readonly [key: string, needs: string])[] {
+  return BESIDE.filter(([key, means]) => entry[key] !== undefined && !means(entry)).map(([key, , needs]) => [
+    key,
+    needs,
+  ]);
+}
 
 /** What the registry opens. */
 export function namedOutput(name: string, entry: Entry): NamedOutput {
@@ -305,7 +334,7 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
     case "http":
       return { ...how, kind: "http", settings: httpSettings(entry) };
     case "otlp": {
-      const { incidents: hasIncidents, metrics, metrics_every_s } = entry;
+      const { incidents: hasIncidents, metrics, metrics_every_s = EVERY_S } = entry;
       const settings = { ...httpSettings(entry), url: signalUrl(entry.url, "logs"), hasIncidents };
       const url = entry.metrics_url ?? signalUrl(entry.url, "metrics");
       const pushed = { metrics: { ...settings, url, everyMs: metrics_every_s * SECOND_MS } };
@@ -329,14 +358,19 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
 
 function diskOf(name: string, entry: Entry): Pick<NamedOutput, "disk"> {
   if (entry.type === "file" || entry.queue === "memory" || entry.queue_dir === undefined) return {};
-  return { disk: { folder: join(entry.queue_dir, name), bytes: entry.queue_mib * MIB } };
+  return { disk: { folder: join(entry.queue_dir, name), bytes: (entry.queue_mib ?? QUEUE_MIB) * MIB } };
 }
 
 function boundOf({ max_mib: mib, keep = FILES }: z.infer<typeof File>) {
   return mib === undefined ? {} : { bound: { bytes: mib * MIB, keep } };
 }
 
-function fileForm({ format, ocsf_version: version, namespace, incidents: hasIncidents }: z.infer<typeof File>) {
+function fileForm({
+  format,
+  ocsf_version: version = OCSF_USUAL,
+  namespace = "Vedette",
+  incidents: hasIncidents = true,
+}: z.infer<typeof File>) {
   if (format === "ocsf") return { form: "json" as const, lines: { form: format, version, hasIncidents } };
   if (format === "emf") return { form: "json" as const, lines: { form: format, namespace, hasIncidents } };
   return { form: format };
@@ -365,7 +399,7 @@ function awsPlace(entry: AwsEntry) {
   return { region: regionOf(entry) as string, capacity, ...given({ endpoint, ca }) };
 }
 
-function awsForm({ format, ocsf_version: version, incidents: hasIncidents }: AwsEntry | NatsEntry) {
+function awsForm({ format, ocsf_version: version = OCSF_USUAL, incidents: hasIncidents = true }: AwsEntry | NatsEntry) {
   if (format === "vedette") return { lines: { form: format, hasIncidents: false } };
   return format === "ocsf" ? { lines: { form: format, version, hasIncidents } } : {};
 }

@@ -48,6 +48,11 @@ const notUsual =
   (key: string, usual: string): Row["asks"] =>
   (textAt) =>
     !["", usual].includes(textAt(key));
+/** Of an output that is on. */
+const inHttp =
+  (asks: Row["asks"]): Row["asks"] =>
+  (textAt, nodeAt, hasSyslog) =>
+    isOn(textAt("http_output.enabled")) && asks(textAt, nodeAt, hasSyslog);
 
 /** In the order of Falco's file. */
 const ROWS: readonly Row[] = [
@@ -70,7 +75,12 @@ const ROWS: readonly Row[] = [
     instead: "there are no plugins; fields of containers are there without one",
   },
   { key: "buffered_outputs", asks: on("buffered_outputs"), instead: "alerts are never held back" },
-  { key: "buffer_format_base64", asks: on("buffer_format_base64"), instead: "evt.buffer is shown as text" },
+  {
+    key: "buffer_format_base64",
+    asks: on("buffer_format_base64"),
+    isMissed: true,
+    instead: "evt.buffer is shown as text, and a byte that cannot be printed as a dot",
+  },
   {
     key: "syslog_output",
     asks: (textAt, _, hasSyslog) => isOn(textAt("syslog_output.enabled")) && !hasSyslog,
@@ -86,15 +96,21 @@ const ROWS: readonly Row[] = [
   { key: "grpc", asks: on("grpc.enabled"), instead: "the control API answers programs" },
   {
     key: "http_output.echo",
-    asks: (textAt) => isOn(textAt("http_output.enabled")) && isOn(textAt("http_output.echo")),
-    instead: "answers of receivers are not shown",
+    asks: inHttp((textAt) => isOn(textAt("http_output.echo"))),
+    isMissed: true,
+    instead: "answers of receivers are not shown, because a receiver could write lines that look like alerts",
   },
   {
-    key: "http_output.ca_path",
-    asks: (textAt) =>
-      isOn(textAt("http_output.enabled")) && !["", "/etc/ssl/certs"].includes(textAt("http_output.ca_path")),
+    key: "http_output.keep_alive",
+    asks: inHttp((textAt) => isOn(textAt("http_output.keep_alive"))),
     isMissed: true,
-    instead: "a folder of certificates is not read; name a file as ca_bundle",
+    instead: "a connection stays open for four seconds after an alert, whatever this says",
+  },
+  {
+    key: "http_output.max_consecutive_timeouts",
+    asks: inHttp(notUsual("http_output.max_consecutive_timeouts", "5")),
+    isMissed: true,
+    instead: "an alert is sent again until the receiver takes it, and the queue is bounded",
   },
   {
     key: "webserver.ssl_enabled",
@@ -118,6 +134,7 @@ const ROWS: readonly Row[] = [
   {
     key: "output_timeout",
     asks: notUsual("output_timeout", "2000"),
+    isMissed: true,
     instead: "an output that is slow holds nothing up: its queue is bounded",
   },
   {
@@ -152,6 +169,7 @@ const ROWS: readonly Row[] = [
       isGiven(nodeAt("base_syscalls.custom_set")) ||
       isOn(textAt("base_syscalls.repair")) ||
       isOn(textAt("base_syscalls.all")),
+    isMissed: true,
     instead: "all calls that Vedette knows are seen",
   },
   {

@@ -7,6 +7,7 @@ import { BlockList, isIP } from "node:net";
 import type { Priority } from "../finding/priority.js";
 import type { HttpSettings } from "../output/http.js";
 import type { SnapshotSettings } from "../output/metrics-snapshot.js";
+import { hasAuthorities } from "../output/pem.js";
 import type { ProgramSettings } from "../output/registry.js";
 import type { SyslogSocket } from "../output/syslog-url.js";
 import { expanded } from "./config-file.js";
@@ -85,9 +86,13 @@ interface Draft extends FalcoOptions {
   readonly snapshots: SnapshotSettings;
   readonly fileName: string | null;
   readonly httpSettings: HttpSettings;
+  readonly authorities: Authorities;
   readonly programSettings: ProgramSettings;
   readonly webSettings: WebSettings;
 }
+
+/** Who may have signed a receiver's certificate: two files and a folder. */
+type Authorities = Partial<Record<"cert" | "bundle" | "folder", string>>;
 
 interface WebSettings {
   readonly isOn: boolean;
@@ -98,6 +103,7 @@ interface WebSettings {
 }
 
 const QUEUE_CAPACITY = 1000;
+const USUAL_FOLDER = "/etc/ssl/certs";
 const MIB = 1 << 20;
 const PORT_MAX = 65_535;
 /** Of the agent: more are never kept. */
@@ -149,6 +155,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     isProgramOn: false,
     fileName: null,
     httpSettings: { url: "", userAgent: "falcosecurity/falco", capacity: QUEUE_CAPACITY },
+    authorities: {},
     programSettings: { program: "", isKept: false, capacity: QUEUE_CAPACITY },
   };
   const config: Config = structuredClone(file ?? {});
@@ -160,7 +167,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
   if (draft.isHttpOn) draft.http = checkedHttp(draft);
   if (draft.isProgramOn) draft.program = checkedProgram(draft);
   const { isReplay, isFileOn, isHttpOn, isProgramOn, fileName, replayed, ...told } = draft;
-  const { httpSettings, programSettings, webSettings, isMetered, snapshots, ...rest } = told;
+  const { httpSettings, authorities, programSettings, webSettings, isMetered, snapshots, ...rest } = told;
   // Else the web server alone has them.
   const isTold = isMetered && (snapshots.isAlert || snapshots.file !== null);
   if (isReplay && replayed === null) fail("engine.kind", "engine.replay.capture_file names no capture");
@@ -240,6 +247,9 @@ const capture =
 const http =
   (read: (v: OptionValue) => Partial<HttpSettings>): Setter =>
   (v, d) => ({ httpSettings: { ...d.httpSettings, ...read(v) } });
+const authority =
+  (name: keyof Authorities): Setter =>
+  (v, d) => ({ authorities: { ...d.authorities, [name]: v.text } });
 
 const program =
   (read: (v: OptionValue) => Partial<ProgramSettings>): Setter =>
@@ -305,8 +315,10 @@ const SETTERS: Record<string, Setter> = {
   "http_output.url": http((v) => ({ url: v.url })),
   "http_output.user_agent": http((v) => ({ userAgent: v.text })),
   "http_output.insecure": http((v) => ({ isInsecure: v.bool })),
-  "http_output.ca_cert": http((v) => ({ ca: v.text })),
-  "http_output.ca_bundle": http((v) => ({ ca: v.text })),
+  // Falco looks for them in this order, whatever the order of its file.
+  "http_output.ca_cert": authority("cert"),
+  "http_output.ca_bundle": authority("bundle"),
+  "http_output.ca_path": authority("folder"),
   "http_output.mtls": http((v) => ({ isMutual: v.bool })),
   "http_output.client_cert": http((v) => ({ certificate: v.text })),
   "http_output.client_key": http((v) => ({ key: v.text })),
@@ -319,7 +331,7 @@ export const SETTINGS: readonly string[] = Object.keys(SETTERS);
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other
 // outputs.
 const MEANINGLESS =
-  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|http_output\.(echo|ca_path|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
+  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|http_output\.(echo|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
@@ -337,7 +349,8 @@ function placeOf({ isOn, isTls, hasNumbers, address, port }: WebSettings): WebPl
 
 const OF_FALCO = /^(watch_config_files|metrics|webserver|falco_libs\.snaplen|log_stderr|log_level)\b/;
 
-function checkedHttp({ httpSettings: http }: Draft): HttpSettings {
+function checkedHttp({ httpSettings, authorities }: Draft): HttpSettings {
+  const http = { ...httpSettings, ...authorityOf(authorities) };
   if (http.url === "") fail("http_output.enabled", "http_output.url names no receiver");
   if (http.isMutual !== true) {
     const { certificate, key, ...rest } = http;
@@ -346,6 +359,13 @@ function checkedHttp({ httpSettings: http }: Draft): HttpSettings {
   const missing = (["certificate", "key"] as const).find((name) => http[name] === undefined);
   if (missing === undefined) return http;
   return fail("http_output.mtls", `http_output.client_${missing === "key" ? "key" : "cert"} names no file`);
+}
+
+/** The folder that Falco's own file names is not in every image: then it is whom Node trusts by itself. */
+function authorityOf({ cert, bundle, folder }: Authorities): Pick<HttpSettings, "ca" | "caFolder"> {
+  const ca = cert ?? bundle;
+  if (ca !== undefined) return { ca };
+  return folder === undefined || (folder === USUAL_FOLDER && !hasAuthorities(folder)) ? {} : { caFolder: folder };
 }
 
 function checkedProgram({ programSettings: settings }: Draft): ProgramSettings {

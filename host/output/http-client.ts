@@ -7,7 +7,7 @@ import type { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { answerTo, type HttpRequest, unlessRead } from "../http-request.js";
 import { reasonOf } from "../reason.js";
-import { AUTHORITY, pemOf } from "./pem.js";
+import { AUTHORITY, authoritiesIn, pemOf } from "./pem.js";
 
 /** A receiver's address, and how TLS is done. `ca`, `certificate` and `key` are paths of PEM files. */
 export interface ClientSettings {
@@ -17,6 +17,8 @@ export interface ClientSettings {
   readonly userAgent: string;
   /** Who may have signed the receiver's certificate, and ours where it wants one. */
   readonly ca?: string;
+  /** The same, as a folder (pem.ts). `ca` wins. */
+  readonly caFolder?: string;
   readonly certificate?: string;
   readonly key?: string;
   /** Do not look at the receiver's certificate. */
@@ -59,7 +61,7 @@ export class HttpClient {
     this.#plain = new Agent(one);
     this.#tls = new TlsAgent({
       ...one,
-      ...pem("ca", AUTHORITY, settings.ca),
+      ...authority(settings),
       ...pem("cert", "client's certificate", settings.certificate),
       ...pem("key", "client's key", settings.key),
       rejectUnauthorized: settings.isInsecure !== true,
@@ -121,6 +123,11 @@ function afterMs(header: string | undefined): number | undefined {
   return Number.isNaN(until) ? undefined : Math.max(0, until - Date.now());
 }
 
-function pem(name: "ca" | "cert" | "key", what: string, path: string | undefined): Record<string, Buffer> {
+function authority({ ca, caFolder }: ClientSettings): { ca?: Buffer | Buffer[] } {
+  if (ca !== undefined) return { ca: pemOf(AUTHORITY, ca) };
+  return caFolder === undefined ? {} : { ca: authoritiesIn(caFolder) };
+}
+
+function pem(name: "cert" | "key", what: string, path: string | undefined): Record<string, Buffer> {
   return path === undefined ? {} : { [name]: pemOf(what, path) };
 }

@@ -78,6 +78,7 @@ export const DOORS: Record<string, string[]> = {
     "otlp-metrics",
     "output",
     "outputs",
+    "pem",
     "progress",
     "registry",
     "sink",

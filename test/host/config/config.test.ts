@@ -118,6 +118,27 @@ const MISTAKES: readonly (readonly [title: string, text: string, code: string, s
     "VEDETTE_CONFIG_VALUE",
     ["vedette.yaml:2:28:", "outputs.a.keep: it means nothing without `max_mib`"],
   ],
+  ...(
+    [
+      ["{type: otlp, url: http://x, queue_dir: /q}", "queue_dir", "`queue: disk`"],
+      ["{type: http, url: http://x, queue: memory, queue_mib: 5}", "queue_mib", "`queue: disk`"],
+      ["{type: file, path: x, ocsf_version: 1.1.0}", "ocsf_version", "`format: ocsf`"],
+      ["{type: file, path: x, format: ocsf, namespace: N}", "namespace", "`format: emf`"],
+      ["{type: file, path: x, incidents: true}", "incidents", "`format: ocsf`"],
+      ["{type: otlp, url: http://x, metrics_every_s: 5}", "metrics_every_s", "`metrics: true`"],
+      ["{type: otlp, url: http://x, metrics_url: http://y}", "metrics_url", "`metrics: true`"],
+      ["{type: http, url: https://x, certificate: c.pem}", "certificate", "`key`"],
+      ["{type: http, url: https://x, key: k.pem}", "key", "`certificate`"],
+    ] as const
+  ).map(
+    ([entry, key, needs]) =>
+      [
+        `${key} alone`,
+        `outputs:\n  a: ${entry}\n`,
+        "VEDETTE_CONFIG_VALUE",
+        [`vedette.yaml:2:${6 + entry.indexOf(`${key}:`)}:`, `outputs.a.${key}: it means nothing without ${needs}`],
+      ] as const,
+  ),
   [
     "a bound of a stream",
     "outputs:\n  a: {type: file, path: stdout, max_mib: 2}\n",

@@ -37,7 +37,7 @@ test("each part that is switched on is named, and none that is off", () => {
     {engine: {kind: gvisor}, load_plugins: [json], buffered_outputs: true,
      buffer_format_base64: yes, syslog_output: {enabled: true}, program_output: {enabled: true},
      grpc_output: {enabled: true}, grpc: {enabled: true},
-     http_output: {enabled: true, echo: true, ca_path: /mine, url: "http://a"},
+     http_output: {enabled: true, echo: true, keep_alive: true, max_consecutive_timeouts: 9, url: "http://a"},
      webserver: {enabled: true, ssl_enabled: true, k8s_healthz_endpoint: /health}, log_syslog: true,
      libs_logger: {enabled: true}, output_timeout: 10, syscall_event_timeouts: {max_consecutives: 5},
      syscall_event_drops: {actions: [log, exit]}, metrics: {enabled: true, state_counters_enabled: true,
@@ -55,6 +55,23 @@ test("each part that is switched on is named, and none that is off", () => {
     ...["output_timeout", "syscall_event_timeouts", "base_syscalls", "falco_libs.thread_table_size"],
     "container_engines",
   ]);
+});
+
+test("a key of an output that is off, and one as it comes with Falco, ask for nothing", () => {
+  assert.equal(keysOf("http_output: {enabled: false, echo: true, keep_alive: true, max_consecutive_timeouts: 9}"), []);
+  assert.equal(keysOf("http_output: {enabled: true, keep_alive: false, max_consecutive_timeouts: 5}"), []);
+  const missed = idleIn(
+    textsOf(parse("{buffer_format_base64: true, output_timeout: 9, base_syscalls: {custom_set: [open]}}")) as never,
+  );
+  assert.equal(
+    missed.map(({ key, isMissed }) => [key, isMissed]),
+    [
+      ["buffer_format_base64", true],
+      ["output_timeout", true],
+      ["base_syscalls", true],
+    ],
+    "each is told in a line of its own",
+  );
 });
 
 test("docs/falco.md has a row for each, with the same words", () => {

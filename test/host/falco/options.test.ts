@@ -117,6 +117,21 @@ test("outputs: files and HTTP receivers", () => {
   assert.is(plain.http?.key, undefined, "a key without mtls is not used");
 });
 
+test("who may have signed a receiver's certificate: ca_cert goes before ca_bundle, and that before ca_path", () => {
+  const on = ["http_output.enabled=true", "http_output.url=https://x/"];
+  const [path, bundle, cert] = ["ca_path=/folder", "ca_bundle=/bundle.pem", "ca_cert=/cert.pem"].map(
+    (one) => `http_output.${one}`,
+  ) as [string, string, string];
+  const of = (...more: string[]) => {
+    const { ca, caFolder } = readOptions([...on, ...more]).http ?? {};
+    return [ca, caFolder];
+  };
+  assert.equal(of(cert, bundle, path), ["/cert.pem", undefined]);
+  assert.equal(of(bundle, path), ["/bundle.pem", undefined]);
+  assert.equal(of(path), [undefined, "/folder"]);
+  assert.equal(of(), [undefined, undefined]);
+});
+
 for (const [option, reason] of [
   ["rule_matching=some", "must be one of all, first"],
   ["rule_matching", "not of the form KEY=VALUE"],

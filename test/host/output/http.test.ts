@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Alerts over HTTP, to a receiver that accepts what Falcosidekick accepts: it refuses a payload with an
 // unknown priority, without a rule, a time or output fields, and one whose k8s names are no texts.
+
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
@@ -214,6 +216,21 @@ test("a file that cannot be read is told before anything is sent", () => {
   );
 });
 
+test("a folder of certificates that is not there, or has none by its hash, is told with its name", () => {
+  const folder = mkdtempSync(join(tmpdir(), "vedette-http-"));
+  writeFileSync(join(folder, "ca.pem"), "no hash names it");
+  for (const [caFolder, reason] of [
+    ["/nowhere/certs", "no such file"],
+    [folder, "openssl rehash"],
+  ] as const)
+    assert.throws(
+      () => output("https://127.0.0.1:1/", { caFolder }),
+      ({ code, message }: VedetteError) =>
+        code === "VEDETTE_HTTP_FILE" && message.includes(caFolder) && message.toLowerCase().includes(reason),
+    );
+  rmSync(folder, { recursive: true });
+});
+
 test("with a client's certificate a receiver that asks for one takes alerts; without, or unknown to us, none", async () => {
   const folder = mkdtempSync(join(tmpdir(), "vedette-http-"));
   const file = (name: string): string => join(folder, name);
@@ -227,12 +244,20 @@ test("with a client's certificate a receiver that asks for one takes alerts; wit
       rejectUnauthorized: true,
     });
     const there = await receiver(secure as unknown as Server);
-    const trusted = { ca: file("ca.pem"), certificate: file("client.pem"), key: file("client.key") };
+    const mutual = { certificate: file("client.pem"), key: file("client.key") };
+    const trusted = { ca: file("ca.pem"), ...mutual };
+    const [rehashed, others] = [file("rehashed"), file("others")];
+    for (const one of [rehashed, others]) mkdirSync(one);
+    copyFileSync(file("ca.pem"), join(rehashed, "ca.pem"));
+    copyFileSync(file("client.pem"), join(others, "client.pem"));
+    for (const one of [rehashed, others]) execFileSync("openssl", ["rehash", one]);
     for (const [settings, count] of [
       [trusted, 1],
       [{ ca: trusted.ca }, 0],
-      [{ certificate: trusted.certificate, key: trusted.key }, 0],
-      [{ certificate: trusted.certificate, key: trusted.key, isInsecure: true }, 1],
+      [{ ...mutual, caFolder: rehashed }, 1],
+      [{ ...mutual, caFolder: others }, 0],
+      [mutual, 0],
+      [{ ...mutual, isInsecure: true }, 1],
     ] as const) {
       there.got.length = 0;
       const { http } = output(there.url, settings);

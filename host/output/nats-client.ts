@@ -95,7 +95,7 @@ export class NatsClient {
       try {
         return endOfAck(await js.publish(subject, body, { msgID: id, ...expect }), stream);
       } catch (error) {
-        return endOf(error);
+        return endOfFailure(error);
       }
     });
     const ends = await Promise.all(sent.map((one) => Promise.race([one, late])));
@@ -175,7 +175,7 @@ function endOfAck({ seq, stream, duplicate }: PubAck, asked: string | undefined)
 }
 
 /** What a server says of a message that no stream has. */
-function endOf(error: unknown): NatsEnd {
+export function endOfFailure(error: unknown): NatsEnd {
   const causes = causesOf(error);
   // The library says "jetstream is not enabled" where nobody answers.
   if (causes.some((one) => one instanceof errors.NoRespondersError))

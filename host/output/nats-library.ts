@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Vedette uses of NATS' own client. It stands in a file of its own so that it is loaded only where a bus
 // is asked for, and so that both of its packages come with one copy of what they share (image/bundle.ts).
-export { AckPolicy, JetStreamApiError, type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
+export {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  JetStreamApiError,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from "@nats-io/jetstream";
 export {
   type ConnectionOptions,
   connect,

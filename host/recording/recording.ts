@@ -3,29 +3,30 @@
 // complete in itself. So everything that was written before a crash can be read, and an error names the byte
 // at which the damage begins.
 //
-//   file    "VDREC001"  block  block ...  end block (size 0)
-//   block   u32 "VDBK"  u32 size  u32 raw size  u32 CRC-32 of what follows   `size` bytes, deflated (RFC 1951)
-//   raw     entries: u32 kind  u32 stream  u32 size  then `size` bytes
+//   file    "VDREC001"  block  block ...  end block (size 0)      block.ts draws a block
 //   kinds   1 a batch (docs/wire.md)   2 a stream's host, UTF-8   3 what the orchestrator says of its container, JSON
+//           4 and 5 are the bus's (host/fleet/block.ts)
 import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { type Batch, openBatch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
+import {
+  blockHead,
+  ENTRY_BYTES,
+  entriesIn,
+  HEAD_BYTES,
+  KIND,
+  packBlock,
+  readBlockHead,
+  unpackBlock,
+  writeEntryHead,
+} from "./block.js";
 
 const MAGIC = Buffer.from("VDREC001");
-const BLOCK = 0x4b424456;
-const HEAD = 16;
 const BLOCK_BYTES = 256 << 10;
 /** Most entries are smaller. */
 const MOST_ENTRIES_BYTES = 64 << 10;
-const BLOCK_BYTES_MAX = 32 << 20;
-const LEVEL = 1; // half as large as level 6, and four times as fast, on batches
-const ENTRY = 12;
-const KIND_BATCH = 1;
-const KIND_HOST = 2;
-const KIND_CONTAINER = 3;
 
 /** Writes a recording, readable by its owner alone (mode 0600). Throws VEDETTE_RECORDING_UNWRITABLE. */
 export class RecordingWriter {
@@ -49,18 +50,18 @@ export class RecordingWriter {
   }
 
   host(stream: number, hostname: string): void {
-    this.#add(KIND_HOST, stream, Buffer.from(hostname));
+    this.#add(KIND.host, stream, Buffer.from(hostname));
   }
 
   container(stream: number, facts: ContainerFacts): void {
-    this.#add(KIND_CONTAINER, stream, Buffer.from(JSON.stringify(facts)));
+    this.#add(KIND.container, stream, Buffer.from(JSON.stringify(facts)));
   }
 
   /** `bytes` are copied. */
   batch(stream: number, bytes: Uint8Array, count: number): void {
     this.batches++;
     this.events += count;
-    this.#add(KIND_BATCH, stream, bytes);
+    this.#add(KIND.batch, stream, bytes);
   }
 
   /** Bytes that were given to it, before they are compressed. */
@@ -80,21 +81,18 @@ export class RecordingWriter {
 
   #add(kind: number, stream: number, bytes: Uint8Array): void {
     const at = this.#size;
-    this.#size += ENTRY + bytes.length;
-    this.#given += ENTRY + bytes.length;
+    this.#size += ENTRY_BYTES + bytes.length;
+    this.#given += ENTRY_BYTES + bytes.length;
     if (this.#size > this.#block.length) this.#block = grown(this.#block, at, this.#size);
-    this.#block.writeUInt32LE(kind, at);
-    this.#block.writeUInt32LE(stream, at + 4);
-    this.#block.writeUInt32LE(bytes.length, at + 8);
-    this.#block.set(bytes, at + ENTRY);
+    writeEntryHead(this.#block, at, { kind, stream }, bytes.length);
+    this.#block.set(bytes, at + ENTRY_BYTES);
     if (this.#size >= BLOCK_BYTES) this.flush();
   }
 
   /** Writes what it has so far: a file that ends here is whole up to now. */
   flush(): void {
     if (this.#size === 0) return;
-    const packed = deflateRawSync(this.#block.subarray(0, this.#size), { level: LEVEL });
-    this.#write(Buffer.concat([blockHead(packed.length, this.#size, crc32(packed)), packed]));
+    this.#write(packBlock(this.#block.subarray(0, this.#size)));
     this.#size = 0;
   }
 
@@ -167,22 +165,15 @@ function* blocks(path: string, size: number, take: (at: number, size: number) =>
   for (;;) {
     const corrupt = (reason: string): VedetteError =>
       new VedetteError("VEDETTE_RECORDING_CORRUPT", { path, offset: at, reason });
-    if (at + HEAD > size) throw corrupt("it ends without its end");
-    const head = take(at, HEAD);
-    const [magic, length, raw, crc] = [0, 4, 8, 12].map((field) => head.readUInt32LE(field)) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    if (magic !== BLOCK) throw corrupt("no block begins here");
-    if (length === 0 && raw === 0 && crc === 0) return;
-    if (length > BLOCK_BYTES_MAX || raw > BLOCK_BYTES_MAX) throw corrupt("a block claims to be larger than any is");
-    if (at + HEAD + length > size) throw corrupt("it ends in the middle of a block");
-    const packed = take(at + HEAD, length);
-    if (crc32(packed) !== crc) throw corrupt("a block's checksum is wrong");
-    yield* entriesOf(unpack(packed, raw, corrupt), path, corrupt);
-    at += HEAD + length;
+    if (at + HEAD_BYTES > size) throw corrupt("it ends without its end");
+    const head = readBlockHead(take(at, HEAD_BYTES));
+    if (typeof head === "string") throw corrupt(head);
+    if (head.size === 0 && head.raw === 0 && head.crc === 0) return;
+    if (at + HEAD_BYTES + head.size > size) throw corrupt("it ends in the middle of a block");
+    const raw = unpackBlock(take(at + HEAD_BYTES, head.size), head);
+    if (typeof raw === "string") throw corrupt(raw);
+    yield* entriesOf(raw, path, corrupt);
+    at += HEAD_BYTES + head.size;
   }
 }
 
@@ -197,35 +188,22 @@ function openRecording(path: string): number {
   throw new VedetteError("VEDETTE_RECORDING_UNREADABLE", { path, reason: "it is none" });
 }
 
-function unpack(packed: Buffer, size: number, corrupt: (reason: string) => VedetteError): Buffer {
-  try {
-    const raw = inflateRawSync(packed, { maxOutputLength: size });
-    if (raw.length === size) return raw;
-  } catch {
-    // Said below: whatever zlib calls it, the block is not what was written.
-  }
-  throw corrupt("a block does not unpack to its size");
-}
-
 function* entriesOf(raw: Buffer, path: string, corrupt: (reason: string) => VedetteError): Generator<RecordedEntry> {
-  for (let at = 0; at < raw.length; ) {
-    if (at + ENTRY > raw.length) throw corrupt("an entry is cut off");
-    const [kind, stream, size] = [0, 4, 8].map((field) => raw.readUInt32LE(at + field)) as [number, number, number];
-    if (size > raw.length - at - ENTRY) throw corrupt("an entry is cut off");
-    const bytes = raw.subarray(at + ENTRY, at + ENTRY + size);
-    at += ENTRY + size;
-    if (kind === KIND_BATCH) yield { kind: "batch", stream, batch: batchIn(bytes, path) };
-    else if (kind === KIND_HOST) yield { kind: "host", stream, hostname: bytes.toString() };
-    else if (kind === KIND_CONTAINER) {
-      const facts = factsIn(bytes);
+  for (const entry of entriesIn(raw)) {
+    if (typeof entry === "string") throw corrupt(entry);
+    const { kind, stream, bytes } = entry;
+    if (kind === KIND.batch) yield { kind: "batch", stream, batch: batchIn(bytes, path) };
+    else if (kind === KIND.host) yield { kind: "host", stream, hostname: bytes.toString() };
+    else if (kind === KIND.container) {
+      const facts = containerFactsIn(bytes);
       if (facts === null) throw corrupt("what it says of a container does not read");
       yield { kind: "container", stream, facts };
     }
   }
 }
 
-/** Null: it is not what an orchestrator says of a container. */
-function factsIn(bytes: Buffer): ContainerFacts | null {
+/** Of an entry's JSON. Null: it is not what an orchestrator says of a container. */
+export function containerFactsIn(bytes: Buffer): ContainerFacts | null {
   try {
     const facts = JSON.parse(bytes.toString()) as Record<string, unknown>;
     const { id, labels = null, ...others } = facts;
@@ -248,12 +226,6 @@ function batchIn(bytes: Uint8Array, path: string): Batch {
       "another version of Vedette recorded it, whose events have another schema; replay it with that version";
     throw new VedetteError("VEDETTE_RECORDING_UNREADABLE", { path, reason }, { cause: error });
   }
-}
-
-function blockHead(size: number, raw: number, crc: number): Buffer {
-  const head = Buffer.alloc(HEAD);
-  for (const [i, word] of [BLOCK, size, raw, crc].entries()) head.writeUInt32LE(word, 4 * i);
-  return head;
 }
 
 function read(fd: number, at: number, size: number): Buffer {

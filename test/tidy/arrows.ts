@@ -91,7 +91,17 @@ export const ARROWS: Record<string, string[]> = {
     "host/engine",
   ],
   "host/store": [...HOST, "host/finding", "host/output"],
-  "host/fleet": [...HOST, "host/finding", "host/output", "host/engine", "host/store"],
+  "host/fleet": [
+    ...HOST,
+    "host/wire",
+    "host/capture",
+    "host/recording",
+    "host/finding",
+    "host/output",
+    "host/engine",
+    "host/store",
+    "host/intake",
+  ],
   "host/activity": [...HOST, "host/wire", "host/output"],
   // A client of the control API, over HTTP: of the API's own room it has the client and types of answers.
   "host/terminal": [...HOST, "host/wire", "host/finding", "host/output", "host/falco", "host/activity", "host/control"],
@@ -129,6 +139,7 @@ export const ARROWS: Record<string, string[]> = {
     "host/control",
     "host/response",
     "host/intake",
+    "host/fleet",
   ],
   "host/cli": [
     ...HOST,

@@ -114,7 +114,7 @@ export const DOORS: Record<string, string[]> = {
     "trace",
     "yaml",
   ],
-  "host/recording": ["recording", "scap/capture-of", "scap/capture-writer", "scap/replay"],
+  "host/recording": ["block", "recording", "scap/capture-of", "scap/capture-writer", "scap/replay"],
   "host/response": ["response", "stop-task"],
   "host/sensor": ["sensor"],
   "host/store": ["lines", "open", "store", "turns"],

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Vedette asks of a bus, whichever it is: streams that keep messages in their order, number them, and
+// drop the oldest. nats-bus.ts is the one that there is. test/host/fleet/bus-contract.ts says what each does.
+
+/** What a bus does for us. Every method may be called again after it threw. */
+export interface Bus {
+  /** Resolves with the message's number when its stream has it. Throws BusFailure. */
+  publish(subject: string, body: Uint8Array, signal: AbortSignal): Promise<number>;
+  /** Makes the stream where it is not there; one that is there stays as it is. Throws BusFailure. */
+  ensure(stream: StreamForm, signal: AbortSignal): Promise<void>;
+  /** Messages from number `from` on, or from the first that is still there. Throws BusFailure. */
+  read(stream: string, options: ReadOptions): AsyncIterable<BusMessage>;
+  close(): Promise<void>;
+}
+
+/** A stream to be made. It drops its oldest messages. */
+export interface StreamForm {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  readonly maxAgeMs: number;
+  readonly maxBytes: number;
+  /** Of one subject. */
+  readonly maxMessages?: number;
+  /** It is gone with the server. */
+  readonly isInMemory?: boolean;
+}
+
+/** `isOnce`: it ends when no more is there; else it waits for more, until `signal`. */
+export interface ReadOptions {
+  readonly from: number;
+  readonly isOnce: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** A message as a stream has it. `time`: when the server took it, ms. */
+export interface BusMessage {
+  readonly subject: string;
+  readonly body: Uint8Array;
+  readonly seq: number;
+  readonly time: number;
+}
+
+/**
+ * Why the bus did not do it. `away`: it may do it later. `nobody`: no stream takes the subject. `refused`: we
+ * may not. `large`: no server takes so many bytes.
+ */
+export type BusFailureKind = "away" | "nobody" | "refused" | "large";
+
+/** What a Bus throws; its message is a sentence's end. */
+export class BusFailure extends Error {
+  readonly kind: BusFailureKind;
+
+  constructor(kind: BusFailureKind, reason: string, cause?: unknown) {
+    super(reason, { cause });
+    this.kind = kind;
+  }
+}

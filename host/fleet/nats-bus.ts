@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// A bus of NATS JetStream. A message counts as taken when its stream has acknowledged it. It has no id: a
+// reader knows what came twice by the batches' numbers, and a server's own books of ids may know a message
+// that it does not have (nats-server#6415).
+import { once } from "node:events";
+import { endOfFailure, NatsClient } from "../output/nats-client.js";
+import {
+  DeliverPolicy,
+  DiscardPolicy,
+  jetstream,
+  jetstreamManager,
+  type NatsConnection,
+  RetentionPolicy,
+  StorageType,
+} from "../output/nats-library.js";
+import type { NatsPlace } from "../output/nats-url.js";
+import {
+  type Bus,
+  BusFailure,
+  type BusFailureKind,
+  type BusMessage,
+  type ReadOptions,
+  type StreamForm,
+} from "./bus.js";
+
+const ANSWER_MS = 5_000;
+const MS_NS = 1_000_000;
+/** What a message has beside its body: its subject, and the protocol's line. */
+const HEAD_BYTES = 512;
+const READ = { max_bytes: 8 << 20, idle_heartbeat: 1_000, expires: 5_000 };
+const KIND_OF = { large: "large", subject: "refused", failed: "away" } as const;
+const NOBODY = /no stream takes/;
+
+/** `bodyMax`: of the largest message that will come: a server that takes less is told of at once. */
+export interface NatsBusOptions {
+  readonly bodyMax?: number;
+  readonly answerMs?: number;
+}
+
+/** Over one connection, which is made when it is needed, and again after it broke. */
+export class NatsBus implements Bus {
+  readonly #client: NatsClient;
+  readonly #answerMs: number;
+  readonly #payloadLeast: number;
+  #connecting: Promise<NatsConnection> | null = null;
+
+  /** Throws VEDETTE_HTTP_FILE and VEDETTE_NATS_CREDENTIALS. */
+  constructor(place: NatsPlace, { bodyMax = 0, answerMs = ANSWER_MS }: NatsBusOptions = {}) {
+    this.#client = new NatsClient(place, answerMs);
+    this.#answerMs = answerMs;
+    this.#payloadLeast = bodyMax === 0 ? 0 : bodyMax + HEAD_BYTES;
+  }
+
+  async publish(subject: string, body: Uint8Array, signal: AbortSignal): Promise<number> {
+    return this.#with(signal, async (connection) => {
+      const most = connection.info?.max_payload ?? 0;
+      if (body.length + HEAD_BYTES > most) throw new BusFailure("large", `it takes ${most} bytes, and this has more`);
+      const { seq } = await jetstream(connection, { timeout: this.#answerMs }).publish(subject, body);
+      if (!(seq > 0)) throw new BusFailure("away", "it answered without the message's number");
+      return seq;
+    });
+  }
+
+  async ensure(form: StreamForm, signal: AbortSignal): Promise<void> {
+    await this.#with(signal, async (connection) => {
+      const { streams } = await jetstreamManager(connection, { timeout: this.#answerMs, checkAPI: false });
+      const isThere = await streams.info(form.name).then(
+        () => true,
+        () => false,
+      );
+      if (isThere) return;
+      await streams.add({
+        name: form.name,
+        subjects: [...form.subjects],
+        retention: RetentionPolicy.Limits,
+        discard: DiscardPolicy.Old,
+        storage: form.isInMemory === true ? StorageType.Memory : StorageType.File,
+        max_age: form.maxAgeMs * MS_NS,
+        max_bytes: form.maxBytes,
+        max_msgs_per_subject: form.maxMessages ?? -1,
+      });
+    });
+  }
+
+  async *read(stream: string, { from, isOnce, signal }: ReadOptions): AsyncIterable<BusMessage> {
+    const connection = await this.#connected(signal);
+    try {
+      if (isOnce) {
+        const { streams } = await jetstreamManager(connection, { checkAPI: false });
+        const { last_seq, messages } = (await streams.info(stream)).state;
+        if (messages === 0 || last_seq < from) return;
+      }
+      const start = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(1, from) };
+      const consumer = await jetstream(connection).consumers.get(stream, start);
+      const messages = await consumer.consume(READ);
+      const stop = (): void => messages.stop();
+      signal.addEventListener("abort", stop);
+      void connection.closed().then(stop);
+      try {
+        for await (const { subject, data, info } of messages) {
+          yield { subject, body: data, seq: info.streamSequence, time: info.timestampNanos / MS_NS };
+          if (isOnce && info.pending === 0) return;
+        }
+      } finally {
+        signal.removeEventListener("abort", stop);
+        await messages.close().catch(() => undefined);
+      }
+    } catch (error) {
+      throw failureOf(error);
+    }
+    if (!signal.aborted) throw new BusFailure("away", "it closed the connection");
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  /** A connection on which nothing is answered may be there no more: the next one is a new one. */
+  async #with<T>(signal: AbortSignal, work: (connection: NatsConnection) => Promise<T>): Promise<T> {
+    const connection = await this.#connected(signal);
+    const over = new AbortController();
+    const stopped = once(signal, "abort", { signal: over.signal }).then(() => {
+      throw new BusFailure("away", "it was not waited for");
+    });
+    stopped.catch(() => undefined);
+    try {
+      if (signal.aborted) throw new BusFailure("away", "it was not waited for");
+      return await Promise.race([work(connection), stopped]);
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure.kind === "away" && !signal.aborted) void connection.close().catch(() => undefined);
+      throw failure;
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Several may ask at once: they get one connection. */
+  async #connected(signal: AbortSignal): Promise<NatsConnection> {
+    this.#connecting ??= this.#client.connected(signal).finally(() => {
+      this.#connecting = null;
+    });
+    const connection = await this.#connecting.catch((error: unknown) => {
+      throw new BusFailure("away", (error as Error).message, error);
+    });
+    const most = connection.info?.max_payload ?? 0;
+    if (most >= this.#payloadLeast) return connection;
+    const reason = `its max_payload is ${most}, and a block may need ${this.#payloadLeast}: set max_payload to 2MB`;
+    throw new BusFailure("large", reason);
+  }
+}
+
+function failureOf(error: unknown): BusFailure {
+  if (error instanceof BusFailure) return error;
+  const end = endOfFailure(error);
+  if (end.kind === "taken") return new BusFailure("away", "it says nothing", error);
+  const kind: BusFailureKind = NOBODY.test(end.reason) ? "nobody" : KIND_OF[end.kind];
+  return new BusFailure(kind, end.reason, error);
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// On which subject a task publishes its blocks, and which stream takes them. There are N partitions, fixed by
+// the operator. Who publishes computes the partition, by FNV-1a over the task's token, so that no server need
+// be configured for it.
+//
+//   vd.b.TENANT.PARTITION.TASK      the stream VB_PARTITION takes vd.b.*.PARTITION.*
+import { subjectToken } from "../output/nats-subject.js";
+
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** Partitions where the operator does not say. */
+export const PARTITIONS = 8;
+/** The most that there may be: each is a stream of the server's. */
+export const PARTITIONS_MAX = 4096;
+
+/** A place on the bus. `stream` takes `subjects`, among them `subject`. */
+export interface Place {
+  readonly partition: number;
+  readonly subject: string;
+  readonly stream: string;
+  readonly subjects: readonly string[];
+}
+
+/** Where a task's blocks go. */
+export function placeOfBlocks(tenant: string, task: string, partitions: number): Place {
+  const token = subjectToken(task);
+  const partition = partitionOf(token, partitions);
+  return {
+    partition,
+    subject: `vd.b.${subjectToken(tenant)}.${partition}.${token}`,
+    stream: `VB_${partition}`,
+    subjects: [`vd.b.*.${partition}.*`],
+  };
+}
+
+/** FNV-1a of 32 bits over the token's UTF-8, modulo `partitions`: as `partition()` of nats-server has it. */
+export function partitionOf(token: string, partitions: number): number {
+  let hash = FNV_OFFSET;
+  for (const byte of Buffer.from(token)) hash = Math.imul(hash ^ byte, FNV_PRIME) >>> 0;
+  return hash % partitions;
+}

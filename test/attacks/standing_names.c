@@ -62,26 +62,33 @@ static uint64_t hash_of(const char* name, size_t size) {
   return hash;
 }
 
-// A path in the same folder: filled up to whole words, a number, and seven bytes that make up for it all.
+// A path in the same folder: filled up to whole words, a word that makes up for it all, and seven letters. A
+// step of the hash can be undone, so the word follows from what stands before it and what has to come after
+// it. Of some letters that word has a byte that no name has (0 or a slash): then others are taken.
 static void find_alike(const char* folder, char* into) {
   uint64_t inverse = HASH_FACTOR;
   for (int i = 0; i < 6; i++) inverse *= 2 - HASH_FACTOR * inverse;
   const uint64_t wanted = turned(hash_of(hidden, strlen(hidden))) * inverse;
-  for (uint32_t number = 0;; number++) {
-    size_t size = (size_t)sprintf(into, "%s/", folder);
-    while (size % 8 != 0) into[size++] = 'x';
-    size += (size_t)sprintf(into + size, "%08x", number);
-    // hash_of ends with a word of its own where the size is a multiple of 8: that word stands for the rest.
-    uint64_t before = 0;
-    for (size_t at = 0; at < size; at += 8) {
-      uint64_t word;
-      memcpy(&word, into + at, 8);
-      before = turned((before ^ word) * HASH_FACTOR);
-    }
-    const uint64_t rest = wanted ^ before;
-    memcpy(into + size, &rest, 8);
-    if (into[size + 7] == 0 && strlen(into + size) == 7 && strchr(into + size, '/') == NULL) return;
+  size_t size = (size_t)sprintf(into, "%s/", folder);
+  while (size % 8 != 0) into[size++] = 'x';
+  uint64_t before = 0;
+  for (size_t at = 0; at < size; at += 8) {
+    uint64_t word;
+    memcpy(&word, into + at, 8);
+    before = turned((before ^ word) * HASH_FACTOR);
   }
+  for (unsigned number = 0;; number++) {
+    char letters[8];
+    snprintf(letters, sizeof letters, "%07u", number);
+    uint64_t rest;
+    memcpy(&rest, letters, 8);
+    const uint64_t word = (turned(wanted ^ rest) * inverse) ^ before;
+    memcpy(into + size, &word, 8);
+    memcpy(into + size + 8, letters, 8);
+    if (strlen(into + size) == 15 && strchr(into + size, '/') == NULL) break;
+  }
+  // A fixture that is wrong about the hash would show nothing.
+  if (hash_of(into, strlen(into)) != hash_of(hidden, strlen(hidden))) abort();
 }
 
 int main(int argc, char** argv) {

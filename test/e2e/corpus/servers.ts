@@ -31,7 +31,7 @@ index-file.names = ("index.html")
 C
       lighttpd -D -f conf 2> log & up ${GET} -o up 127.0.0.1:$PORT/; rm -f up
       for i in 1 2 3 4 5; do ${GET} 127.0.0.1:$PORT/; ${GET} "127.0.0.1:$PORT/sh.cgi?q=$i"; ${GET} "127.0.0.1:$PORT/pl.cgi?$i"; ${GET} 127.0.0.1:$PORT/other.sh; done
-      ${GET} -o gone -w '%{http_code}\\n' 127.0.0.1:$PORT/missing; kill %1; wait %1; echo "ended $?"`,
+      ${GET} -o gone -w '%{http_code}\\n' 127.0.0.1:$PORT/missing; kill -INT %1; wait %1; echo "ended $?"`,
     differs: /^(log|conf|up)$/,
   },
   {

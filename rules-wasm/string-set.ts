@@ -100,9 +100,17 @@ export function hashOf(at: usize, size: u32): u32 {
   return h ^ (h >> 29);
 }
 
-/** Of all bytes; never 0. */
+/** Of all bytes, eight at once, of which the last may be among the eight before; never 0. */
 export function textHash(at: usize, size: u32): u64 {
+  if (size < 8) return mix(size, fewBytes(at, size)) | 2;
   let hash: u64 = size;
-  for (let i: u32 = 0; i < size; i++) hash = mix(hash, load<u8>(at + i));
-  return hash | 2;
+  for (let i: u32 = 8; i < size; i += 8) hash = mix(hash, load<u64>(at + i - 8));
+  return mix(hash, load<u64>(at + size - 8)) | 2;
+}
+
+/** Less than eight bytes as a number: of one size, other bytes are another number. */
+function fewBytes(at: usize, size: u32): u64 {
+  if (size >= 4) return <u64>load<u32>(at) << 32 | load<u32>(at + size - 4);
+  if (size == 0) return 0;
+  return <u64>load<u8>(at) << 16 | <u64>load<u8>(at + (size >> 1)) << 8 | load<u8>(at + size - 1);
 }

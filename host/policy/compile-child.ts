@@ -72,6 +72,7 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
       SDK_PREFIX,
       "--outFile",
       "policy.wasm",
+      ...(measures(request.sources) ? ["--shrinkLevel", "0"] : []),
     ],
     {
       readFile: (name, base) => readSource(request.sources, name, base),
@@ -102,6 +103,11 @@ async function compile(request: CompileRequest): Promise<CompileAnswer> {
     });
   const { judges, terms } = transform;
   return { wasm: error === null ? wasm : null, judges, terms, diagnostics };
+}
+
+/** Meters see each byte that servers move: they take a sixth more room, so that an event costs less. */
+function measures(sources: Sources): boolean {
+  return [...sources.values()].some((text) => text.includes("@meter("));
 }
 
 /** Without the compiler's own words for where things stand. */

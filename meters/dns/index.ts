@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lookups in DNS, as clients and servers see them, by OpenTelemetry's names. What a query is and which answer
 // belongs to it is Dns' to say (rules-wasm/dns/dns.ts).
-import { AnyTransfer, Event, histogram, meter, param } from "vedette";
-import { Dns } from "vedette/protocols";
+import { AnyTransfer, Event, histogram, HistogramInstrument, meter, param } from "vedette";
+import { Dns, programName } from "vedette/protocols";
 import { tellUnsynced } from "../lib/unsynced";
 
 const HAS_NAMES = param.bool("names");
@@ -36,15 +36,18 @@ export function saw(e: AnyTransfer): void {
 }
 
 function tell(e: Event, finished: i32): void {
-  if (finished == 0) return;
-  const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
-    const isOfClient = CONNECTIONS.isOfClient(i), to = isOfClient ? ASKED : SERVED, code = CONNECTIONS.code(i);
-    to.label(program);
-    if (HAS_NAMES && CONNECTIONS.isNamed(i)) to.label(CONNECTIONS.name(i));
-    else to.label("_OTHER");
-    to.label(CONNECTIONS.type(i)).label(code).label(CONNECTIONS.isGood(i) ? "" : code).label(CONNECTIONS.isOnTcp(i) ? "tcp" : "udp");
-    if (isOfClient) to.label(e.fd.sip).label(e.fd.sport);
+    const isOfClient = CONNECTIONS.isOfClient(i), to = isOfClient ? ASKED : SERVED;
+    if (!to.labelled(CONNECTIONS.labels(e, i))) label(e, i, isOfClient, to);
     to.record(CONNECTIONS.seconds(i));
   }
+}
+
+function label(e: Event, i: i32, isOfClient: bool, to: HistogramInstrument): void {
+  const code = CONNECTIONS.code(i);
+  to.label(programName(e));
+  if (HAS_NAMES && CONNECTIONS.isNamed(i)) to.label(CONNECTIONS.name(i));
+  else to.label("_OTHER");
+  to.label(CONNECTIONS.type(i)).label(code).label(CONNECTIONS.isGood(i) ? "" : code).label(CONNECTIONS.isOnTcp(i) ? "tcp" : "udp");
+  if (isOfClient) to.label(e.fd.sip).label(e.fd.sport);
 }

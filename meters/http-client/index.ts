@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that clients of HTTP/1.1 and HTTP/2 make, and calls of gRPC, by OpenTelemetry's names. What a
 // request is and where it ends is HttpClient's to say (rules-wasm/http/connection.ts).
-import { AnyTransfer, Event, histogram, meter, Str } from "vedette";
-import { HttpClient } from "vedette/protocols";
+import { AnyTransfer, Event, histogram, meter } from "vedette";
+import { HttpClient, programName } from "vedette/protocols";
 import { tellUnsynced } from "../lib/unsynced";
 
 const CLIENT = new HttpClient();
@@ -35,27 +35,28 @@ export function saw(e: AnyTransfer): void {
 }
 
 function tell(e: Event, finished: i32): void {
-  if (finished == 0) return;
-  const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
-    if (CLIENT.isCall(i)) tellCall(e, program, i);
-    else tellRequest(e, program, i);
+    if (CLIENT.isCall(i)) {
+      if (!CALLS.labelled(CLIENT.labels(e, i))) labelCall(e, i);
+      CALLS.record(CLIENT.seconds(i));
+    } else {
+      if (!DURATION.labelled(CLIENT.labels(e, i))) labelRequest(e, i);
+      DURATION.record(CLIENT.seconds(i));
+    }
   }
 }
 
-function tellRequest(e: Event, program: Str, i: i32): void {
+function labelRequest(e: Event, i: i32): void {
   const status = CLIENT.status(i);
-  DURATION.label(program).label(CLIENT.method(i)).label(status).label(e.fd.sip).label(e.fd.sport);
+  DURATION.label(programName(e)).label(CLIENT.method(i)).label(status).label(e.fd.sip).label(e.fd.sport);
   if (status >= 400) DURATION.label(status);
   else DURATION.label("");
-  DURATION.record(CLIENT.seconds(i));
 }
 
-function tellCall(e: Event, program: Str, i: i32): void {
+function labelCall(e: Event, i: i32): void {
   const method = CLIENT.callMethod(i), status = CLIENT.callStatus(i);
-  CALLS.label(program).label("grpc");
+  CALLS.label(programName(e)).label("grpc");
   if (method.isEmpty) CALLS.label("_OTHER");
   else CALLS.label(method);
   CALLS.label(status).label(e.fd.sip).label(e.fd.sport).label(CLIENT.isCallError(i) ? status : "");
-  CALLS.record(CLIENT.seconds(i));
 }

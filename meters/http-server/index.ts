@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that servers of HTTP/1.1 and HTTP/2 answer, and calls of gRPC, by OpenTelemetry's names. What a
 // request is and where it ends is HttpServer's to say (rules-wasm/http/connection.ts).
-import { AnyTransfer, Event, histogram, meter, param, Str } from "vedette";
-import { HttpServer } from "vedette/protocols";
+import { AnyTransfer, Event, histogram, meter, param } from "vedette";
+import { HttpServer, programName } from "vedette/protocols";
 import { tellUnsynced } from "../lib/unsynced";
 
 const HAS_ROUTES = param.bool("routes");
@@ -31,28 +31,30 @@ export function saw(e: AnyTransfer): void {
 }
 
 function tell(e: Event, finished: i32): void {
-  if (finished == 0) return;
-  const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
-    if (SERVER.isCall(i)) tellCall(program, i);
-    else tellRequest(program, i);
+    if (SERVER.isCall(i)) {
+      if (!CALLS.labelled(SERVER.labels(e, i))) labelCall(e, i);
+      CALLS.record(SERVER.seconds(i));
+    } else {
+      if (!DURATION.labelled(SERVER.labels(e, i))) labelRequest(e, i);
+      DURATION.record(SERVER.seconds(i));
+    }
   }
 }
 
-function tellRequest(program: Str, i: i32): void {
+function labelRequest(e: Event, i: i32): void {
   const status = SERVER.status(i);
-  DURATION.label(program).label(SERVER.method(i)).label(status);
+  DURATION.label(programName(e)).label(SERVER.method(i)).label(status);
   if (HAS_ROUTES) DURATION.label(SERVER.route(i));
   else DURATION.label("");
   if (status >= 500) DURATION.label(status);
   else DURATION.label("");
-  DURATION.record(SERVER.seconds(i));
 }
 
-function tellCall(program: Str, i: i32): void {
+function labelCall(e: Event, i: i32): void {
   const method = SERVER.callMethod(i), status = SERVER.callStatus(i);
-  CALLS.label(program).label("grpc");
+  CALLS.label(programName(e)).label("grpc");
   if (method.isEmpty) CALLS.label("_OTHER");
   else CALLS.label(method);
-  CALLS.label(status).label(SERVER.isCallError(i) ? status : "").record(SERVER.seconds(i));
+  CALLS.label(status).label(SERVER.isCallError(i) ? status : "");
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to Kafka, as brokers and clients see them, by OpenTelemetry's names. What a request is and which
 // answer is its own is Kafka's to say (rules-wasm/kafka/kafka.ts).
-import { AnyTransfer, Event, histogram, HistogramInstrument, meter, Str } from "vedette";
-import { Kafka } from "vedette/protocols";
+import { AnyTransfer, Event, histogram, HistogramInstrument, meter } from "vedette";
+import { Kafka, programName } from "vedette/protocols";
 import { tellUnsynced } from "../lib/unsynced";
 
 const CONNECTIONS = new Kafka();
@@ -25,23 +25,23 @@ const ASKED = histogram({
 
 @meter({ name: "connections" })
 export function saw(e: AnyTransfer): void {
-  const finished = CONNECTIONS.saw(e);
-  if (finished != 0) tell(e, finished, e.proc.exepath.basename);
+  tell(e, CONNECTIONS.saw(e));
   tellUnsynced(e, CONNECTIONS);
 }
 
-function tell(e: Event, finished: i32, program: Str): void {
+function tell(e: Event, finished: i32): void {
   for (let i = 0; i < finished; i++) {
-    const to = durationOf(e, i, program), error = CONNECTIONS.error(i);
-    if (error == 0) to.label("");
-    else if (CONNECTIONS.isListed(i)) to.label(error);
-    else to.label("_OTHER");
+    const isOfClient = CONNECTIONS.isOfClient(i), to = isOfClient ? ASKED : SERVED;
+    if (!to.labelled(CONNECTIONS.labels(e, i))) label(e, i, isOfClient, to);
     to.record(CONNECTIONS.seconds(i));
   }
 }
 
-function durationOf(e: Event, i: i32, program: Str): HistogramInstrument {
-  const isOfClient = CONNECTIONS.isOfClient(i), to = isOfClient ? ASKED : SERVED;
-  to.label(program).label("kafka").label(CONNECTIONS.operation(i));
-  return isOfClient ? to.label(e.fd.sip).label(e.fd.sport) : to;
+function label(e: Event, i: i32, isOfClient: bool, to: HistogramInstrument): void {
+  const error = CONNECTIONS.error(i);
+  to.label(programName(e)).label("kafka").label(CONNECTIONS.operation(i));
+  if (isOfClient) to.label(e.fd.sip).label(e.fd.sport);
+  if (error == 0) to.label("");
+  else if (CONNECTIONS.isListed(i)) to.label(error);
+  else to.label("_OTHER");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations of databases, by the two metrics that OpenTelemetry has for all of them.
-import { Event, histogram, HistogramInstrument, Str } from "vedette";
+import { Event, histogram, HistogramInstrument } from "vedette";
+import { programName } from "vedette/protocols";
 
 const SERVED = histogram({
   name: "db.server.operation.duration",
@@ -22,12 +23,14 @@ const ASKED = histogram({
   slots: 500,
 });
 
-/**
- * What an operation is recorded in, once the two labels that are left are given: both are its error.
- * `program` is made once for all operations of an event, since what a batch makes stays until its end.
- */
-export function durationOf(e: Event, isOfClient: bool, program: Str, system: string, operation: string): HistogramInstrument {
-  const to = isOfClient ? ASKED : SERVED;
-  to.label(program).label(system).label(operation);
-  return isOfClient ? to.label(e.fd.sip).label(e.fd.sport) : to;
+/** What an operation is recorded in. */
+export function durationOf(isOfClient: bool): HistogramInstrument {
+  return isOfClient ? ASKED : SERVED;
+}
+
+/** Gives all labels but the last two, which are the operation's error. */
+export function labelOperation(e: Event, isOfClient: bool, system: string, operation: string): void {
+  const to = durationOf(isOfClient);
+  to.label(programName(e)).label(system).label(operation);
+  if (isOfClient) to.label(e.fd.sip).label(e.fd.sport);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a meter of a protocol could not follow. Each of them counts it here, so all are one metric.
 import { counter, Event } from "vedette";
-import { Protocol } from "vedette/protocols";
+import { programName, Protocol } from "vedette/protocols";
 
 const UNSYNCED = counter({
   name: "vedette.monitor.unsynced",
@@ -13,6 +13,6 @@ const UNSYNCED = counter({
 /** Counts what this event has made, once its operations are told. */
 export function tellUnsynced(e: Event, protocol: Protocol): void {
   if (protocol.unsynced == 0) return;
-  UNSYNCED.label(e.proc.exepath.basename).add(protocol.unsynced);
+  UNSYNCED.label(programName(e)).add(protocol.unsynced);
   protocol.unsynced = 0;
 }

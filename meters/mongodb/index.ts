@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands of MongoDB, as servers and clients see them, by OpenTelemetry's names. What a command is and which
 // reply is its own is MongoDb's to say (rules-wasm/mongodb/mongodb.ts).
-import { AnyTransfer, Event, histogram, HistogramInstrument, meter, Str } from "vedette";
-import { MongoDb } from "vedette/protocols";
+import { AnyTransfer, Event, histogram, HistogramInstrument, meter } from "vedette";
+import { MongoDb, programName } from "vedette/protocols";
 import { tellUnsynced } from "../lib/unsynced";
 
 const CONNECTIONS = new MongoDb();
@@ -30,27 +30,26 @@ const ASKED = histogram({
 
 @meter({ name: "connections" })
 export function saw(e: AnyTransfer): void {
-  const finished = CONNECTIONS.saw(e);
-  if (finished != 0) tell(e, finished, e.proc.exepath.basename);
+  tell(e, CONNECTIONS.saw(e));
   tellUnsynced(e, CONNECTIONS);
 }
 
-function tell(e: Event, finished: i32, program: Str): void {
+function tell(e: Event, finished: i32): void {
   for (let i = 0; i < finished; i++) {
-    const to = durationOf(e, i, program);
-    for (let label = 0; label < 2; label++) {
-      if (CONNECTIONS.error(i) == 0) to.label("");
-      else if (CONNECTIONS.isListed(i)) to.label(CONNECTIONS.error(i));
-      else to.label("_OTHER");
-    }
+    const isOfClient = CONNECTIONS.isOfClient(i), to = isOfClient ? ASKED : SERVED;
+    if (!to.labelled(CONNECTIONS.labels(e, i))) label(e, i, isOfClient, to);
     to.record(CONNECTIONS.seconds(i));
   }
 }
 
-function durationOf(e: Event, i: i32, program: Str): HistogramInstrument {
-  const isOfClient = CONNECTIONS.isOfClient(i), to = isOfClient ? ASKED : SERVED;
-  to.label(program).label("mongodb").label(CONNECTIONS.operation(i));
+function label(e: Event, i: i32, isOfClient: bool, to: HistogramInstrument): void {
+  to.label(programName(e)).label("mongodb").label(CONNECTIONS.operation(i));
   if (isOfClient) to.label(e.fd.sip).label(e.fd.sport);
-  if (CONNECTIONS.isNamed(i)) return to.label(CONNECTIONS.collection(i));
-  return to.label(CONNECTIONS.hasCollection(i) ? "_OTHER" : "");
+  if (CONNECTIONS.isNamed(i)) to.label(CONNECTIONS.collection(i));
+  else to.label(CONNECTIONS.hasCollection(i) ? "_OTHER" : "");
+  for (let label = 0; label < 2; label++) {
+    if (CONNECTIONS.error(i) == 0) to.label("");
+    else if (CONNECTIONS.isListed(i)) to.label(CONNECTIONS.error(i));
+    else to.label("_OTHER");
+  }
 }

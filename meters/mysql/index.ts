@@ -3,7 +3,7 @@
 // statement is and where it ends is MySql's to say (rules-wasm/mysql/mysql.ts).
 import { AnyTransfer, Event, meter } from "vedette";
 import { MySql } from "vedette/protocols";
-import { durationOf } from "../lib/database";
+import { durationOf, labelOperation } from "../lib/database";
 import { tellUnsynced } from "../lib/unsynced";
 
 const CONNECTIONS = new MySql();
@@ -15,15 +15,19 @@ export function saw(e: AnyTransfer): void {
 }
 
 function tell(e: Event, finished: i32): void {
-  if (finished == 0) return;
-  const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
-    const to = durationOf(e, CONNECTIONS.isOfClient(i), program, "mysql", CONNECTIONS.operation(i));
-    for (let label = 0; label < 2; label++) {
-      if (CONNECTIONS.error(i) == 0) to.label("");
-      else if (CONNECTIONS.isListed(i)) to.label(CONNECTIONS.error(i));
-      else to.label("_OTHER");
-    }
+    const to = durationOf(CONNECTIONS.isOfClient(i));
+    if (!to.labelled(CONNECTIONS.labels(e, i))) label(e, i);
     to.record(CONNECTIONS.seconds(i));
+  }
+}
+
+function label(e: Event, i: i32): void {
+  const isOfClient = CONNECTIONS.isOfClient(i), to = durationOf(isOfClient);
+  labelOperation(e, isOfClient, "mysql", CONNECTIONS.operation(i));
+  for (let label = 0; label < 2; label++) {
+    if (CONNECTIONS.error(i) == 0) to.label("");
+    else if (CONNECTIONS.isListed(i)) to.label(CONNECTIONS.error(i));
+    else to.label("_OTHER");
   }
 }

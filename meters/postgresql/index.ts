@@ -3,7 +3,7 @@
 // and where it ends is PostgreSql's to say (rules-wasm/postgresql/postgresql.ts).
 import { AnyTransfer, Event, meter } from "vedette";
 import { PostgreSql } from "vedette/protocols";
-import { durationOf } from "../lib/database";
+import { durationOf, labelOperation } from "../lib/database";
 import { tellUnsynced } from "../lib/unsynced";
 
 const CONNECTIONS = new PostgreSql();
@@ -15,11 +15,13 @@ export function saw(e: AnyTransfer): void {
 }
 
 function tell(e: Event, finished: i32): void {
-  if (finished == 0) return;
-  const program = e.proc.exepath.basename;
   for (let i = 0; i < finished; i++) {
-    const error = CONNECTIONS.error(i);
-    const to = durationOf(e, CONNECTIONS.isOfClient(i), program, "postgresql", CONNECTIONS.operation(i));
-    to.label(error).label(error).record(CONNECTIONS.seconds(i));
+    const isOfClient = CONNECTIONS.isOfClient(i), to = durationOf(isOfClient);
+    if (!to.labelled(CONNECTIONS.labels(e, i))) {
+      const error = CONNECTIONS.error(i);
+      labelOperation(e, isOfClient, "postgresql", CONNECTIONS.operation(i));
+      to.label(error).label(error);
+    }
+    to.record(CONNECTIONS.seconds(i));
   }
 }

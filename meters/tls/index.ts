@@ -2,7 +2,7 @@
 // Handshakes of TLS, as clients and servers see them: what of an encrypted connection is in plaintext. What a
 // handshake is and when it is over is Tls' to say (rules-wasm/tls/tls.ts).
 import { AnyTransfer, Event, histogram, meter, param } from "vedette";
-import { Tls } from "vedette/protocols";
+import { programName, Tls } from "vedette/protocols";
 import { tellUnsynced } from "../lib/unsynced";
 
 const HAS_NAMES = param.bool("names");
@@ -35,10 +35,15 @@ export function saw(e: AnyTransfer): void {
 
 function tell(e: Event): void {
   const to = CONNECTIONS.isOfClient ? ASKED : SERVED;
-  to.label(e.proc.exepath.basename);
+  if (!to.labelled(CONNECTIONS.labels(e, 0))) label(e);
+  to.record(CONNECTIONS.seconds(0));
+}
+
+function label(e: Event): void {
+  const to = CONNECTIONS.isOfClient ? ASKED : SERVED;
+  to.label(programName(e));
   if (HAS_NAMES && CONNECTIONS.isNamed) to.label(CONNECTIONS.name);
   else to.label(CONNECTIONS.isNameless ? "" : "_OTHER");
   to.label(CONNECTIONS.version).label(CONNECTIONS.offered).label(CONNECTIONS.failure);
   if (CONNECTIONS.isOfClient) to.label(e.fd.sip).label(e.fd.sport);
-  to.record(CONNECTIONS.seconds(0));
 }

@@ -26,6 +26,11 @@ export class Names {
     this.routes.makeRoom();
   }
 
+  /** How often all names were forgotten. */
+  get round(): u64 {
+    return this.routes.round;
+  }
+
   /** The number of a name as it stands in a question, -1: it has none. `isGood`: it was found. */
   find(program: u64, name: usize, size: u32, isGood: bool): i32 {
     let to = path + max(size, 2) - 1;

@@ -139,6 +139,15 @@ export abstract class PairedProtocol extends Protocol {
     return end > start ? <f64>(end - start) / 1e9 : 0;
   }
 
+  labels(e: Event, i: i32): u64 {
+    return this.labelsOf(e, this.isOfClient(i), mix(this.found[3 * i + 2], this.namesRound));
+  }
+
+  /** Another number where the numbers of names stand for others than before. */
+  protected get namesRound(): u64 {
+    return 0;
+  }
+
   /** The number of the name of an operation that is finished. */
   // @ts-ignore: decorator
   @inline protected nameOf(i: i32): u32 { return <u32>((this.found[3 * i + 2] & ~OF_CLIENT) >> 32); }
@@ -344,6 +353,10 @@ export abstract class PairedProtocol extends Protocol {
     if (e.res <= 0 || !isStream(e.fd)) return 0;
     const c = this.of(e), last = load<u64>(c, LAST);
     store<u64>(c, e.time, LAST);
+    if (load<u8>(c, MODE) == OPAQUE) {
+      this.leave(e);
+      return 0;
+    }
     begin(address, size, e.res);
     if (areRequests) {
       this.from = load<u8>(c, IS_CLIENT) != 0 ? e.time - e.latency : e.time;

@@ -6,7 +6,8 @@ import { hasAny } from "../flag";
 import { AnyPlaintext, AnyRead, AnyReceive, AnySend, AnyTransfer, AnyWrite, EventId, Shutdown } from "../generated/events";
 import { Errno, MsgFlag, ShutdownHow } from "../generated/flags";
 import { Str } from "../str";
-import { isStream } from "./key";
+import { isStream, labelsKey } from "./key";
+import { Left } from "./left";
 
 /** Bytes that are not taken out of the socket, or that are no bytes of the other side. */
 const NOT_READ: u64 = MsgFlag.MSG_PEEK | MsgFlag.MSG_ERRQUEUE;
@@ -17,9 +18,14 @@ export abstract class Protocol {
   unsynced: f64 = 0;
   /** It is of what TLS encrypts with, not of what is encrypted. */
   protected isOfRecords: bool = false;
+  private readonly left: Left = new Left();
 
   /** Give it each call. Gives how many operations are finished by that. */
   saw(e: AnyTransfer): i32 {
+    if (this.left.has(e)) {
+      if (isMoving(e)) return 0;
+      this.left.drop(e);
+    }
     if (e.fd.isPlaintextTold && !this.isOfRecords && this.isOfEncrypted(e)) return 0;
     switch (e.evt_type) {
       case EventId.accept:
@@ -61,6 +67,17 @@ export abstract class Protocol {
   /** From the operation's begin to the end of its answer. */
   abstract seconds(i: i32): f64;
 
+  /**
+   * Stands for all labels of an operation that is finished, for labelled(): the program, what is told of the
+   * operation, and of a client the server's address.
+   */
+  abstract labels(e: Event, i: i32): u64;
+
+  /** The same, of what is told of it. */
+  protected labelsOf(e: Event, isOfClient: bool, told: u64): u64 {
+    return labelsKey(e, isOfClient, told);
+  }
+
   /** A connection was accepted: whatever had its inode before is over. */
   protected abstract accepted(e: Event): void;
   /** A connection was made, or is being made: the same. */
@@ -79,6 +96,10 @@ export abstract class Protocol {
   protected abstract ended(e: Event): i32;
   /** A descriptor was closed. Others may go on. */
   protected abstract closed(e: Event): i32;
+
+  /** What is moved on the event's socket is none of this protocol's, until the socket begins anew. */
+  // @ts-ignore: decorator
+  @inline protected leave(e: Event): void { this.left.add(e); }
 
   /** Bytes of a connection whose plaintext is told say nothing, but that there are no more. */
   private isOfEncrypted(e: AnyTransfer): bool {
@@ -120,5 +141,26 @@ export abstract class Protocol {
 
   private readBytes(e: AnyRead): i32 {
     return e.res == 0 && e.size > 0 ? this.heardAll(e) : this.received(e, e.data);
+  }
+}
+
+/** Whether the call moves bytes, or is to, of a connection that is there: it begins none, and ends none. */
+function isMoving(e: AnyTransfer): bool {
+  switch (e.evt_type) {
+    case EventId.accept:
+    case EventId.accept4:
+    case EventId.connect:
+    case EventId.shutdown:
+    case EventId.close:
+      return false;
+    case EventId.sendto:
+    case EventId.sendmsg:
+    case EventId.sendmmsg:
+      return !hasAny(changetype<AnySend>(e).flags, MsgFlag.MSG_FASTOPEN);
+    case EventId.tls_read:
+    case EventId.tls_write:
+      return !changetype<AnyPlaintext>(e).begins;
+    default:
+      return true;
   }
 }

@@ -32,6 +32,8 @@ const WHOLE: u64 = 0x77686f6c65;
 /** Learns templates. One is made at the top of a file. */
 export class Routes {
   private readonly texts: usize = zeroed(ALL_ROUTES_MAX * (ROUTE_MAX + 4));
+  /** How often all templates were forgotten: of another round a number stands for something else. */
+  round: u64 = 0;
   private count: u32 = 0;
   private names: u32 = 0;
   /** u64 hash of a name behind its place; u64: how many names follow it, or what is counted there. */
@@ -51,6 +53,7 @@ export class Routes {
   makeRoom(): void {
     if (this.count < ALL_ROUTES_MAX && this.names < ALL_NAMES_MAX) return;
     memory.fill(this.places, 0, PLACES * 16);
+    this.round++;
     this.count = 0;
     this.names = 0;
   }

@@ -86,6 +86,11 @@ export class Dns extends Protocol {
     this.connections = new StateTable(UNKEPT, connections, CONNECTION, hours(2));
   }
 
+  labels(e: Event, i: i32): u64 {
+    const told = mix(this.found[3 * i + 2], mix(<u64>this.foundNames[i], this.names.round));
+    return this.labelsOf(e, this.isOfClient(i), told);
+  }
+
   /** Of a query that is answered, by its number in the answer: `AAAA`. */
   type(i: i32): string {
     return typeText(<u32>(this.found[3 * i + 2] >> 32) & 0xffff);
@@ -281,8 +286,12 @@ export class Dns extends Protocol {
   /** Bytes of a connection were moved. One of which the begin was not seen is not known, and not followed. */
   private bytes(e: Event, address: usize, size: u32, isRead: bool): i32 {
     this.count = 0;
-    const c = e.res > 0 && isStream(e.fd) ? this.connections.find(socketOf(e), e.time) : 0;
-    if (c == 0) return 0;
+    if (e.res <= 0 || !isStream(e.fd)) return 0;
+    const c = this.connections.find(socketOf(e), e.time);
+    if (c == 0) {
+      this.leave(e);
+      return 0;
+    }
     this.names.makeRoom();
     if (load<u64>(c, LOST) != batchLost()) this.lose(c);
     store<u64>(c, batchLost(), LOST);

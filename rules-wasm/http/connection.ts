@@ -159,6 +159,10 @@ abstract class Http extends Protocol {
     return this.told.count;
   }
 
+  labels(e: Event, i: i32): u64 {
+    return this.told.labels(e, i);
+  }
+
   /** As OpenTelemetry has it. Of a request that is finished, by its number in the answer. */
   method(i: i32): string {
     return this.told.method(i);
@@ -216,6 +220,10 @@ abstract class Http extends Protocol {
     this.told.begin();
     if (e.res <= 0 || !this.isOurs(e)) return 0;
     const key = socketOf(e), c = this.of(key, e);
+    if (isOpaque(c)) {
+      this.leave(e);
+      return 0;
+    }
     begin(address, size, e.res);
     this.from = this.isClient ? e.time - e.latency : e.time;
     if (modeOf(c, IN) != OPAQUE) this.read(c, key, e);
@@ -342,6 +350,10 @@ abstract class Http extends Protocol {
     this.told.begin();
     if (e.res <= 0 || !this.isOurs(e)) return 0;
     const key = socketOf(e), c = this.of(key, e);
+    if (isOpaque(c)) {
+      this.leave(e);
+      return 0;
+    }
     begin(address, size, e.res);
     // The request that this answers may be one that nobody saw.
     const isKnown = load<u32>(c, FIRST) != load<u32>(c, NEXT);
@@ -565,6 +577,9 @@ function beFrames(c: usize): void {
   setMode(c, OUT, FRAMES);
   store<u16>(c, 0, STASHED);
 }
+
+// @ts-ignore: decorator
+@inline function isOpaque(c: usize): bool { return modeOf(c, IN) == OPAQUE && modeOf(c, OUT) == OPAQUE; }
 
 /** It speaks something else from now on. */
 function beOpaque(c: usize): void {

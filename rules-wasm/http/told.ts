@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is found of requests that one event has finished.
-import { programOf } from "../connection/key";
+import { labelsKey, programOf } from "../connection/key";
 import { Routes } from "../connection/routes";
 import { Event } from "../event";
 import { Str } from "../str";
+import { mix } from "../string-set";
 import { setSpan } from "../wire/frame";
 import { METHODS } from "./head";
 import { METHOD, PATH, PATH_SIZE, TIME } from "./request";
@@ -50,6 +51,11 @@ export class Told {
 
   // @ts-ignore: decorator
   @inline status(i: i32): u32 { return <u32>this.found[3 * i + 2] & 0xffff; }
+
+  /** Of a request's labels: another number for other ones. */
+  labels(e: Event, i: i32): u64 {
+    return labelsKey(e, this.isClient, mix(this.found[3 * i + 2], mix(<u64>this.routes[i], this.templates.round)));
+  }
 
   /** gRPC's status, or NO_CALL. */
   // @ts-ignore: decorator

@@ -10,7 +10,7 @@
 import { Addr, ADDR_TEXT_MAX, writeAddr } from "../addr";
 import { Str } from "../str";
 import { utf8Size, writeNumber, writeUtf8 } from "../text";
-import { declare, markFull, keepText, measured, refuse, textAt } from "./region";
+import { declare, markFull, keepText, measured, metricsDirty, metricsRound, refuse, textAt } from "./region";
 
 const SLOT_HEAD: usize = 8;
 const LABEL_MAX: u32 = 128;
@@ -19,6 +19,9 @@ const LABELS_MAX: u32 = 8;
 const TRIES: u32 = 32;
 /** So many mean that the slots will not do for long. */
 const MANY_TRIES: u32 = 8;
+/** Sets of labels whose slots are remembered, a power of two, and bytes of each: key 8, round 4, slot 4. */
+const KNOWN: usize = 128;
+const KNOWN_SIZE: usize = 16;
 const FNV: u32 = 16777619;
 const FNV_BEGIN: u32 = 2166136261;
 
@@ -54,6 +57,12 @@ export abstract class Instrument {
   /** Bytes of a slot before its value. */
   protected readonly valueAt: usize;
   private base: usize = 0;
+  private readonly known: usize;
+  /** Where the slot that is found next will be remembered, and by which key. 0: nowhere. */
+  private asked: usize = 0;
+  private askedKey: u64 = 0;
+  /** The slot of the key that was known. 0: labels say which. */
+  private found: usize = 0;
 
   constructor(is: InstrumentSpec, buckets: u32) {
     this.name = is.name;
@@ -61,7 +70,30 @@ export abstract class Instrument {
     this.slots = is.labels.length == 0 ? 2 : is.slots;
     this.valueAt = SLOT_HEAD + 8 * <usize>this.count;
     this.slotSize = (this.valueAt + 8 + 4 * <usize>buckets + 7) & ~7;
+    this.known = this.count == 0 ? 0 : heap.alloc(KNOWN * KNOWN_SIZE);
+    if (this.known != 0) memory.fill(this.known, 0, KNOWN * KNOWN_SIZE);
     declare(this);
+  }
+
+  /**
+   * Whether the labels that belong to `key` are known, so that the number may come at once. If not, give them
+   * all, as ever. A key stands for one set of labels: where another one may belong to it, it is another key.
+   *
+   *   if (!TIMES.labelled(key)) TIMES.label(program).label(status);
+   *   TIMES.record(seconds);
+   */
+  labelled(key: u64): bool {
+    const place = this.known + (<usize>(<u32>(key ^ (key >> 32))) & (KNOWN - 1)) * KNOWN_SIZE;
+    givenTo = 0;
+    this.found = 0;
+    if (this.count == 0) return true;
+    if (load<u64>(place) == key && load<u32>(place, 8) == metricsRound && metricsDirty != 0) {
+      this.found = load<u32>(place, 12);
+      return true;
+    }
+    this.asked = place;
+    this.askedKey = key;
+    return false;
   }
 
   /** Takes its slots from `at` on; gives where they end. */
@@ -72,6 +104,24 @@ export abstract class Instrument {
 
   /** The slot of the labels that were given, used from now on. */
   protected slot(): usize {
+    if (this.found == 0) return this.remember(this.search());
+    const at = this.found;
+    this.found = 0;
+    return at;
+  }
+
+  private remember(at: usize): usize {
+    const place = this.asked;
+    if (place == 0) return at;
+    this.asked = 0;
+    if (at == this.base) return at; // another look may find a slot
+    store<u64>(place, this.askedKey);
+    store<u32>(place, metricsRound, 8);
+    store<u32>(place, <u32>at, 12);
+    return at;
+  }
+
+  private search(): usize {
     const count = givenTo == changetype<usize>(this) ? givenCount : 0, hash = givenHash;
     if (count != this.count) throw new Error(`"${this.name}" was given ${count} labels, and has ${this.count}`);
     givenTo = 0;
@@ -93,6 +143,8 @@ export abstract class Instrument {
   /** It was given what is no number: counts that, and takes no slot. */
   protected refuse(): void {
     givenTo = 0;
+    this.found = 0;
+    this.asked = 0;
     refuse();
   }
 

@@ -16,6 +16,9 @@ const SOME: i32 = 1;
 /** There is little room left. */
 const MUCH: i32 = 2;
 
+/** Another one each time that the host has emptied the region: slots that were found before are no more. */
+export let metricsRound: u32 = 0;
+
 /** What the host reads after each batch, and sets to 0 when it has emptied the region. */
 export let metricsDirty: i32 = 0;
 
@@ -48,7 +51,9 @@ export function layMetrics(at: usize, size: u32, names: string[]): void {
 // @ts-ignore: decorator
 @inline export function measured(): void {
   if (region == 0) throw new Error("a file measures nothing at its top: measure in a meter or a rule");
-  if (metricsDirty == 0) metricsDirty = SOME;
+  if (metricsDirty != 0) return;
+  metricsDirty = SOME;
+  metricsRound++;
 }
 
 /** There was no slot, or hardly one. */

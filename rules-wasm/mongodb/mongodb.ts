@@ -88,6 +88,10 @@ export class MongoDb extends SizedProtocol {
     super(connections, underway, OWN_SIZE, LENGTHS);
   }
 
+  protected get namesRound(): u64 {
+    return this.routes.round;
+  }
+
   /** Of an operation that is finished, by its number in the answer: `find`. */
   operation(i: i32): string {
     return COMMANDS.text(this.nameOf(i) & COMMAND);

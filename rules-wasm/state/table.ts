@@ -33,6 +33,8 @@ export const UNKEPT: u32 = 0;
 /** Of helpers only. */
 export class StateTable {
   private base: usize = 0;
+  /** The entry that was found last: what is asked for again stands there, unless its key says otherwise. */
+  private last: usize = 0;
   private readonly mask: u32;
   private readonly stride: usize;
   private readonly lifetime: u64;
@@ -60,9 +62,12 @@ export class StateTable {
   /** The payload of `key`, or 0 when there is none that was used in the table's lifetime. */
   find(key: u64, now: u64): usize {
     const wanted = key == 0 ? ZERO : key;
+    if (load<u64>(this.last) == wanted) return this.isOver(this.last, now) ? 0 : this.last + HEAD;
     let entry = this.set(wanted);
     for (let i: usize = 0; i < WAYS; i++, entry += this.stride) {
-      if (load<u64>(entry) == wanted) return this.isOver(entry, now) ? 0 : entry + HEAD;
+      if (load<u64>(entry) != wanted) continue;
+      this.last = entry;
+      return this.isOver(entry, now) ? 0 : entry + HEAD;
     }
     return 0;
   }
@@ -71,19 +76,25 @@ export class StateTable {
   take(key: u64, now: u64): usize {
     const wanted = key == 0 ? ZERO : key;
     if (this.isKept) regionDirty = 1;
+    if (load<u64>(this.last) == wanted) return this.use(this.last, now);
     let entry = this.set(wanted), oldest = entry;
     for (let i: usize = 0; i < WAYS; i++, entry += this.stride) {
-      if (load<u64>(entry) == wanted) {
-        if (this.isOver(entry, now)) memory.fill(entry + HEAD, 0, this.stride - HEAD);
-        store<u64>(entry, max(now, load<u64>(entry, 8)), 8);
-        return entry + HEAD;
-      }
+      if (load<u64>(entry) == wanted) return this.use(entry, now);
       if (this.age(entry) < this.age(oldest)) oldest = entry;
     }
+    this.last = oldest;
     store<u64>(oldest, wanted);
     store<u64>(oldest, now, 8);
     memory.fill(oldest + HEAD, 0, this.stride - HEAD);
     return oldest + HEAD;
+  }
+
+  /** The entry is there, and used now. */
+  private use(entry: usize, now: u64): usize {
+    this.last = entry;
+    if (this.isOver(entry, now)) memory.fill(entry + HEAD, 0, this.stride - HEAD);
+    store<u64>(entry, max(now, load<u64>(entry, 8)), 8);
+    return entry + HEAD;
   }
 
   /** Forgets `key`. */
@@ -116,6 +127,7 @@ export class StateTable {
 
   place(at: usize): void {
     this.base = at;
+    this.last = at;
   }
 
   private set(key: u64): usize {

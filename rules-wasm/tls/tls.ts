@@ -98,6 +98,12 @@ export class Tls extends Protocol {
     this.connections = new StateTable(UNKEPT, underway, CONNECTION, hours(1));
   }
 
+  labels(e: Event, i: i32): u64 {
+    const failure = this.isGood ? u32.MAX_VALUE : this.foundFailure, shown = u64(this.isNameless) << 32 | failure;
+    const told = mix(<u64>this.foundVersion << 32 | this.foundOffered, mix(shown, mix(<u64>this.foundName, this.names.round)));
+    return this.labelsOf(e, this.isOfClient, told);
+  }
+
   /** `1.3`; empty where it is not known. */
   get version(): string {
     return versionText(this.foundVersion);
@@ -192,8 +198,12 @@ export class Tls extends Protocol {
 
   private moved(e: Event, address: usize, size: u32, isRead: bool): i32 {
     this.count = 0;
-    const c = e.res > 0 ? this.find(e) : 0;
-    if (c == 0) return 0;
+    if (e.res <= 0 || !isStream(e.fd)) return 0;
+    const c = this.find(e);
+    if (c == 0) {
+      this.leave(e);
+      return 0;
+    }
     if (load<u64>(c, LOST) != batchLost()) {
       this.lose(c);
       return 0;

@@ -72,6 +72,48 @@ test("a gauge shows its last number, and what is none is refused", async () => {
   assert.equal(seriesOf(metrics.get("app.last")), [["", 4]]);
 });
 
+test("labels that are known by a key count where they belong, also after the host has emptied the region", async () => {
+  const source = `${HEAD}const OPENS = counter({ name: "app.opens", labels: ["app.path", "app.kind"], slots: 4 });
+${meterOf('if (!OPENS.labelled(<u64>e.res)) OPENS.label(e.name).label("made");\nOPENS.add(1);')}`;
+  const running = new Running(await loadSource(source));
+  const takeLabels = (): unknown[] =>
+    running
+      .takeMeasured()
+      .flatMap(({ measurements }) => measurements.map(({ labels, value }) => [labels?.[0], value]).sort());
+  // Key 129 has the place of key 1 among those that are remembered.
+  const of = (key: number): ShortEvent => open({ name: `/${key}`, res: key });
+  running.judge(of(1), of(2), of(1), of(129), of(1));
+  assert.equal(takeLabels(), [
+    ["/1", 3],
+    ["/129", 1],
+    ["/2", 1],
+  ]);
+  for (const [first, second] of [
+    [2, 1],
+    [129, 2],
+    [1, 129],
+  ] as const) {
+    running.judge(of(first), of(second), of(first));
+    assert.equal(
+      takeLabels(),
+      [
+        [`/${first}`, 2],
+        [`/${second}`, 1],
+      ].sort(),
+    );
+  }
+  running.judge(of(1), of(2), of(3), of(4), of(5), of(4), of(5));
+  assert.is(
+    running
+      .takeMeasured()
+      .flatMap(({ measurements }) => measurements)
+      .reduce((sum, { value }) => sum + value, 0),
+    7,
+    "those without a slot are counted together",
+  );
+  assert.equal(running.faults, []);
+});
+
 for (const [kind, call, bounds] of [
   ["counter", "add", ""],
   ["gauge", "set", ""],

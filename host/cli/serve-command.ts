@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { NamedFile } from "../intake/intake.js";
 import { configured } from "./configured.js";
 import { alertOptions, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
+import { forwardOptions } from "./forwarding.js";
 import { addServiceOptions } from "./policy-service.js";
 import type { ServeFlags } from "./serve.js";
 
@@ -27,7 +28,7 @@ export function defineServe(program: Command, done: (status: number) => void): v
       "a policy's folder or module (.wasm), a folder of them, or `pack`; may be given again (default: pack, unless Falco's rules are given)",
       each,
     );
-  alertOptions(serve, "stdout")
+  forwardOptions(alertOptions(serve, "stdout"))
     .option(
       "--http <address>",
       "where /healthz, /metrics and /api/v1/health are: ADDRESS:PORT or unix:PATH",

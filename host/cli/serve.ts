@@ -19,10 +19,11 @@ import { reasonOf } from "../reason.js";
 import { type Health, placeOf, type Running, Sensor, type SensorHandlers, VERSION } from "../sensor/sensor.js";
 import { logAs, neverWait, say, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
+import { busOutput, type ForwardFlags, forwarding } from "./forwarding.js";
 import { type Again, NEVER, Reread } from "./reread.js";
 
 /** The command's flags, as they were typed. `drain` is in seconds. */
-export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags {
+export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags, ForwardFlags {
   readonly listen: string;
   readonly secretFile?: string;
   readonly containerSecret?: readonly NamedFile[];
@@ -56,8 +57,9 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
   neverWait();
   loadAddon().keepArenasFew();
   const reread = new Reread(flags, again, ({ policy = [], ...rest }, running) =>
-    judging({ ...rest, policy }, { running }),
+    judging({ ...rest, policy, outputs: [...(rest.outputs ?? []), ...busOutput(rest)] }, { running }),
   );
+  const forward = await forwarding(flags, new TaskMetadata(process.env[METADATA_VARIABLE] ?? null));
   await Sensor.use(
     {
       http: flags.http,
@@ -68,6 +70,7 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
       intake: (handlers, counts) => agents(flags, handlers, counts),
       metrics: metricsOf(flags.outputs),
       snapshots: flags.metrics,
+      forward,
       ...speaking,
     },
     async (sensor) => {
@@ -80,8 +83,11 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
       const signal = await Promise.race([stopped, sensor.failed]);
       if (signal instanceof VedetteError) throw signal;
       say(`vedette: ${signal}: letting agents finish`);
+      const deadline = performance.now() + flags.drain * 1000;
+      sensor.hurry();
       await Promise.race([sensor.intake.drain(flags.drain * 1000), sensor.failed]);
       await sensor.finish();
+      await sensor.forwarded(deadline - performance.now());
     },
   );
   return 0;

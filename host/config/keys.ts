@@ -23,6 +23,8 @@ const EVIDENCE_HOURS_MAX = 8760;
 const SNAPLEN_MAX = 4096;
 const WORKERS_MAX = 8;
 const SECONDS_MAX = 999;
+const SPOOL_MIB_MAX = 1024;
+const PARTITIONS_MAX = 4096;
 
 const text = z.string().min(1);
 const texts = z.array(text);
@@ -73,6 +75,14 @@ export const KEYS: Readonly<Record<string, Key>> = {
       Object.entries(files).map(([name, path]) => ({ name, path })),
   },
   http: { option: "http", schema: text },
+  bus: { option: "bus", schema: text },
+  forward: { option: "forward", schema: text },
+  bus_creds: { option: "bus-creds", schema: text },
+  bus_ca: { option: "bus-ca", schema: text },
+  bus_tenant: { option: "bus-tenant", schema: text },
+  forward_spool: { option: "forward-spool", schema: text },
+  forward_spool_mib: { option: "forward-spool-mib", schema: count(1, SPOOL_MIB_MAX) },
+  partitions: { option: "partitions", schema: count(1, PARTITIONS_MAX) },
   drain: { option: "drain", schema: count(0, SECONDS_MAX) },
   log_format: { option: "log-format", schema: z.enum(["text", "json"]) },
   quiet: { option: "quiet", schema: yes },

@@ -53,6 +53,8 @@ const ANY_USER = 0xffffffff;
 const SOCKET_MODE = 0o666;
 /** An agent whose connection broke is back sooner, if it lives. */
 const RETURN_MS = 1_000;
+/** How often it is looked whether others have what was judged. */
+const KEPT_MS = 50;
 /** How often the end of the last stream is looked for. */
 const DRAIN_MS = 20;
 
@@ -75,6 +77,8 @@ export class Agents implements Intake {
   /** Alerts about agents that are gone or silent. */
   readonly #ends = new QuotaByContainer();
   #unsaid = 0;
+  #isKept = (_stream: number, _seq: number): boolean => true;
+  #keeping: NodeJS.Timeout | null = null;
   #isClosed = false;
   readonly #heartbeat: Heartbeat;
   /**
@@ -114,6 +118,7 @@ export class Agents implements Intake {
     this.#ledger = new Ledger(capture.ring, capture.reader(), this.readers, {
       onBatch: (stream, batch) => this.#onBatch(stream, batch),
       acknowledge: (stream, seq) => void capture.acknowledge(stream, seq),
+      isKept: (stream, seq) => this.#isKept(stream, seq),
     });
     this.#heartbeat = new Heartbeat({
       counts: (stream) => capture.counts(stream),
@@ -166,9 +171,14 @@ export class Agents implements Intake {
     return this.#taps.open(take);
   }
 
+  keepBy(isKept: (stream: number, seq: number) => boolean): void {
+    this.#isKept = isKept;
+    this.#keeping = setInterval(() => this.#ledger.turn(), KEPT_MS);
+  }
+
   acknowledge(): boolean {
     this.#ledger.turn();
-    return this.#ledger.isIdle;
+    return this.#ledger.isIdle || (this.#keeping !== null && this.#ledger.waitsForOthers);
   }
 
   health(): IntakeHealth {
@@ -212,6 +222,7 @@ export class Agents implements Intake {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#look);
+    clearInterval(this.#keeping ?? undefined);
     // What would still be told after a while is told now.
     for (const [timer, tell] of this.#missed) {
       clearTimeout(timer);

@@ -12,6 +12,8 @@ import { refusedStrangers, type Stranger } from "./strangers.js";
 export interface LedgerHandlers {
   readonly onBatch: (stream: number, batch: ArrivedBatch) => void;
   readonly acknowledge: (stream: number, seq: number) => void;
+  /** Whether a batch that was judged may be forgotten by its agent, since others who need it have it. */
+  readonly isKept: (stream: number, seq: number) => boolean;
 }
 
 /** What the ledger reads of a batch: its envelope, and the notices of strangers in it. */
@@ -93,6 +95,12 @@ export class Ledger {
     );
   }
 
+  /** Nothing is left but what others than the workers have to keep. */
+  get waitsForOthers(): boolean {
+    const isJudged = (pending: readonly Pending[]): boolean => pending.every(({ end }) => this.#isPassed(end));
+    return this.#judged.size === 0 && [...this.#pending.values()].every(isJudged);
+  }
+
   #read(): void {
     for (let raw = this.#reader.next(0); raw !== null; raw = this.#reader.next(0)) {
       const batch = openChecked(raw.bytes);
@@ -113,7 +121,8 @@ export class Ledger {
 
   #look(stream: number, pending: Pending[]): void {
     let judged = 0;
-    while (pending[0] !== undefined && this.#isPassed(pending[0].end)) judged = pending.shift()!.seq;
+    while (pending[0] !== undefined && this.#isPassed(pending[0].end) && this.#handlers.isKept(stream, pending[0].seq))
+      judged = pending.shift()!.seq;
     const end = this.#ends.get(stream);
     if (pending.length === 0 && end !== undefined) {
       judged = end;

@@ -126,6 +126,8 @@ export class OwnAgent implements Intake {
   }
 
   /** Nothing: an agent of ours never outlives us. */
+  keepBy(): void {}
+
   acknowledge(): boolean {
     return true;
   }

@@ -107,6 +107,11 @@ export interface Intake {
   /** Reads what comes beside the workers, on this thread. To be taken before anything comes. */
   tap(take: TakeBatch): Tap;
   /**
+   * From now on a batch that was judged is acknowledged when `isKept` says so, too. To be called before
+   * anything comes. Where there are no acknowledgements, nobody asks.
+   */
+  keepBy(isKept: (stream: number, seq: number) => boolean): void;
+  /**
    * Tells peers what was judged: they need not keep it. What workers have gone past is acknowledged at the
    * next call, because its alerts may still be on their way. True: there is nothing left to acknowledge.
    */

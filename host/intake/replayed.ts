@@ -88,6 +88,8 @@ export class Replayed implements Intake {
   }
 
   /** A file keeps everything. */
+  keepBy(): void {}
+
   acknowledge(): boolean {
     return true;
   }

@@ -21,6 +21,8 @@ export interface HealthParts {
   readonly outputs: () => readonly OutputStats[];
   readonly policies: () => readonly PolicyState[];
   readonly runs: () => readonly Running[];
+  /** Why the bus takes nothing; null: it does. */
+  readonly bus: () => string | null;
 }
 
 /** A policy of the operator's own: what runs, and where it came from (its folder or file). */
@@ -84,7 +86,7 @@ export class Health {
   }
 
   isWell(): boolean {
-    return this.judging() === null && this.outputs().every(isWell);
+    return this.judging() === null && this.bus() === null && this.outputs().every(isWell);
   }
 
   /** The answer of /api/v1/health (docs/outputs.md). */
@@ -100,6 +102,7 @@ export class Health {
       version: VERSION,
       since: this.#since?.toISOString() ?? null,
       runs: this.runs(),
+      ...(this.#parts.bus === undefined ? {} : { bus: { problem: this.bus() } }),
     })}\n`;
   }
 
@@ -126,6 +129,11 @@ export class Health {
   /** How full the agents are, as far as they say so. */
   fills(): readonly PeerFill[] {
     return this.#parts.fills?.() ?? [];
+  }
+
+  /** Why the bus takes nothing; null: it does, or there is none. */
+  bus(): string | null {
+    return this.#parts.bus?.() ?? null;
   }
 
   /** How each output is. */

@@ -14,6 +14,7 @@ import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import type { EvidenceStats } from "../evidence/evidence.js";
+import type { Forwarder } from "../fleet/forwarder.js";
 import type { GroupingStats } from "../incident/incident.js";
 import type { BatchFacts, IntakeCounts } from "../intake/intake.js";
 import type { Measures } from "../metric/meter-rows.js";
@@ -28,6 +29,7 @@ import { boundVisitors } from "../visitors.js";
 import { placeOf } from "./address.js";
 import { registerEvidence } from "./evidence-metrics.js";
 import { registerFills } from "./fill-metrics.js";
+import { registerForwarder } from "./forward-metrics.js";
 import type { Health } from "./health.js";
 import { registerIncidents } from "./incident-metrics.js";
 import { registerMeasures } from "./measure-metrics.js";
@@ -109,6 +111,11 @@ export class Monitor implements IntakeCounts {
     registerIncidents(this.#registry, stats);
   }
 
+  /** It is asked at each scrape. */
+  watchForwarder(forwarder: Forwarder): void {
+    registerForwarder(this.#registry, forwarder);
+  }
+
   /** `stats` is asked at each scrape. */
   watchEvidence(stats: () => EvidenceStats): void {
     registerEvidence(this.#registry, stats);
@@ -125,7 +132,8 @@ export class Monitor implements IntakeCounts {
       const path = request.url?.split("?", 1)[0];
       const problem = this.#health.judging();
       if (path !== undefined && pages?.includes(path) === false) response.writeHead(404).end();
-      else if (path === "/healthz") response.writeHead(problem === null ? 200 : 503).end(`${problem ?? "ok"}\n`);
+      else if (path === "/healthz")
+        response.writeHead(problem === null ? 200 : 503).end(`${problem ?? this.#fine()}\n`);
       else if (path === "/metrics") void this.#answer(response);
       else if (path === "/api/v1/health")
         response
@@ -144,6 +152,12 @@ export class Monitor implements IntakeCounts {
       if ("path" in place) this.#listenUnix(place.path, done);
       else this.#server!.listen(place.port, place.host, done);
     });
+  }
+
+  /** A bus that is away is nothing that a restart of this task could mend. */
+  #fine(): string {
+    const bus = this.#health.bus();
+    return bus === null ? "ok" : `ok, but the bus takes nothing: ${bus}`;
   }
 
   /** For its owner alone. A file of an earlier host, which left no time to remove it, is in the way. */

@@ -15,6 +15,7 @@ import type { Control } from "../control/control.js";
 import { isInScope } from "../engine/scope.js";
 import { VedetteError } from "../errors.js";
 import type { Evidence, EvidenceSettings } from "../evidence/evidence.js";
+import type { Forwarder, ForwarderOptions } from "../fleet/forwarder.js";
 import { Grouping, type GroupingOptions, type IncidentView, STEP_TYPES, StepTaker } from "../incident/incident.js";
 import type { Intake, IntakeCounts, IntakeHandlers, Peer, TappedBatch } from "../intake/intake.js";
 import type { Say } from "../log.js";
@@ -61,6 +62,8 @@ export interface SensorOptions<I extends Intake> {
   readonly pages?: readonly string[] | null;
   /** Where the events are stored too. */
   readonly record?: string;
+  /** Where blocks of events are forwarded to; null or undefined: nowhere. */
+  readonly forward?: ForwarderOptions | null;
   /** Where the numbers of /metrics are sent. */
   readonly metrics?: readonly MetricsSettings[];
   /** Falco's metrics snapshots; undefined: there are none. */
@@ -114,6 +117,7 @@ export class Sensor<I extends Intake = Intake> {
   #evidence: Evidence | null = null;
   #evidenceFolder: string | null = null;
   #recorder: Recorder | null = null;
+  #forwarder: Forwarder | null = null;
   #grouping: Grouping | null = null;
   #control: Control | null = null;
   #roster: Roster | null = null;
@@ -172,6 +176,7 @@ export class Sensor<I extends Intake = Intake> {
     if (service !== undefined) await this.#openService(service, monitor);
     await this.#openIntake(monitor);
     if (record !== undefined) this.#openRecorder(record);
+    await this.#openForwarder(monitor);
     if (this.#judging !== null) await this.#openJudge(this.#judging, monitor);
     if (snapshots !== undefined && monitor !== null) await this.#openSnapshots(snapshots, monitor);
     if (service !== undefined && !runsForLong) this.#hearHangups();
@@ -210,6 +215,16 @@ export class Sensor<I extends Intake = Intake> {
   /** Resolves when alerts can be taken: for an intake that can wait. */
   async room(): Promise<void> {
     await this.#judging?.outputs.room();
+  }
+
+  /** Agents are leaving: what waits for the bus is sent at once. */
+  hurry(): void {
+    this.#forwarder?.hurry();
+  }
+
+  /** Nothing more comes: what came is forwarded, if that takes no longer than so many ms. */
+  async forwarded(ms: number): Promise<void> {
+    await this.#forwarder?.finish(ms);
   }
 
   /** Nothing more comes: resolves when what came is stored and judged. Throws when it cannot be. */
@@ -389,6 +404,16 @@ export class Sensor<I extends Intake = Intake> {
       this.#options.onFault(error);
     };
     this.#recorder = this.#opened.add(new Recorder(path, this.#intake, onFault), (recorder) => recorder.close());
+  }
+
+  async #openForwarder(monitor: Monitor | null): Promise<void> {
+    const { forward } = this.#options;
+    if (forward == null) return;
+    const { Forwarder } = await import("../fleet/forwarder.js");
+    const forwarder = this.#opened.add(new Forwarder(forward, this.#intake), (one) => one.close());
+    this.#forwarder = forwarder;
+    this.health.watch({ bus: () => forwarder.stats().problem });
+    monitor?.watchForwarder(forwarder);
   }
 
   async #openJudge(judging: Judging, monitor: Monitor | null): Promise<void> {

@@ -287,6 +287,7 @@ test("a batch is acknowledged a turn after the last worker has gone past it", ()
   const [worker, slow, own] = [feed.reader(), feed.reader(), feed.reader()];
   const told: [number, number][] = [];
   const ledger = new Ledger(feed.ring, own, [worker, slow], {
+    isKept: () => true,
     onBatch: () => {},
     acknowledge: (...what) => told.push(what),
   });

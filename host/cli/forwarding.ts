@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `vedette serve` forwards to a bus: its options, and what they come to. Findings go as an output of
+// NATS does, blocks by the forwarder.
+import { hostname } from "node:os";
+import { type Command, InvalidArgumentError } from "commander";
+import type { TaskMetadata } from "../ecs/metadata.js";
+import { VedetteError } from "../errors.js";
+import type { ForwarderOptions } from "../fleet/forwarder.js";
+import type { Forward } from "../fleet/selection.js";
+import { parseNatsUrl } from "../output/nats-url.js";
+import type { NamedOutput } from "../output/registry.js";
+import { speaking } from "./failure.js";
+
+/** As they were typed. */
+export interface ForwardFlags {
+  readonly bus?: string;
+  readonly busCreds?: string;
+  readonly busCa?: string;
+  readonly busTenant?: string;
+  readonly forward?: string;
+  readonly forwardSpool?: string;
+  readonly forwardSpoolMib?: number;
+  readonly partitions?: number;
+}
+
+const SPOOL_MIB = { least: 1, most: 1024, usual: 64 };
+const PARTITIONS = { least: 1, most: 4096 };
+const ALERTS = { name: "bus", capacity: 10_000, subject: "vd.a.{tenant}.{task}" };
+
+/** Adds them to the command. */
+export function forwardOptions(command: Command): Command {
+  return command
+    .option(
+      "--bus <url>",
+      "forward to NATS at nats://HOST[:4222] or tls://HOST[:4222]; several with commas between them",
+    )
+    .option("--forward <what>", "alerts (default); all: events too, in blocks; types=NAME,NAME: events of these types")
+    .option("--bus-creds <file>", "a file of credentials of NATS")
+    .option("--bus-ca <file>", "a PEM file: who may have signed the bus's certificate")
+    .option("--bus-tenant <name>", "of which tenant the blocks of this task are")
+    .option("--forward-spool <dir>", "keep blocks that the bus does not take in this folder, also over a restart")
+    .option(
+      "--forward-spool-mib <n>",
+      "let that folder have at most so many MiB, 1 to 1024 (default: 64)",
+      within(SPOOL_MIB),
+    )
+    .option(
+      "--partitions <n>",
+      "how many streams share the blocks of all tasks, 1 to 4096 (default: 8)",
+      within(PARTITIONS),
+    );
+}
+
+/** The output of findings; none where no bus is named. */
+export function busOutput({ bus: url, busCreds, busCa }: ForwardFlags): NamedOutput[] {
+  if (url === undefined) return [];
+  const { name, capacity, subject } = ALERTS;
+  const place = { url, ...(busCreds && { creds: busCreds }), ...(busCa && { ca: busCa }) };
+  const lines = { form: "vedette", hasIncidents: false } as const;
+  return [{ name, kind: "nats", settings: { ...place, subject, capacity }, lines }];
+}
+
+/** What the forwarder is told; null: no blocks are asked for. Throws VEDETTE_USAGE. */
+export async function forwarding(flags: ForwardFlags, metadata: TaskMetadata): Promise<ForwarderOptions | null> {
+  const { bus: url, forward: what = "alerts", busTenant: tenant = "", forwardSpool: folder } = flags;
+  if (url === undefined) {
+    if (flags.forward !== undefined) throw usage("--forward needs --bus.");
+    return null;
+  }
+  if (parseNatsUrl(url) === null) throw usage("--bus must be nats://HOST[:PORT] or tls://HOST[:PORT].");
+  const [{ parseForward }, { NatsBus }, { PARTITIONS: usual, placeOfBlocks }, { MESSAGE_BYTES_MAX }] =
+    await Promise.all([
+      import("../fleet/selection.js"),
+      import("../fleet/nats-bus.js"),
+      import("../fleet/subject.js"),
+      import("../fleet/block.js"),
+    ]);
+  const forward: Forward | { readonly wrong: string } = parseForward(what);
+  if (typeof forward === "object" && "wrong" in forward) throw usage(`--forward: ${forward.wrong}`);
+  if (forward === "alerts") return null;
+  const task = (await metadata.task())?.arn ?? hostname();
+  const { busCreds, busCa, partitions = usual, forwardSpoolMib = SPOOL_MIB.usual } = flags;
+  const place = { url, ...(busCreds && { creds: busCreds }), ...(busCa && { ca: busCa }) };
+  return {
+    bus: new NatsBus(place, { bodyMax: MESSAGE_BYTES_MAX / 2 + (64 << 10) }),
+    place: placeOfBlocks(tenant, task, partitions),
+    ...{ tenant, task, wanted: forward === "all" ? null : forward },
+    ...(folder === undefined ? {} : { spool: { folder, bytes: forwardSpoolMib << 20 } }),
+    say: (line, level) => speaking.say(line, level),
+    onFault: speaking.onFault,
+  };
+}
+
+function usage(problem: string): VedetteError {
+  return new VedetteError("VEDETTE_USAGE", { command: "serve", problem });
+}
+
+function within({ least, most }: { readonly least: number; readonly most: number }): (text: string) => number {
+  return (text) => {
+    const count = Number(text);
+    if (/^\d{1,9}$/.test(text) && count >= least && count <= most) return count;
+    throw new InvalidArgumentError(`It must be a number from ${least} to ${most}.`);
+  };
+}

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+// What agents send is on the bus, or in a file, or counted as lost: to the event, whatever becomes of the bus
+// and of the host meanwhile. With Debian's nats-server.
+// Time limit: 300 s.
+import { randomBytes } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Feed } from "../../../host/engine/feed.js";
+import { decodeBlock, type ForwardedBatch } from "../../../host/fleet/block.js";
+import { Forwarder, type ForwarderOptions } from "../../../host/fleet/forwarder.js";
+import { NatsBus } from "../../../host/fleet/nats-bus.js";
+import { placeOfBlocks } from "../../../host/fleet/subject.js";
+import type { Intake, TakeBatch } from "../../../host/intake/intake.js";
+import { Taps } from "../../../host/intake/tap.js";
+import { readRecording } from "../../../host/recording/recording.js";
+import { type Batch, openBatch } from "../../../host/wire/batch.js";
+import { EVENT_OF_NAME } from "../../../host/wire/layout.js";
+import { run, scratch } from "../../e2e/programs.js";
+import { nonesuch, serve } from "../../e2e/serving.js";
+import { until } from "../../until.js";
+import { missing, NatsServer } from "../output/nats-server.js";
+import { BatchBuilder } from "../wire/builder.js";
+
+if (missing !== null) throw new Error(`it needs ${missing}`);
+
+const NEVER = new AbortController().signal;
+const PLACE = placeOfBlocks("t", "task", 1);
+const EXECVE = EVENT_OF_NAME.get("execve")!.id;
+const STREAM = 5;
+
+/** A batch of opens; `guarded`: an execve too. */
+function batchOf(
+  seq: number,
+  first: number,
+  count: number,
+  { guarded = false, source = 7, isNoise = false } = {},
+): Batch {
+  const builder = new BatchBuilder({ source: Buffer.alloc(16, source), seq, first, clock: BigInt(seq) });
+  const process = builder.process({ pid: 7, name: "cat" });
+  for (let i = guarded ? 1 : 0; i < count; i++)
+    builder.record("openat", {
+      process,
+      result: i,
+      params: { dirfd: -100, name: isNoise ? noise() : `/x${i}`, flags: 0 },
+    });
+  if (guarded) builder.record("execve", { process, result: 0, params: { filename: "/bin/id", argv: ["id"] } });
+  return openBatch(builder.bytes());
+}
+
+/** What packing makes no smaller than a half. */
+const noise = (): string => randomBytes(2_000).toString("hex");
+
+/** A forwarder at a ring of its own. */
+class Site {
+  readonly feed = new Feed(4 << 20);
+  readonly forwarder: Forwarder;
+  readonly said: string[] = [];
+  readonly #taps = new Taps(this.feed.ring);
+  #isKept: (stream: number, seq: number) => boolean = () => false;
+
+  constructor(url: string, more: Partial<ForwarderOptions> = {}, creds: { user?: string; password?: string } = {}) {
+    const intake = {
+      tap: (take: TakeBatch) => this.#taps.open(take),
+      keepBy: (isKept: (stream: number, seq: number) => boolean) => {
+        this.#isKept = isKept;
+      },
+      peer: () => ({ number: STREAM, name: "web", hostname: "h", facts: null }),
+    };
+    this.forwarder = new Forwarder(
+      {
+        ...{ bus: new NatsBus({ url, ...creds }, { answerMs: 1_000 }), place: PLACE, tenant: "t", task: "task" },
+        ...{ wanted: null, say: (line) => this.said.push(line), onFault: (error) => this.said.push(String(error)) },
+        ...more,
+      },
+      intake as unknown as Intake,
+    );
+  }
+
+  async give(batch: Batch): Promise<void> {
+    await until("there is room in the ring", () => {
+      const isIn = this.feed.offer(batch, STREAM);
+      this.#taps.onWake();
+      return isIn;
+    });
+  }
+
+  isKept(seq: number): boolean {
+    return this.#isKept(STREAM, seq);
+  }
+
+  async kept(seq: number): Promise<void> {
+    await until(`batch ${seq} is kept`, () => this.isKept(seq), { tell: () => this.said.join("; ") });
+  }
+}
+
+async function all(url: string, stream = "VB_0"): Promise<ForwardedBatch[]> {
+  const bus = new NatsBus({ url });
+  const got: ForwardedBatch[] = [];
+  try {
+    for await (const { body } of bus.read(stream, { from: 1, isOnce: true, signal: NEVER })) {
+      got.push(...decodeBlock(body).batches);
+    }
+  } finally {
+    await bus.close();
+  }
+  return got;
+}
+
+const seqs = (batches: readonly ForwardedBatch[]): number[] => batches.map(({ batch }) => batch.seq);
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
+const onServer = (work: (nats: NatsServer) => Promise<void>) => async () => {
+  const nats = await NatsServer.start("max_payload: 2MB\n");
+  try {
+    await work(nats);
+  } finally {
+    await nats.end();
+  }
+};
+
+test(
+  "100,000 events at once are on the bus in their order, and only then may their agent forget them",
+  onServer(async (nats) => {
+    const site = new Site(nats.url);
+    for (let seq = 1; seq <= 100; seq++) await site.give(batchOf(seq, (seq - 1) * 1_000, 1_000));
+    await site.kept(100);
+    const got = await all(nats.url);
+    assert.equal(seqs(got), upTo(100));
+    assert.is(
+      got.reduce((sum, { count }) => sum + count, 0),
+      100_000,
+    );
+    const { lost, events, waiting } = site.forwarder.stats();
+    assert.equal([lost, events, waiting], [{ full: 0, damaged: 0, ended: 0 }, 100_000, 0]);
+    await site.forwarder.close();
+  }),
+);
+
+test(
+  "of what --forward types= leaves out, the numbers say how much it was",
+  onServer(async (nats) => {
+    const site = new Site(nats.url, { wanted: new Set([EXECVE]) });
+    await site.give(batchOf(1, 0, 10, { guarded: true }));
+    await site.give(batchOf(2, 10, 5));
+    await site.kept(2);
+    const [one, two] = await all(nats.url);
+    assert.equal([one!.count, one!.numbers, two!.count, two!.numbers], [10, [9], 5, []]);
+    assert.equal([site.forwarder.stats().events, site.forwarder.stats().leftOut], [1, 14]);
+    await site.forwarder.close();
+  }),
+);
+
+test(
+  "a bus that is killed under load and comes back costs no event",
+  onServer(async (nats) => {
+    const site = new Site(nats.url, { spool: { folder: join(scratch(), "s"), bytes: 64 << 20 } });
+    for (let seq = 1; seq <= 150; seq++) {
+      await site.give(batchOf(seq, seq * 100, 100));
+      if (seq === 50) {
+        await site.kept(1);
+        await nats.kill();
+      }
+      if (seq === 100) {
+        await site.kept(100); // in files
+        assert.ok(site.forwarder.stats().problem !== null);
+        assert.ok(site.forwarder.stats().spoolBytes > 0);
+        await nats.resume();
+      }
+    }
+    await site.kept(150);
+    await site.forwarder.finish(60_000);
+    assert.equal([...new Set(seqs(await all(nats.url)))], upTo(150));
+    const { lost, problem, spoolBytes } = site.forwarder.stats();
+    assert.equal([lost.full + lost.damaged + lost.ended, problem, spoolBytes], [0, null, 0]);
+    await site.forwarder.close();
+  }),
+);
+
+test(
+  "a bus that says nothing holds no agent up: blocks go to files, and on when it is awake",
+  onServer(async (nats) => {
+    const site = new Site(nats.url, { spool: { folder: join(scratch(), "s"), bytes: 64 << 20 } });
+    await site.give(batchOf(1, 0, 10));
+    await site.kept(1);
+    await nats.freeze();
+    await site.give(batchOf(2, 10, 10));
+    await site.kept(2);
+    assert.is(site.forwarder.stats().spoolBytes, 4096);
+    nats.signal("SIGCONT");
+    await site.forwarder.finish(60_000);
+    assert.equal([...new Set(seqs(await all(nats.url)))], [1, 2]);
+    await site.forwarder.close();
+  }),
+);
+
+test(
+  "what a host leaves in its spool, the next one sends first, in its order",
+  onServer(async (nats) => {
+    const spool = { folder: join(scratch(), "s"), bytes: 64 << 20 };
+    await nats.kill(); // it is away from the start
+    const before = new Site(nats.url, { spool });
+    for (let seq = 1; seq <= 3; seq++) {
+      await before.give(batchOf(seq, seq * 10, 10));
+      await before.kept(seq);
+    }
+    await before.forwarder.close();
+    const files = readdirSync(spool.folder).filter((name) => name.endsWith(".vdrec"));
+    assert.is(files.length, 3);
+    const [entry] = [...readRecording(join(spool.folder, files[0]!))].filter(({ kind }) => kind === "batch");
+    assert.ok(entry !== undefined, "a file of the spool is a recording");
+    await nats.resume();
+    const after = new Site(nats.url, { spool });
+    await after.give(batchOf(4, 40, 10));
+    await after.kept(4);
+    await after.forwarder.finish(60_000);
+    assert.equal(seqs(await all(nats.url)), [1, 2, 3, 4]);
+    await after.forwarder.close();
+  }),
+);
+
+test("H69: a flood that fills the spool pushes out its own blocks, not those with guarded events; each is counted", async () => {
+  const folder = join(scratch(), "s");
+  const site = new Site("nats://127.0.0.1:1", { spool: { folder, bytes: 40_960 } }); // ten files of a page
+  let [seq, first, given] = [0, 0, 0];
+  const give = async (guarded: boolean): Promise<void> => {
+    await site.give(batchOf(++seq, first, 7, { guarded }));
+    first += 7;
+    given += 7;
+    await site.kept(seq);
+  };
+  site.forwarder.hurry();
+  for (let i = 0; i < 4; i++) await give(true);
+  for (let i = 0; i < 30; i++) await give(false);
+  const { lost, spoolBytes } = site.forwarder.stats();
+  assert.is(lost.full, given - 70);
+  assert.is(spoolBytes, 40_960);
+  const names = readdirSync(folder).filter((name) => name.endsWith(".vdrec"));
+  assert.is(names.filter((name) => name.includes("-g-")).length, 4);
+  for (let i = 0; i < 12; i++) await give(true); // none but guarded ones are left: then the oldest goes
+  assert.is(site.forwarder.stats().lost.full, given - 70);
+  assert.ok(readdirSync(folder).every((name) => !name.includes("-p-")));
+  await site.forwarder.close();
+});
+
+test(
+  "H68: what is no block of this task in the spool is not sent, is counted, and stops nothing",
+  onServer(async (nats) => {
+    const spool = { folder: join(scratch(), "s"), bytes: 64 << 20 };
+    const before = new Site("nats://127.0.0.1:1", { spool });
+    before.forwarder.hurry();
+    await before.give(batchOf(1, 0, 10));
+    await before.kept(1);
+    await before.forwarder.close();
+    const [name = ""] = readdirSync(spool.folder).filter((one) => one.endsWith(".vdrec"));
+    const good = readFileSync(join(spool.folder, name));
+    const source = "07".repeat(16);
+    const put = (turn: number, bytes: Uint8Array, of = source): void =>
+      writeFileSync(join(spool.folder, `${String(turn).padStart(12, "0")}-${of}-p-3.vdrec`), bytes);
+    put(900, Buffer.from("rubbish"));
+    put(901, good.subarray(0, good.length - 40));
+    put(902, Buffer.alloc(20 << 20));
+    put(903, good, "ab".repeat(16)); // of another source than its name says
+    writeFileSync(join(spool.folder, "000000000904-x-g-1.vdrec"), "x");
+    writeFileSync(join(spool.folder, "half.vdrec.new"), "x");
+    const after = new Site(nats.url, { spool });
+    await after.forwarder.finish(60_000);
+    assert.equal(seqs(await all(nats.url)), [1]);
+    assert.is(after.forwarder.stats().lost.damaged, 12);
+    await after.forwarder.close();
+    const other = new Site("nats://127.0.0.1:1", { spool });
+    other.forwarder.hurry();
+    await other.give(batchOf(2, 10, 10));
+    await other.kept(2);
+    await other.forwarder.close();
+    const moved = new Site(nats.url, { spool, task: "another" });
+    await moved.forwarder.finish(60_000);
+    assert.is(moved.forwarder.stats().lost.damaged, 10, "a file of another task is not sent in this one's name");
+    await moved.forwarder.close();
+  }),
+);
+
+test("without a folder, what does not fit in memory is counted, and agents go on", async () => {
+  const site = new Site("nats://127.0.0.1:1");
+  let given = 0;
+  for (let seq = 1; site.forwarder.stats().lost.full === 0 && seq < 200; seq++) {
+    await site.give(batchOf(seq, given, 100, { isNoise: true }));
+    given += 100;
+  }
+  await site.forwarder.close();
+  const { lost, events } = site.forwarder.stats();
+  assert.ok(lost.full > 0);
+  assert.is(events + lost.full + lost.ended, given);
+});
+
+test("H67: a task's credentials publish on its own subject alone, and a refusal loses nothing", async () => {
+  const permissions = `{publish: ["${PLACE.subject}"], subscribe: ["_INBOX.>"]}`;
+  const other = `{publish: ["vd.b.t.0.other"], subscribe: ["_INBOX.>"]}`;
+  const users = [
+    `{user: admin, password: p}`,
+    `{user: task, password: p, permissions: ${permissions}}`,
+    `{user: other, password: p, permissions: ${other}}`,
+  ];
+  const nats = await NatsServer.start(`max_payload: 2MB\nauthorization: {users: [${users.join(", ")}]}\n`, {
+    user: "admin",
+    pass: "p",
+  });
+  try {
+    await nats.stream("VB_0", [...PLACE.subjects]);
+    for (const creds of [
+      { user: "other", password: "p" },
+      { user: "task", password: "wrong" },
+    ]) {
+      const site = new Site(nats.url, {}, creds);
+      await site.give(batchOf(1, 0, 10));
+      await until("the refusal is told", () => site.forwarder.stats().problem !== null);
+      assert.not(site.isKept(1));
+      assert.is(await nats.count("VB_0"), 0);
+      await site.forwarder.close();
+      assert.is(site.forwarder.stats().lost.ended, 10);
+    }
+    const site = new Site(nats.url, {}, { user: "task", password: "p" });
+    await site.give(batchOf(1, 0, 10));
+    await site.kept(1);
+    assert.is(await nats.count("VB_0"), 1);
+    await site.forwarder.close();
+  } finally {
+    await nats.end();
+  }
+});
+
+test(
+  "a host that is killed with blocks in its spool loses nothing, and its agent's events are all on the bus",
+  onServer(async (nats) => {
+    const folder = scratch();
+    await nats.kill();
+    const words = ["--bus", nats.url, "--forward", "all", "--forward-spool", join(folder, "s"), "--partitions", "1"];
+    const options = ["--policy", "pack", ...words, "--alerts", join(folder, "alerts")];
+    const first = await serve(folder, options);
+    await first.watches(nonesuch(20));
+    await until("the bus is told to be away", async () =>
+      (await first.page("/healthz")).text.includes("the bus takes"),
+    );
+    assert.is((await first.page("/healthz")).code, 200);
+    assert.is((await first.page("/api/v1/health")).code, 503);
+    assert.match((await first.page("/metrics")).text, /vedette_forward_spool_bytes [1-9]/);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    await nats.resume();
+    const second = await serve(folder, options);
+    await second.watches(nonesuch(5));
+    assert.is((await second.end()).status, 0);
+    const got = await all(nats.url);
+    const sourceOf = ({ batch }: ForwardedBatch): string => Buffer.from(batch.source).toString("hex");
+    const sources = new Set(got.map(sourceOf));
+    assert.is(sources.size, 2);
+    for (const source of sources) {
+      const batches = got.filter((one) => sourceOf(one) === source);
+      let next = batches[0]!.batch.first;
+      const known = new Set<number>();
+      for (const { batch, count } of batches) {
+        if (known.has(batch.seq)) continue;
+        known.add(batch.seq);
+        assert.is(batch.first, next, "no event is missing");
+        next += count;
+      }
+      assert.equal([...known], upTo(known.size));
+    }
+    assert.is(readdirSync(join(folder, "s")).filter((name) => name.endsWith(".vdrec")).length, 0);
+  }),
+);
+
+test("what --bus and --forward are told wrongly is told before anything is opened", async () => {
+  const { VEDETTE } = await import("../../e2e/programs.js");
+  for (const [words, what] of [
+    [["--forward", "all"], /--forward needs --bus/],
+    [["--bus", "http://x"], /--bus must be nats:/],
+    [["--bus", "nats://x", "--forward", "types=nothing"], /no event of type "nothing"/],
+    [["--bus", "nats://x", "--partitions", "0"], /from 1 to 4096/],
+  ] as const) {
+    const { status, stderr } = await run([...VEDETTE, "serve", ...words]);
+    assert.is(status, 2, stderr);
+    assert.match(stderr, what);
+  }
+});
+
+test.run();

@@ -6,7 +6,18 @@
 // root and runc.
 // `npm run bench -- footprint --cpus 0.25,0.5,1,2 [--rounds N]`: how many events a second tasks of these
 // sizes bear, instead.
-import { CPU, type Delay, type Load, MEMORY_BYTES, measureFootprint, type Sizes } from "./measure/footprint.js";
+// `npm run bench -- footprint --loads N`: N loads with all of it on, instead: of each how late its alerts
+// were and what the host took, and then p99 of all alerts together. A load has some 67 alerts, and p99 of so
+// few is the latest one.
+import {
+  CPU,
+  type Delay,
+  type Load,
+  MEMORY_BYTES,
+  measureFootprint,
+  measureFull,
+  type Sizes,
+} from "./measure/footprint.js";
 import { type Borne, FARGATE_MIB, measureSizing } from "./measure/sizing.js";
 
 const RATES = [1_000, 20_000];
@@ -17,6 +28,13 @@ const cpus = given("--cpus");
 if (cpus !== null) {
   for await (const one of measureSizing(cpus.split(",").map(Number), Number(given("--rounds") ?? 1)))
     console.log(process.argv.includes("--json") ? JSON.stringify(one) : borneRow(one));
+  process.exit(0);
+}
+const loads = given("--loads");
+if (loads !== null) {
+  const full = await measureFull(Math.max(...RATES), Number(loads));
+  if (process.argv.includes("--json")) console.log(JSON.stringify({ loads: full, bars: BARS }));
+  else for (const row of fullRows(full)) print(row);
   process.exit(0);
 }
 const measured = await measureFootprint(RATES, Number(given("--rounds") ?? ROUNDS));
@@ -83,6 +101,29 @@ function loadRows(load: Load): Row[] {
     ...(load.alertMs.length > 0 ? [alertRow(at("call to alert, p99"), load.alertMs)] : []),
     { what: at("events made and lost"), figure: `${load.events}, ${load.lost}`, bar: [load.lost === 0, "none lost"] },
   ];
+}
+
+function fullRows(loads: readonly Load[]): Row[] {
+  const each = loads.flatMap((load, i): Row[] => {
+    const late = load.alertMs.filter((ms) => ms >= BARS.alertMs).length;
+    const { figure } = alertRow("", load.alertMs);
+    const host = `host ${load.hostMiB.toFixed(1)} MiB, files ${load.hostFilesMiB.toFixed(0)}, ${(load.hostCpu * 100).toFixed(1)} % of a CPU`;
+    return [
+      { what: `load ${i + 1}: call to alert, p99`, figure: `${figure}, ${late} late` },
+      {
+        what: `load ${i + 1}: host's memory`,
+        figure: host,
+        bar: [load.hostMiB < BARS.hostMiB, `under ${BARS.hostMiB} MiB`],
+      },
+      {
+        what: `load ${i + 1}: events made and lost`,
+        figure: `${load.events}, ${load.lost}`,
+        bar: [load.lost === 0, "none lost"],
+      },
+    ];
+  });
+  const all = loads.flatMap(({ alertMs }) => alertMs).sort((a, b) => a - b);
+  return [...each, alertRow(`of all ${loads.length}: call to alert, p99`, all)];
 }
 
 function alertRow(what: string, sorted: readonly number[]): Row {

@@ -12,6 +12,7 @@ import type { ContainerOptions } from "../../test/lab/bundle.js";
 import { makeRootfs, type Rootfs } from "../../test/lab/rootfs.js";
 import { agentWords, fillVolume, isListening, metric, SIDECAR, startSidecar, volume } from "../../test/lab/sidecar.js";
 import { type Container, Task, type TaskLimits, within } from "../../test/lab/task.js";
+import { AlertDelays } from "./alert-delays.js";
 import { median } from "./median.js";
 import { ROOT } from "./programs.js";
 
@@ -79,6 +80,16 @@ export function measureFootprint(rates: readonly number[], rounds: number) {
   });
 }
 
+/** Loads with all of it on alone. */
+export function measureFull(rate: number, loads: number): Promise<Load[]> {
+  return inLab({ cpu: CPU, memoryBytes: MEMORY_BYTES }, async (lab, task) => {
+    const most = everything(task);
+    const measured: Load[] = [];
+    while (measured.length < loads) measured.push(await lab.load(rate, most));
+    return measured;
+  });
+}
+
 /** A task of this size, as long as `measure` takes. */
 export async function inLab<T>(limits: TaskLimits, measure: (lab: Lab, task: Task) => Promise<T>): Promise<T> {
   const app = { name: "app", image: "registry.example/app:1", digest: "sha256:0a" };
@@ -140,17 +151,25 @@ export class Lab {
   async load(rate: number, more: More = {}, calls: "read" | "open" = "read"): Promise<Load> {
     const isEverythingOn = more.words !== undefined;
     const receiver = isEverythingOn ? startReceiver(this.#task) : null;
-    const sidecar = startSidecar(this.#task, more);
-    const waits: number[] = [];
+    const delays = isEverythingOn ? new AlertDelays(this.#task.folder) : null;
+    const sidecar = startSidecar(this.#task, { ...more, ...(delays === null ? {} : { output: delays.output }) });
+    delays?.given();
+    let since = 0;
+    let isStopped = false;
+    const stopOnce = async (): Promise<void> => {
+      if (!isStopped) await stop(sidecar);
+      isStopped = true;
+    };
     try {
       await isListening(sidecar);
-      setTimeout(() => hearWaits(sidecar, waits), EDGE_MS);
+      since = Date.now() + EDGE_MS;
       const load = await this.#measured(sidecar, rate, isEverythingOn ? ["also", String(ALERTS_A_SECOND)] : [calls]);
       if (isEverythingOn && metric(this.#task, "vedette_output_sent_total", '"lake"') === 0)
         throw new Error(`Firehose got nothing: ${sidecar.stderr}`);
-      return { ...load, isEverythingOn, alertMs: waits.toSorted((a, b) => a - b) };
+      await stopOnce();
+      return { ...load, isEverythingOn, alertMs: (await delays?.since(since)) ?? [] };
     } finally {
-      await stop(sidecar);
+      await stopOnce();
       receiver?.kill();
     }
   }
@@ -221,17 +240,6 @@ function everything(task: Task): More {
   const environment = { AWS_ACCESS_KEY_ID: "AKIDONE", AWS_SECRET_ACCESS_KEY: "secret" };
   const words = ["--policy", "pack", "--falco-rules", rules, "--respond", respond, "--config", config, ...kept];
   return { words, environment };
-}
-
-/** How late each alert is that comes from now on, in ms. */
-function hearWaits(sidecar: Container, waits: number[]): void {
-  let rest = "";
-  sidecar.hear((text) => {
-    const now = Date.now();
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() as string;
-    for (const line of lines) waits.push(now - Date.parse((JSON.parse(line) as { time: string }).time));
-  });
 }
 
 async function stop(sidecar: Container): Promise<void> {

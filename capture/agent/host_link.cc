@@ -46,6 +46,7 @@ Result<void> HostLink::open() {
   words_ = {};
   owes_answer_ = false;
   wants_fill_ = false;
+  batch_age_ms_ = 0;
   desk_.greet();
   hasher_.greet();
   if (!discards() && !send_whole(hello_())) return Errno(EPIPE);
@@ -199,6 +200,7 @@ void HostLink::heed(const HostWord& word) {
     }
     case HostWord::Kind::Watch: take_files_(word.paths); break;
     case HostWord::Kind::Fill: wants_fill_ = true; break;
+    case HostWord::Kind::Age: batch_age_ms_ = word.number; break;
     case HostWord::Kind::Unknown: break;
   }
 }

@@ -45,6 +45,9 @@ class HostLink {
   uint64_t acknowledged() const { return acknowledged_; }
   // Its policies are loaded.
   bool is_ready() const { return ready_; }
+  // How old a batch of calls like read may get, in ms, as the host of this connection says it; 0: it says
+  // nothing.
+  uint64_t batch_age_ms() const { return batch_age_ms_; }
   // Why the last table could not be held; empty: it could.
   const std::string& table_obstacle() const { return table_obstacle_; }
   // `on_over`: called once it is, from whichever thread found out.
@@ -101,6 +104,7 @@ class HostLink {
   bool greeted_ = false;  // this connection's first word has come
   uint64_t acknowledged_ = 0;
   bool wants_fill_ = false;     // the host of this connection
+  uint64_t batch_age_ms_ = 0;
   uint64_t told_fill_ns_ = 0;   // when it was last told
   uint64_t said_ns_ = 0;  // when the last frame was sent
   HostWords words_;

@@ -35,6 +35,9 @@ HostWord read_word(std::span<const uint8_t> frame) {
   } else if (name == "hash") {
     word.kind = HostWord::Kind::Hash;
     word.frame.assign(frame.begin(), frame.end());
+  } else if (name == "age") {
+    word.kind = HostWord::Kind::Age;
+    word.number = unpack.number();
   } else if (name == "fill") {
     word.kind = HostWord::Kind::Fill;
   } else if (name == "watch") {

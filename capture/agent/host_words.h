@@ -16,9 +16,9 @@
 namespace vedette {
 
 struct HostWord {
-  enum class Kind : uint8_t { Ready, Acknowledge, Error, Prevent, Watch, Respond, Hash, Fill, Unknown };
+  enum class Kind : uint8_t { Ready, Acknowledge, Error, Prevent, Watch, Respond, Hash, Fill, Age, Unknown };
   Kind kind = Kind::Unknown;
-  uint64_t number = 0;  // Acknowledge: every frame up to this one has been judged
+  uint64_t number = 0;  // Acknowledge: every frame up to this one has been judged; Age: ms
   std::string text;     // Error: its code
   std::vector<uint8_t> frame;  // Prevent, Respond, Hash: all of it
   std::vector<std::string> paths = {};  // Watch

@@ -53,6 +53,7 @@ void Uplink::run() {
       case Spool::Wake::Idle: settle(0); break;
       case Spool::Wake::Closed: return settle_all();
     }
+    recorder_.batch_age(link_.batch_age_ms());
     notice_end();
   }
 }

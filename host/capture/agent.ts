@@ -11,6 +11,7 @@ import { reasonOfErrno } from "../reason.js";
 import { loadAddon, type News, type Receiver, type ReceiverState, type Stdio, type StreamCounts } from "./addon.js";
 import {
   ackFrame,
+  ageFrame,
   type End,
   errorFrame,
   fillFrame,
@@ -191,6 +192,14 @@ export class Capture {
    */
   askFill(stream: number): boolean {
     return this.#receiver.send(stream, fillFrame());
+  }
+
+  /**
+   * Lets batches of calls like read become so old before the agent seals them, 1 to 100 ms, as long as this
+   * connection lives. An older agent does not heed it.
+   */
+  letAge(stream: number, ms: number): boolean {
+    return this.#receiver.send(stream, ageFrame(ms));
   }
 
   /** Closes a stream and tells the agent why. */

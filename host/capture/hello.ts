@@ -204,6 +204,8 @@ export const watchFrame = (files: readonly string[]): Uint8Array => packr.pack([
 export const readyFrame = (): Uint8Array => packr.pack(["ready"]);
 /** The frame that asks the agent to say how full it is, once a second. */
 export const fillFrame = (): Uint8Array => packr.pack(["fill"]);
+/** The frame that lets batches of calls like read become so old, in ms. */
+export const ageFrame = (ms: number): Uint8Array => packr.pack(["age", ms]);
 /** The frame that lets the agent drop its batches up to `seq`. */
 export const ackFrame = (seq: number): Uint8Array => packr.pack(["ack", seq]);
 /** The frame that says why the host closes the stream. The text is cut at 1,024 characters. */

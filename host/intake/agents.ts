@@ -23,6 +23,7 @@ import type { Say } from "../log.js";
 import type { GuardNews } from "../output/guard-alert.js";
 import { lossText } from "../output/summary.js";
 import { reasonOfErrno } from "../reason.js";
+import { batchAgeMs } from "../small-task.js";
 import { Doubts, QuotaByContainer } from "./doubts.js";
 import { fillsOf } from "./fills.js";
 import { type Guest, Guests } from "./guests.js";
@@ -284,6 +285,8 @@ export class Agents implements Intake {
     this.#options.say(`watching ${guest.name}: ${hello.command.join(" ").slice(0, 200)}`);
     this.#capture.acknowledge(guest.number, this.#ledger.received(guest.source));
     this.#capture.askFill(guest.number);
+    const ageMs = batchAgeMs();
+    if (ageMs !== null) this.#capture.letAge(guest.number, ageMs);
     // What is to be denied is known before the first exec (--start security).
     if (this.#handlers.onHello(guest)) this.#capture.ready(guest.number);
     if (told === null) await this.#learnLater(guest, hello);

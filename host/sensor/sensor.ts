@@ -27,6 +27,7 @@ import type { MetricsSnapshot, SnapshotSettings } from "../output/metrics-snapsh
 import { type OutputAsked, tryOne } from "../output/try-one.js";
 import type { Asked, PolicyService, ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
+import { turnMs } from "../small-task.js";
 import { VERSION } from "../version.js";
 import { type Batch, openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -85,8 +86,6 @@ export interface SensorHandlers extends IntakeHandlers {
   readonly say: Say;
 }
 
-/** How soon a judged batch is acknowledged. */
-const TURN_MS = 5;
 /** How often to look whether workers move. */
 const LOOK_MS = 500;
 /**
@@ -500,7 +499,7 @@ export class Sensor<I extends Intake = Intake> {
     this.#turn ??= setTimeout(() => {
       this.#turn = null;
       if (!this.#intake.acknowledge()) this.#onWake();
-    }, TURN_MS);
+    }, turnMs());
   }
 
   #finishRecording(): void {

@@ -34,6 +34,8 @@ export interface ContainerOptions {
   readonly memoryBytes?: number;
   /** pidMode "task": the path of the namespace to join. */
   readonly pidNamespace?: string;
+  /** A descriptor of ours that its standard output goes to; nobody keeps it then. */
+  readonly output?: number;
 }
 
 const CAPABILITIES = [

@@ -59,10 +59,10 @@ export class Container {
     process: ChildProcess,
   ) {
     this.#process = process;
-    process.stdout!.setEncoding("utf8").on("data", (text: string) => {
+    process.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.#stdout += text;
     });
-    process.stderr!.setEncoding("utf8").on("data", (text: string) => {
+    process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr += text;
     });
     this.ended = new Promise((done) => {
@@ -178,7 +178,7 @@ export class Task {
     const group = `/ecs/${this.facts.taskId}/${containerId(this.facts, index < 0 ? this.#containers.length + 100 : index)}`;
     writeBundle(bundle, group, join(NETWORKS, this.name), { ...options, environment });
     const id = `${this.name}-${options.name}-${this.#containers.length}`;
-    const child = spawn("runc", ["run", "-b", bundle, id], { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn("runc", ["run", "-b", bundle, id], { stdio: ["pipe", options.output ?? "pipe", "pipe"] });
     const container = new Container(id, child);
     this.#containers.push(container);
     return container;

@@ -31,6 +31,12 @@ TEST_CASE("ready, acknowledgements of every width and refusals are understood") 
   }
   REQUIRE(words.feed(frame("\x91\xa4" "fill")));
   CHECK(words.next()->kind == HostWord::Kind::Fill);
+  REQUIRE(words.feed(frame("\x92\xa3" "age\x14")));
+  const std::optional<HostWord> age = words.next();
+  CHECK(age->kind == HostWord::Kind::Age);
+  CHECK(age->number == 20);
+  REQUIRE(words.feed(frame("\x92\xa3" "age\xa3" "old")));  // no number: as if it had said nothing
+  CHECK(words.next()->number == 0);
   REQUIRE(words.feed(frame("\x93\xa5" "error\xa4" "CODE\xa1!")));
   CHECK(words.next()->text == "CODE");
   CHECK_FALSE(words.next());

@@ -40,6 +40,8 @@ const OF_SPEECH: ReadonlySet<string> = new Set(["quiet", "log-format"]);
 const TYPED_ALONE: Readonly<Record<string, readonly string[]>> = {
   // What happened long ago goes to no receiver again, unless whoever types the command wants that.
   "vedette replay": ["alerts", "syslog", "syslog-ca"],
+  // It must be typed.
+  "vedette fleet collect": ["bus"],
 };
 /** Commands that open outputs. */
 const SENDING: ReadonlySet<string> = new Set(["vedette run", "vedette serve", "vedette outputs test"]);

@@ -40,6 +40,14 @@ const SERVE: Record<string, Kind> = {
   "control-tokens": "text",
   console: "flag",
   store: "text",
+  bus: "text",
+  "bus-creds": "text",
+  "bus-ca": "text",
+  "bus-tenant": "text",
+  forward: "text",
+  "forward-spool": "text",
+  "forward-spool-mib": "number",
+  partitions: "number",
   evidence: "text",
   "evidence-capture": "text",
   "evidence-max-mib": "number",
@@ -115,7 +123,9 @@ const LISTS: Record<
 /** What each variable of an output begins with, as a setting. */
 const OUTPUT = "container.environment.VEDETTE_OUTPUTS_";
 /** Settings whose value is the path of what the sidecar makes. */
-const WRITTEN = new RegExp(`^(alerts|control|evidence|http|serials|store|${OUTPUT}\\w+_(PATH|QUEUE_DIR))$`);
+const WRITTEN = new RegExp(
+  `^(alerts|control|evidence|forward-spool|http|serials|store|${OUTPUT}\\w+_(PATH|QUEUE_DIR))$`,
+);
 const RESPOND = "container.environment.VEDETTE_RESPOND";
 const SECRET_RESPOND = "container.secrets.VEDETTE_RESPOND";
 const NAMED = new RegExp(`^container\\.(${Object.keys(LISTS).join("|")})\\.(.+)$`);

@@ -65,9 +65,16 @@ class Host {
 
   leave(): void {
     this.isDead = true;
+    this.end();
+  }
+
+  /** It runs no more, dead or alive: its timer would keep the test's process. */
+  end(): void {
     this.#stop.abort();
   }
 }
+
+const worlds = new Set<World>();
 
 /** A pool on a clock of its own. */
 class World {
@@ -77,6 +84,10 @@ class World {
   moves = 0;
   #now = 1_000;
   #names = 0;
+
+  constructor() {
+    worlds.add(this);
+  }
 
   join(): Host {
     const host = new Host(
@@ -118,6 +129,11 @@ class World {
     return this.shares.reduce((sum, share) => sum + share, 0) === PARTITIONS;
   }
 }
+
+test.after.each(() => {
+  for (const { hosts } of worlds) for (const host of hosts) host.end();
+  worlds.clear();
+});
 
 test("one host has all; a second gets its half within seconds, and no more than that moves", async () => {
   const world = new World();

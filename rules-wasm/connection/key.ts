@@ -41,7 +41,7 @@ export function programOf(e: Event): u64 {
   const program = e.proc.exepath;
   askedAt = process;
   askedIn = frameNumber();
-  asked = mix(textHash(program.address, program.size), batchSource());
+  asked = textHash(program.address, program.size, batchSource());
   return asked;
 }
 
@@ -63,5 +63,5 @@ export function labelsKey(e: Event, isOfClient: bool, told: u64): u64 {
   const key = mix(programOf(e), told);
   if (!isOfClient) return key;
   const address = e.fd.sip;
-  return mix(key, mix(textHash(address.address, address.size), e.fd.sport)) ^ 1;
+  return mix(textHash(address.address, address.size, key), e.fd.sport) ^ 1;
 }

@@ -70,7 +70,7 @@ export class Routes {
     this.server = server | 1;
     if (size > ROUTE_MAX || !isName(path, size)) return -1;
     memory.copy(this.scratch, path, size);
-    this.last = mix(mix(this.server, WHOLE), textHash(path, size));
+    this.last = textHash(path, size, mix(this.server, WHOLE));
     return this.numberOf(size, isGood);
   }
 
@@ -109,7 +109,7 @@ export class Routes {
         length = this.write(length, "{id}");
         place = mix(place, ID);
       } else {
-        const name = mix(place, textHash(at, bytes));
+        const name = textHash(at, bytes, place);
         if (bytes == 0 || this.isKnown(name) || (isGood && this.learn(place, name))) {
           memory.copy(this.scratch + length, at, bytes);
           length += bytes;

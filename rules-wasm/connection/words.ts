@@ -27,13 +27,13 @@ export class Words {
   /** One more, which may have blanks. */
   add(text: string): this {
     const bytes = Uint8Array.wrap(String.UTF8.encode(text));
-    this.numbers.set(textHash(bytes.dataStart, bytes.length), <u32>this.texts.length);
+    this.numbers.set(textHash(bytes.dataStart, bytes.length, 0), <u32>this.texts.length);
     this.texts.push(text);
     return this;
   }
 
   number(at: usize, size: u32): u32 {
-    const hash = textHash(at, size);
+    const hash = textHash(at, size, 0);
     if (!this.numbers.has(hash)) return 0;
     const found = this.numbers.get(hash);
     return isSame(at, size, this.texts[found]) ? found : 0;

@@ -14,7 +14,7 @@ import { Event } from "../event";
 import { AnyWrite, EventId } from "../generated/events";
 import { Str } from "../str";
 import { StringSet, textHash } from "../string-set";
-import { setSpan } from "../wire/frame";
+import { batchSource, setSpan } from "../wire/frame";
 import { cutLabel, CUT_QUERY, NAME_MAX, nameSize, OTHER, question, QUERY, readSent, type } from "./message";
 import { typeText } from "./words";
 
@@ -91,15 +91,15 @@ export class DnsQuery {
     return isSuffix ? this.labelAt(second - 1) : second;
   }
 
-  /** Of its domain. */
+  /** Of its domain: another number for another agent. */
   get domainKey(): u64 {
     const from = this.domainAt;
-    return textHash(this.text + from, this.size - from);
+    return textHash(this.text + from, this.size - from, batchSource());
   }
 
-  /** Of the whole name. */
+  /** Of the whole name: another number for another agent. */
   get nameKey(): u64 {
-    return textHash(this.text, this.size);
+    return textHash(this.text, this.size, batchSource());
   }
 
   private put(byte: u8): void {

@@ -367,7 +367,7 @@ export class Dns extends Protocol {
 
 /** By what the question that was read last is known, of those of one place. */
 // @ts-ignore: decorator
-@inline function keyOf(place: u64): u64 { return mix(mix(place, id), textHash(question, questionSize)); }
+@inline function keyOf(place: u64): u64 { return textHash(question, questionSize, mix(place, id)); }
 
 /** Whether this is the question that was read last. */
 function isAsked(q: usize): bool {

@@ -11,6 +11,7 @@ import { hours } from "../duration";
 import { StateTable, UNKEPT } from "../state/table";
 import { textHash } from "../string-set";
 import { isSame } from "../text";
+import { batchSource } from "../wire/frame";
 import { UNLISTED } from "./grpc";
 import { methodNamed } from "./head";
 import { unpack } from "./huffman";
@@ -185,7 +186,7 @@ export class Hpack {
     pathSize = bytes > PATH_MAX || bytes == 0 || load<u8>(from) != 0x2f ? 0 : bytes;
     if (from != path) memory.copy(path, from, pathSize);
     if (!isAdded || pathSize == 0) return NO_PATH;
-    const hash = textHash(path, pathSize) >> 4 | 4; // as much as a table has room for, and none of the two
+    const hash = textHash(path, pathSize, batchSource()) >> 4 | 4; // as much as a table has room for, and none of the two
     const kept = this.paths.take(hash, now);
     store<u32>(kept, pathSize);
     memory.copy(kept + 4, path, pathSize);

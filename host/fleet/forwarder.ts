@@ -63,6 +63,10 @@ export class Forwarder {
   readonly #spool: Spool | null;
   readonly #lanes = new Map<string, Lane>();
   readonly #sources = new Map<number, string>();
+  /** The bus is being given these. */
+  readonly #going = new Set<Waiting>();
+  /** Of those: there was no room to keep them, so they are lost if the bus does not take them. */
+  readonly #givenUp = new Set<Waiting>();
   readonly #stop = new AbortController();
   readonly #look: NodeJS.Timeout;
   readonly #lost: Record<LossCause, number> = { full: 0, damaged: 0, ended: 0 };
@@ -127,6 +131,7 @@ export class Forwarder {
     this.#spoolOlderThan(0);
     this.#stop.abort();
     this.#wake.abort();
+    for (const block of this.#givenUp) this.#lose(block);
     for (const block of this.#all()) if (block.file === null) this.#drop(block, "ended");
     const left = this.#all().length;
     if (left > 0) this.#options.say(`${left} blocks wait in the spool for the next start`, "warning");
@@ -153,8 +158,8 @@ export class Forwarder {
     this.#lanes.delete(source); // the one that spoke last stands last
     this.#lanes.set(source, lane);
     if (this.#lanes.size > LANES_MAX)
-      for (const [other, { isEmpty }] of this.#lanes)
-        if (isEmpty && other !== source) {
+      for (const [other, { isEmpty, isSending }] of this.#lanes)
+        if (isEmpty && !isSending && other !== source) {
           this.#lanes.delete(other);
           break;
         }
@@ -231,8 +236,14 @@ export class Forwarder {
   }
 
   #drop(block: Waiting, cause: LossCause): void {
-    this.#lost[cause] += block.events;
+    if (cause === "full" && this.#going.has(block)) this.#givenUp.add(block);
+    else this.#lost[cause] += block.events;
     this.#remove(block);
+  }
+
+  /** The bus did not take it. If it was given up meanwhile, it is lost. */
+  #lose(block: Waiting): void {
+    if (this.#givenUp.delete(block)) this.#lost.full += block.events;
   }
 
   #remove(block: Waiting): void {
@@ -285,9 +296,12 @@ export class Forwarder {
     const { bus, place, say } = this.#options;
     const { signal } = this.#stop;
     const begun = performance.now();
+    this.#going.add(block);
     try {
       await bus.publish(place.subject, bytes, signal);
+      this.#givenUp.delete(block);
     } catch (error) {
+      this.#lose(block);
       if (signal.aborted) return false;
       const isNew = error instanceof BusFailure && error.kind === "nobody";
       if (isNew && (await this.#ensured())) return false;
@@ -295,12 +309,12 @@ export class Forwarder {
       this.#problem = reasonOf(error);
       this.#spoolOlderThan(0);
       return false;
+    } finally {
+      this.#going.delete(block);
     }
     if (this.#problem !== null) say("the bus takes blocks again", "info");
     this.#problem = null;
     this.onAck((performance.now() - begun) / 1000);
-    const { waiting } = this.#lanes.get(block.source) as Lane;
-    if (!waiting.includes(block)) this.#lost.full -= block.events; // it was given up while it was on its way
     this.#blocks++;
     this.#events += block.events;
     this.#remove(block);

@@ -25,6 +25,9 @@ export interface HttpManner {
   readonly headMs?: number;
 }
 
+/** Why there is no answer: none came in time. */
+export const NO_ANSWER = "no answer in time";
+
 /** The answer's head; its body is still to be read, or destroyed. Rejects where none comes. */
 export function answerTo(asked: HttpRequest, { agent, signal, headMs }: HttpManner): Promise<IncomingMessage> {
   const { method, headers, body } = asked;
@@ -34,7 +37,7 @@ export function answerTo(asked: HttpRequest, { agent, signal, headMs }: HttpMann
     const request = start(url, { method, headers, signal, ...(agent === undefined ? {} : { agent }) });
     let isInTime = (): void => undefined;
     request.once("socket", () => {
-      if (headMs !== undefined) isInTime = unlessRead(headMs, () => request.destroy(new Error("no answer in time")));
+      if (headMs !== undefined) isInTime = unlessRead(headMs, () => request.destroy(new Error(NO_ANSWER)));
     });
     request.once("response", (answer) => {
       isInTime();

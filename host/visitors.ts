@@ -40,8 +40,9 @@ export function boundVisitors(
     clearTimeout(there.get(socket));
     there.set(socket, setTimeout(() => socket.destroy(), later).unref());
   };
+  // Behind TLS, Node reads requests from another socket than the one that came.
+  server.on("setSecureContext" in server ? "secureConnection" : "connection", parseInParts);
   server.on("connection", (socket: Socket) => {
-    parseInParts(socket);
     endIn(socket, ms);
     socket.once("close", () => {
       clearTimeout(there.get(socket));

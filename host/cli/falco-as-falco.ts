@@ -12,7 +12,7 @@ import { checkFalco } from "./falco-check.js";
 import { type JudgingFlags, sayOptions } from "./falco-judging.js";
 import { printIgnored, printList, printListEvents, printRules } from "./falco-lists.js";
 import { printConfigSchema, printRuleSchema } from "./falco-schema.js";
-import { printSupport, printVersion } from "./falco-support.js";
+import { printSupport, printVersion, versionJson } from "./falco-support.js";
 import { print } from "./print.js";
 import type { Again } from "./reread.js";
 import type { RunOptions } from "./run.js";
@@ -88,14 +88,14 @@ export async function falco(command: readonly string[], flags: FalcoCommandFlags
       const told = (now: JudgingFlags): RunOptions => ({
         ...flags.run(now),
         ...snaplenOf(now),
-        ...snapshotsOf(now),
+        ...ofFalco(now),
       });
       return await (await import("./run.js")).run(command, told(judging), again(told));
     }
     const told = (now: JudgingFlags): ServeFlags => ({
       ...flags.serve(now),
       ...webOf(now),
-      ...snapshotsOf(now),
+      ...ofFalco(now),
     });
     return await (await import("./serve.js")).serve(told(judging), again(told));
   } finally {
@@ -108,14 +108,16 @@ function snaplenOf(judging: JudgingFlags): Partial<Pick<RunOptions, "snaplen">> 
   return snaplen === null ? {} : { snaplen };
 }
 
-function webOf(judging: JudgingFlags): Partial<Pick<ServeFlags, "http" | "pages">> {
+function webOf(judging: JudgingFlags): Partial<Pick<ServeFlags, "http" | "door">> {
   const { web } = optionsIn(judging);
-  return web === null ? {} : { http: web.address, pages: web.pages };
+  if (web === null) return {};
+  const { address: http, ...door } = web;
+  return { http, door: { ...door, versions: versionJson() } };
 }
 
-function snapshotsOf(judging: JudgingFlags): Pick<JudgingFlags, "metrics"> {
-  const { metrics } = optionsIn(judging);
-  return metrics === null ? {} : { metrics };
+function ofFalco(judging: JudgingFlags): Pick<JudgingFlags, "metrics" | "drops"> {
+  const { metrics, drops } = optionsIn(judging);
+  return { ...(metrics === null ? {} : { metrics }), ...(drops === null ? {} : { drops }) };
 }
 
 function checkRules({ falcoRules }: JudgingFlags): void {

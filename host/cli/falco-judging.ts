@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { explain, VedetteError } from "../errors.js";
 import type { CaptureOptions, FalcoFlags, FalcoOptions } from "../falco/falco.js";
 import type { AlertStyle } from "../output/alert.js";
+import type { DropSettings } from "../output/drops.js";
 import type { SnapshotSettings } from "../output/metrics-snapshot.js";
 import { Outputs, type OutputsOptions } from "../output/outputs.js";
 import { type Asked, keyFilesIn, type NamedOutput, type Repeats } from "../output/registry.js";
@@ -43,6 +44,7 @@ export interface JudgingFlags extends FalcoFlags {
   readonly watchConfig?: boolean;
   /** Of `vedette falco`. */
   readonly metrics?: SnapshotSettings;
+  readonly drops?: DropSettings;
 }
 
 /** How a command judges; by default as one that guards, and from its start. */
@@ -195,7 +197,8 @@ function outputSettings(
   const detail = { isDetailed: flags.alertsDetail ?? false, saysRepeats: repeats === "first" };
   const onFault = (error: VedetteError): void => warn(`vedette: ${explain(error)}`);
   const asked = outputsAsked(flags, options);
-  const common = { ...asked, ...(repeats === undefined ? {} : { repeats }), ...manner, onFault };
+  const onAnswer = (line: string): void => say(`vedette: ${line}`);
+  const common = { ...asked, ...(repeats === undefined ? {} : { repeats }), ...manner, onFault, onAnswer };
   if (options === null) return { style: detail, ...common };
   const { json, isIso8601, members } = options;
   const style: AlertStyle = { iso8601: isIso8601, members, ...detail };

@@ -7,11 +7,14 @@ import { type ConfigFile, ENGINE_VERSION, readRuleFiles, versionText } from "../
 import { ROOT } from "../paths.js";
 import { print, printJson } from "./print.js";
 
+/** Vedette's version and that of Falco's rule language. */
+export const versionJson = (): string =>
+  JSON.stringify({ vedette_version: ownVersion(), engine_version_semver: versionText(ENGINE_VERSION) });
+
 /** Prints Vedette's version and the version of Falco's rule language. Gives status 0. */
 export function printVersion(isJson: boolean): number {
-  const [own, engine] = [ownVersion(), versionText(ENGINE_VERSION)];
-  if (isJson) printJson({ vedette_version: own, engine_version_semver: engine });
-  else print([`Vedette version: ${own}`, `Engine:          ${engine}`]);
+  if (isJson) print([versionJson()]);
+  else print([`Vedette version: ${ownVersion()}`, `Engine:          ${versionText(ENGINE_VERSION)}`]);
   return 0;
 }
 

@@ -65,6 +65,7 @@ export async function run(
       ...(record === undefined ? {} : { record }),
       metrics: metricsOf(options.outputs),
       snapshots: options.metrics,
+      drops: options.drops,
       ...speaking,
       onLoss: noteLoss,
     },

@@ -16,7 +16,15 @@ import { counted } from "../output/counted.js";
 import { metricsOf } from "../output/registry.js";
 import type { ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
-import { type Health, placeOf, type Running, Sensor, type SensorHandlers, VERSION } from "../sensor/sensor.js";
+import {
+  type Health,
+  type MonitorDoor,
+  placeOf,
+  type Running,
+  Sensor,
+  type SensorHandlers,
+  VERSION,
+} from "../sensor/sensor.js";
 import { becomeSmall } from "../small-task.js";
 import { logAs, neverWait, say, speaking } from "./failure.js";
 import { type JudgingFlags, judging } from "./falco-judging.js";
@@ -30,8 +38,8 @@ export interface ServeFlags extends Omit<JudgingFlags, "policy">, ServiceFlags, 
   readonly containerSecret?: readonly NamedFile[];
   readonly policy?: readonly string[];
   readonly http: string;
-  /** Of the monitor's paths, those that are answered at `http`; null or undefined: all. */
-  readonly pages?: readonly string[] | null;
+  /** How the monitor answers at `http`; of `vedette falco`. */
+  readonly door?: MonitorDoor;
   readonly drain: number;
   readonly check?: boolean;
   readonly logFormat: LogFormat;
@@ -64,13 +72,14 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
   await Sensor.use(
     {
       http: flags.http,
-      pages: flags.pages ?? null,
+      ...(flags.door === undefined ? {} : { door: flags.door }),
       judging: () => reread.open(),
       again: reread,
       service: flags,
       intake: (handlers, counts) => agents(flags, handlers, counts),
       metrics: metricsOf(flags.outputs),
       snapshots: flags.metrics,
+      drops: flags.drops,
       forward,
       ...speaking,
     },

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the engine runs: a policy that was found, compiled and admitted, with its settings. Plain data, so
 // that it can be posted to a worker; host/policy/load.ts makes it from a bundle.
+
 import type { Admitted, Examined } from "../wasm/admission.js";
 import type { RuleMetadata } from "../wasm/metadata.js";
 import type { ParameterValues } from "../wasm/settings.js";
+import type { BytesForm } from "../wire/render.js";
 import type { Exception } from "./exceptions.js";
 import type { AlertLimit } from "./limiter.js";
 import type { PreventRow } from "./prevent-row.js";
@@ -47,6 +49,8 @@ export interface ExaminedPolicy {
   readonly parameters: ParameterValues;
   /** In the order of the module's rule numbers. */
   readonly rules: readonly LoadedRule[];
+  /** How outputs of rules show bytes that were read or written; default: as text. */
+  readonly bytes?: BytesForm;
   /** None: the operator's own, which sees everything. */
   readonly tenancy?: Tenancy | null;
   /** Of each rule of the operator's own policy; default DEFAULT_ALERT_LIMIT. */

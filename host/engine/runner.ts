@@ -83,7 +83,7 @@ export class PolicyRunner {
     this.policy = policy;
     this.#bounds = bounds;
     this.#now = now;
-    this.#formats = policy.rules.map((rule) => compileFormat(rule.output, rule.fields));
+    this.#formats = policy.rules.map((rule) => compileFormat(rule.output, rule.fields, policy.bytes));
     this.#grouped = new GroupedRules(policy.rules);
     this.#exceptions = policy.rules.map(({ exceptions }) => exceptions && compileExceptions(exceptions));
     this.#wanted = typesOf(policy);

@@ -4,7 +4,7 @@
 import { EVENTS } from "../../build/generated/events.js";
 import { EVENTS_BY_NAME } from "../wire/known-names.js";
 import { type CheckExpr, type Expr, fieldText, fromBytes, type Operand } from "./condition.js";
-import { isType } from "./event-types.js";
+import { capturedTypes, isType } from "./event-types.js";
 import { FIELDS } from "./fields.js";
 import type { LoadedRule } from "./load.js";
 
@@ -16,6 +16,9 @@ export interface DeadRule {
 
 /** The reason in words. Call it for a rule that the compiler left out. */
 export function deadRule({ name, expr, events }: LoadedRule): DeadRule {
+  const types = capturedTypes(expr).map((type) => type.name);
+  const isLeftOut = events.length === 0 && types.length > 0;
+  if (isLeftOut) return { rule: name, reason: `base_syscalls.custom_set leaves ${types.join(", ")} out` };
   return { rule: name, reason: events.length === 0 ? typeReason(expr) : fieldReason(expr, events) };
 }
 

@@ -20,6 +20,14 @@ const SPELLING = new Map<string, string>();
 for (const event of EVENTS)
   for (const call of event.calls) if (!EVENTS_BY_NAME.has(call)) SPELLING.set(call, event.name);
 
+/** Events of these calls: named as the call is, or of no other call. */
+export function typesOfCalls(calls: readonly string[]): string[] {
+  const isOne = (call: string): boolean => calls.includes(call);
+  return EVENTS.filter(({ name, calls: of }) => isOne(name) || (of.length > 0 && of.every(isOne))).map(
+    ({ name }) => name,
+  );
+}
+
 /** The types of the capture set that `expr` can match. */
 export function capturedTypes(expr: Expr): EventType[] {
   const { canBeTrue } = typesOf(expr);

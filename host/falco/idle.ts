@@ -48,12 +48,6 @@ const notUsual =
   (key: string, usual: string): Row["asks"] =>
   (textAt) =>
     !["", usual].includes(textAt(key));
-/** Of an output that is on. */
-const inHttp =
-  (asks: Row["asks"]): Row["asks"] =>
-  (textAt, nodeAt, hasSyslog) =>
-    isOn(textAt("http_output.enabled")) && asks(textAt, nodeAt, hasSyslog);
-
 /** In the order of Falco's file. */
 const ROWS: readonly Row[] = [
   {
@@ -76,10 +70,9 @@ const ROWS: readonly Row[] = [
   },
   { key: "buffered_outputs", asks: on("buffered_outputs"), instead: "alerts are never held back" },
   {
-    key: "buffer_format_base64",
-    asks: on("buffer_format_base64"),
-    isMissed: true,
-    instead: "evt.buffer is shown as text, and a byte that cannot be printed as a dot",
+    key: "outputs_queue.capacity",
+    asks: (textAt) => textAt("outputs_queue.capacity") === "0",
+    instead: "a queue is always bounded: 0 means 1,000 alerts",
   },
   {
     key: "syslog_output",
@@ -94,37 +87,6 @@ const ROWS: readonly Row[] = [
     instead: "no alert goes there; use http_output, or the control API",
   },
   { key: "grpc", asks: on("grpc.enabled"), instead: "the control API answers programs" },
-  {
-    key: "http_output.echo",
-    asks: inHttp((textAt) => isOn(textAt("http_output.echo"))),
-    isMissed: true,
-    instead: "answers of receivers are not shown, because a receiver could write lines that look like alerts",
-  },
-  {
-    key: "http_output.keep_alive",
-    asks: inHttp((textAt) => isOn(textAt("http_output.keep_alive"))),
-    isMissed: true,
-    instead: "a connection stays open for four seconds after an alert, whatever this says",
-  },
-  {
-    key: "http_output.max_consecutive_timeouts",
-    asks: inHttp(notUsual("http_output.max_consecutive_timeouts", "5")),
-    isMissed: true,
-    instead: "an alert is sent again until the receiver takes it, and the queue is bounded",
-  },
-  {
-    key: "webserver.ssl_enabled",
-    asks: (textAt) => isOn(textAt("webserver.enabled")) && isOn(textAt("webserver.ssl_enabled")),
-    isMissed: true,
-    instead: "Vedette answers without TLS, and so at this machine's 127.0.0.1:7410 alone",
-  },
-  {
-    key: "webserver.k8s_healthz_endpoint",
-    asks: (textAt) =>
-      isOn(textAt("webserver.enabled")) && !["", "/healthz"].includes(textAt("webserver.k8s_healthz_endpoint")),
-    isMissed: true,
-    instead: "it is /healthz",
-  },
   { key: "log_syslog", asks: on("log_syslog"), instead: "what Vedette says goes to stderr" },
   {
     key: "libs_logger",
@@ -132,21 +94,9 @@ const ROWS: readonly Row[] = [
     instead: "there is no libs; what Vedette says goes to stderr",
   },
   {
-    key: "output_timeout",
-    asks: notUsual("output_timeout", "2000"),
-    isMissed: true,
-    instead: "an output that is slow holds nothing up: its queue is bounded",
-  },
-  {
     key: "syscall_event_timeouts",
     asks: notUsual("syscall_event_timeouts.max_consecutives", "1000"),
     instead: "an agent that says nothing is told after seconds",
-  },
-  {
-    key: "syscall_event_drops.actions",
-    asks: (_, nodeAt) => [nodeAt("syscall_event_drops.actions")].flat().includes("exit"),
-    isMissed: true,
-    instead: "what is lost is counted and told, and Vedette goes on",
   },
   {
     key: "metrics.state_counters_enabled",
@@ -165,12 +115,8 @@ const ROWS: readonly Row[] = [
   },
   {
     key: "base_syscalls",
-    asks: (textAt, nodeAt) =>
-      isGiven(nodeAt("base_syscalls.custom_set")) ||
-      isOn(textAt("base_syscalls.repair")) ||
-      isOn(textAt("base_syscalls.all")),
-    isMissed: true,
-    instead: "all calls that Vedette knows are seen",
+    asks: (textAt) => isOn(textAt("base_syscalls.repair")) || isOn(textAt("base_syscalls.all")),
+    instead: "all calls that Vedette knows are seen; of this key, custom_set alone has a meaning",
   },
   {
     key: "falco_libs.thread_table_size",

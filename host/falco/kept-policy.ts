@@ -32,7 +32,7 @@ export async function falcoPolicy(
   const key = folder === null ? "" : keyOf(files, flags, options);
   const kept = folder === null ? null : keptRules(folder, key);
   if (kept !== null) {
-    const policy = await admittedPolicy(kept.wasm, flags);
+    const policy = await admittedPolicy(kept.wasm, flags, options.bytes);
     for (const text of kept.said) onWarning(text);
     return { policy };
   }

@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 import { VedetteError } from "../errors.js";
 import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { ConfigNode } from "./config-tree.js";
+import { isEventType } from "./event-types.js";
 import { parsePriority } from "./items.js";
 import { type Extra, type ExtraField, SUGGESTED_FIELDS } from "./output-format.js";
 import type { Selection } from "./select.js";
@@ -38,10 +39,18 @@ export class OptionValue {
     return fail(this.#option, "the value must be true or false");
   }
 
-  /** A number from 0 to 1; gives the option's name. */
-  share(): string {
-    if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(this.#raw)) fail(this.#option, "the value must be a number from 0 to 1");
-    return this.#option.slice(0, this.#option.indexOf("="));
+  /** A number from 0 to 1. */
+  get share(): number {
+    if (!/^(0|0?\.\d+|1(\.0+)?)$/.test(this.#raw)) fail(this.#option, "the value must be a number from 0 to 1");
+    return Number(this.#raw);
+  }
+
+  /** A number of 0 or more, and its least. */
+  measure(least = 0): number {
+    const value = Number(this.#raw);
+    if (!/^(\d+|\d*\.\d+)$/.test(this.#raw) || value < least)
+      fail(this.#option, `the value must be a number of at least ${least}`);
+    return value;
   }
 
   count(least: number, most = Number.MAX_SAFE_INTEGER): number {
@@ -66,6 +75,20 @@ export class OptionValue {
   /** Of this machine, to listen at. */
   get address(): string {
     if (isIP(this.#raw) === 0) fail(this.#option, "the value must be an address of IPv4 or IPv6");
+    return this.#raw;
+  }
+
+  /** A system call of Falco's base_syscalls; `!NAME`: it is left out. */
+  get call(): { readonly name: string; readonly isLeftOut: boolean } {
+    const [, mark, name = ""] = /^(!?)(\w+)$/.exec(this.#raw) ?? [];
+    if (!isEventType(name)) fail(this.#option, "the value must be the name of a system call, or ! and such a name");
+    return { name, isLeftOut: mark === "!" };
+  }
+
+  /** Of a page. */
+  get path(): string {
+    if (!/^\/[!-~]*$/.test(this.#raw) || /[?#]/.test(this.#raw))
+      fail(this.#option, "the value must be a path that begins with /");
     return this.#raw;
   }
 

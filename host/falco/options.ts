@@ -5,11 +5,13 @@
 // Falco.
 import { BlockList, isIP } from "node:net";
 import type { Priority } from "../finding/priority.js";
+import { DROP_ACTIONS, type DropSettings } from "../output/drops.js";
 import type { HttpSettings } from "../output/http.js";
 import type { SnapshotSettings } from "../output/metrics-snapshot.js";
 import { hasAuthorities } from "../output/pem.js";
 import type { ProgramSettings } from "../output/registry.js";
 import type { SyslogSocket } from "../output/syslog-url.js";
+import type { BytesForm } from "../wire/render.js";
 import { expanded } from "./config-file.js";
 import { type Config, type ConfigNode, setOption, settingsIn } from "./config-tree.js";
 import type { FalcoFlags } from "./flags.js";
@@ -45,10 +47,16 @@ export interface FalcoOptions {
   readonly idle: readonly Idle[];
   /** Where health and numbers are answered; null: where it is usual. */
   readonly web: WebPlace | null;
+  /** How outputs show what was read and written. */
+  readonly bytes: BytesForm;
   /** Bytes kept of what is read and written; null: as many as is usual. */
   readonly snaplen: number | null;
   /** Where numbers are told now and then; null: nowhere. */
   metrics: SnapshotSettings | null;
+  /** What is done about lost events; null: nothing. */
+  drops: DropSettings | null;
+  /** Calls whose events no rule gets to see. */
+  readonly leftOut: readonly string[];
   /** Files are taken whenever they change; null: nothing is said of it. */
   readonly isWatched: boolean | null;
   /** Only warnings and errors are to be said. */
@@ -61,6 +69,10 @@ export interface WebPlace {
   readonly address: string;
   /** Paths, as `/healthz`; null: all. */
   readonly pages: readonly string[] | null;
+  /** The path that says whether it lives. */
+  readonly healthz: string;
+  /** A PEM file of a certificate and its key; undefined: no TLS. */
+  readonly certificate?: string;
 }
 
 /** When events around an alert are written into a file, and where. */
@@ -84,6 +96,7 @@ interface Draft extends FalcoOptions {
   readonly isProgramOn: boolean;
   readonly isMetered: boolean;
   readonly snapshots: SnapshotSettings;
+  readonly dropSettings: DropSettings;
   readonly fileName: string | null;
   readonly httpSettings: HttpSettings;
   readonly authorities: Authorities;
@@ -98,11 +111,16 @@ interface WebSettings {
   readonly isOn: boolean;
   readonly isTls: boolean;
   readonly hasNumbers: boolean;
+  readonly certificate: string;
+  readonly healthz: string;
   readonly address: string;
   readonly port: number;
 }
 
 const QUEUE_CAPACITY = 1000;
+/** Of an answer, and of answers in a row that did not come: more are a mistake. */
+const ANSWER_MS_MAX = 600_000;
+const LATE_MAX = 255;
 const USUAL_FOLDER = "/etc/ssl/certs";
 const MIB = 1 << 20;
 const PORT_MAX = 65_535;
@@ -139,8 +157,12 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     capture: { isEnabled: false, prefix: "/tmp/falco", mode: "rules", afterMs: 5_000, fileBytes: null },
     idle: [],
     web: null,
+    bytes: "text",
     snaplen: null,
     metrics: null,
+    drops: null,
+    leftOut: [],
+    dropSettings: { actions: [], threshold: 0.1, rate: 0.033_33, burst: 1 },
     isMetered: false,
     snapshots: {
       ...{ everyMs: 3_600_000, isAlert: true, file: null, isInMb: true },
@@ -148,7 +170,10 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     },
     isWatched: null,
     isQuiet: false,
-    webSettings: { isOn: false, isTls: false, hasNumbers: false, address: "127.0.0.1", port: 8765 },
+    webSettings: {
+      ...{ isOn: false, isTls: false, certificate: "/etc/falco/falco.pem", healthz: "/healthz", hasNumbers: false },
+      ...{ address: "127.0.0.1", port: 8765 },
+    },
     isReplay: false,
     isFileOn: false,
     isHttpOn: false,
@@ -167,7 +192,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
   if (draft.isHttpOn) draft.http = checkedHttp(draft);
   if (draft.isProgramOn) draft.program = checkedProgram(draft);
   const { isReplay, isFileOn, isHttpOn, isProgramOn, fileName, replayed, ...told } = draft;
-  const { httpSettings, authorities, programSettings, webSettings, isMetered, snapshots, ...rest } = told;
+  const { httpSettings, authorities, programSettings, webSettings, isMetered, snapshots, dropSettings, ...rest } = told;
   // Else the web server alone has them.
   const isTold = isMetered && (snapshots.isAlert || snapshots.file !== null);
   if (isReplay && replayed === null) fail("engine.kind", "engine.replay.capture_file names no capture");
@@ -180,6 +205,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
     );
   const options = { ...rest, idle: idleIn(config), web: placeOf(webSettings), replayed: isReplay ? replayed : null };
   if (isTold) options.metrics = snapshots;
+  if (dropSettings.actions.some((action) => action !== "ignore")) options.drops = dropSettings;
   // A file names everything that Falco has; only what somebody asked for is worth a word.
   const isAsked = (key: string): boolean => !fromFile.has(key) || texts.some((text) => text.startsWith(key));
   return { ...options, ignored: options.ignored.filter(isAsked) };
@@ -206,6 +232,7 @@ function change(config: Config, text: string): void {
 // Entries of these lists mean something as a whole.
 const LIST_ENTRY = /^(append_output|rules)\[(\d+)\]$/;
 const isWhole = (key: string): boolean => LIST_ENTRY.test(key);
+const TEXT_ENTRY = /^(.+)\[\d+\]$/;
 
 function apply(draft: Draft, key: string, value: ConfigNode): void {
   const [, list, place] = LIST_ENTRY.exec(key) ?? [];
@@ -220,12 +247,16 @@ function applySetting(draft: Draft, key: string, value: ConfigNode): void {
   const text = typeof value === "string" ? value : "";
   const option = new OptionValue(`${key}=${text}`, text);
   const field = /^static_fields\.(\w+)$/.exec(key)?.[1];
-  const setter = Object.hasOwn(SETTERS, key) ? SETTERS[key] : undefined;
+  const list = TEXT_ENTRY.exec(key)?.[1] ?? "";
+  const setter = own(SETTERS, key) ?? own(ENTRY_SETTERS, list);
   // An empty value is none: what Falco has by default.
   if (setter) Object.assign(draft, text === "" ? {} : setter(option, draft));
   else if (field !== undefined) draft.statics.set(`static.${field}`, text);
   else (MEANINGLESS.test(key) ? draft.ignored : draft.unknown).push(key);
 }
+
+const own = (setters: Record<string, Setter>, key: string): Setter | undefined =>
+  Object.hasOwn(setters, key) ? setters[key] : undefined;
 
 // The first entry, where it says nothing else, is what Falco's own configuration begins with.
 function appendOutput(draft: Draft, key: string, value: ConfigNode, place: number): void {
@@ -261,6 +292,26 @@ const metered =
 const metric = (name: keyof SnapshotSettings["has"]): Setter =>
   metered((v, { has }) => ({ has: { ...has, [name]: v.bool } }));
 
+const dropping =
+  (read: (v: OptionValue) => Partial<DropSettings>): Setter =>
+  (v, d) => ({ dropSettings: { ...d.dropSettings, ...read(v) } });
+
+/** Of one entry of a list of texts. */
+const ENTRY_SETTERS: Record<string, Setter> = {
+  "base_syscalls.custom_set": (v, d) => {
+    const { name, isLeftOut } = v.call;
+    return isLeftOut ? { leftOut: [...d.leftOut, name] } : {}; // what rules need is seen in any case
+  },
+  "syscall_event_drops.actions": dropAction,
+};
+
+function dropAction(v: OptionValue, { dropSettings: before }: Draft): Partial<Draft> {
+  const actions = [...before.actions, v.of(DROP_ACTIONS)];
+  if (actions.includes("ignore") && actions.some((one) => one !== "ignore"))
+    fail("syscall_event_drops.actions", "ignore stands beside other actions");
+  return { dropSettings: { ...before, actions } };
+}
+
 const SETTERS: Record<string, Setter> = {
   rule_matching: (v) => ({ matching: v.of(["all", "first"]) }),
   priority: (v) => ({ least: v.priority }),
@@ -269,6 +320,7 @@ const SETTERS: Record<string, Setter> = {
   json_include_message_property: member("message"),
   json_include_tags_property: member("tags"),
   json_include_output_fields_property: member("outputFields"),
+  buffer_format_base64: (v) => ({ bytes: v.bool ? "base64" : "text" }),
   time_format_iso_8601: (v) => ({ isIso8601: v.bool }),
   "stdout_output.enabled": (v) => ({ isToStdout: v.bool }),
   "engine.kind": (v, d) => (v.text === "replay" ? { isReplay: true } : { ignored: [...d.ignored, "engine.kind"] }),
@@ -277,6 +329,8 @@ const SETTERS: Record<string, Setter> = {
   "webserver.listen_port": web((v) => ({ port: v.count(1, PORT_MAX) })),
   "webserver.listen_address": web((v) => ({ address: v.address })),
   "webserver.ssl_enabled": web((v) => ({ isTls: v.bool })),
+  "webserver.ssl_certificate": web((v) => ({ certificate: v.text })),
+  "webserver.k8s_healthz_endpoint": web((v) => ({ healthz: v.path })),
   "webserver.prometheus_metrics_enabled": web((v) => ({ hasNumbers: v.bool })),
   "metrics.enabled": (v) => ({ isMetered: v.bool }),
   "metrics.interval": metered((v) => ({ everyMs: v.interval })),
@@ -310,7 +364,9 @@ const SETTERS: Record<string, Setter> = {
       programSettings: { ...d.programSettings, capacity },
     };
   },
-  "syscall_event_drops.threshold": (v, d) => ({ ignored: [...d.ignored, v.share()] }),
+  "syscall_event_drops.threshold": dropping((v) => ({ threshold: v.share })),
+  "syscall_event_drops.rate": dropping((v) => ({ rate: v.measure() })),
+  "syscall_event_drops.max_burst": dropping((v) => ({ burst: v.measure(1) })),
   "http_output.enabled": (v) => ({ isHttpOn: v.bool }),
   "http_output.url": http((v) => ({ url: v.url })),
   "http_output.user_agent": http((v) => ({ userAgent: v.text })),
@@ -322,32 +378,37 @@ const SETTERS: Record<string, Setter> = {
   "http_output.mtls": http((v) => ({ isMutual: v.bool })),
   "http_output.client_cert": http((v) => ({ certificate: v.text })),
   "http_output.client_key": http((v) => ({ key: v.text })),
+  "http_output.echo": http((v) => ({ isEchoed: v.bool })),
+  "http_output.keep_alive": http((v) => ({ isKeptAlive: v.bool })),
+  "http_output.max_consecutive_timeouts": http((v) => ({ lateMax: v.count(0, LATE_MAX) })),
+  output_timeout: http((v) => ({ answerMs: v.count(1, ANSWER_MS_MAX) })),
   "http_output.compress_uploads": http((v) => ({ isCompressed: v.bool })),
 };
 
 /** Keys that mean something here. */
-export const SETTINGS: readonly string[] = Object.keys(SETTERS);
+export const SETTINGS: readonly string[] = [...Object.keys(SETTERS), ...Object.keys(ENTRY_SETTERS)];
 
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other
 // outputs.
 const MEANINGLESS =
-  /^(engine|plugins|buffer_format_base64|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|output_timeout|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|http_output\.(echo|keep_alive|max_consecutive_timeouts)|container_engines|time_format)\b/;
+  /^(engine|plugins|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|container_engines|time_format)\b/;
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
 LOOPBACK.addAddress("::1", "ipv6");
 
-/** Without TLS, as Vedette answers, only where it is usual. */
-function placeOf({ isOn, isTls, hasNumbers, address, port }: WebSettings): WebPlace | null {
-  if (!isOn || isTls) return null;
+function placeOf({ isOn, isTls, certificate, healthz, hasNumbers, address, port }: WebSettings): WebPlace | null {
+  if (!isOn) return null;
   const isSix = isIP(address) === 6;
   const isInside = LOOPBACK.check(address, isSix ? "ipv6" : "ipv4");
   // Falco says there whether it lives, and numbers where somebody asked for them.
-  const pages = isInside ? null : ["/healthz", ...(hasNumbers ? ["/metrics"] : [])];
-  return { address: isSix ? `[${address}]:${port}` : `${address}:${port}`, pages };
+  const pages = isInside ? null : [healthz, "/versions", ...(hasNumbers ? ["/metrics"] : [])];
+  const place = { address: isSix ? `[${address}]:${port}` : `${address}:${port}`, pages, healthz };
+  return isTls ? { ...place, certificate } : place;
 }
 
-const OF_FALCO = /^(watch_config_files|metrics|webserver|falco_libs\.snaplen|log_stderr|log_level)\b/;
+const OF_FALCO =
+  /^(watch_config_files|metrics|webserver|falco_libs\.snaplen|syscall_event_drops|log_stderr|log_level)\b/;
 
 function checkedHttp({ httpSettings, authorities }: Draft): HttpSettings {
   const http = { ...httpSettings, ...authorityOf(authorities) };

@@ -6,6 +6,7 @@ import { VedetteError } from "../errors.js";
 import { admittedPolicy, FALCO_NAME, FALCO_VERSION } from "./admitted.js";
 import { compilePolicy } from "./compile/policy.js";
 import { type DeadRule, deadRule, deadRuleText } from "./dead-rules.js";
+import { typesOfCalls } from "./event-types.js";
 import type { FalcoFlags } from "./flags.js";
 import { type Loaded, type LoadedRule, loadRules, type RuleFile } from "./load.js";
 import { extrasOf, type FalcoOptions } from "./options.js";
@@ -90,7 +91,8 @@ function refuseNone(files: readonly RuleFile[], falcoRules: readonly string[]): 
 
 async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions): Promise<FalcoPolicy> {
   const isFalcoExact = flags.falcoExact ?? false;
-  const rules = selectRules(loaded.rules, [...options.selections, ...selectionsIn(flags)], options.least);
+  const selected = selectRules(loaded.rules, [...options.selections, ...selectionsIn(flags)], options.least);
+  const rules = withoutCalls(selected, options.leftOut);
   const matching = flags.matching ?? options.matching;
   const how = { name: FALCO_NAME, version: FALCO_VERSION, matching, isFalcoExact };
   const { wasm, rules: told } = withinStack(() => compilePolicy(rules, how));
@@ -102,7 +104,12 @@ async function compiled(loaded: Loaded, flags: FalcoFlags, options: FalcoOptions
   const notes = [...dead.map(deadRuleText), ...(isWritten ? [] : asking.map(captureText))];
   const captures = new Map(asking.map(({ name, captureMs }) => [name, captureMs || null]));
   if (told.length === 0) return { loaded, wasm, policy: null, dead, captures, notes };
-  return { loaded, wasm, policy: await admittedPolicy(wasm, flags), dead, captures, notes };
+  return { loaded, wasm, policy: await admittedPolicy(wasm, flags, options.bytes), dead, captures, notes };
+}
+
+function withoutCalls(rules: readonly LoadedRule[], calls: readonly string[]): LoadedRule[] {
+  const out = new Set(typesOfCalls(calls));
+  return rules.map((rule) => ({ ...rule, events: rule.events.filter((event) => !out.has(event)) }));
 }
 
 function captureText({ name }: LoadedRule): string {

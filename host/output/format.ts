@@ -7,6 +7,7 @@
 import { VedetteError } from "../errors.js";
 import type { Batch } from "../wire/batch.js";
 import { type FieldGetter, fieldText, fieldValue } from "../wire/fields.js";
+import { type BytesForm, showing } from "../wire/render.js";
 import { type Value, valueText } from "../wire/value.js";
 import { fieldsIn, type Operand, operandAt } from "./operand.js";
 import { operandValue } from "./transform.js";
@@ -45,8 +46,13 @@ export interface ExtraField {
   readonly format: string | null;
 }
 
-/** Throws VEDETTE_FIELD_UNKNOWN for a %field that there is not. */
-export function compileFormat(output: string, extras: readonly ExtraField[] = []): Format {
+/** `bytes`: how it shows bytes. Throws VEDETTE_FIELD_UNKNOWN for a %field that there is not. */
+export function compileFormat(output: string, extras: readonly ExtraField[] = [], bytes: BytesForm = "text"): Format {
+  const format = compiled(output, extras);
+  return bytes === "text" ? format : (batch, at) => showing(bytes, () => format(batch, at));
+}
+
+function compiled(output: string, extras: readonly ExtraField[]): Format {
   const pieces: Piece[] = [];
   const fields = new Map<string, FieldGetter>();
   let before = "";

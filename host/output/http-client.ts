@@ -5,7 +5,7 @@ import { Agent } from "node:http";
 import { Agent as TlsAgent } from "node:https";
 import type { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
-import { answerTo, type HttpRequest, unlessRead } from "../http-request.js";
+import { answerTo, type HttpRequest, NO_ANSWER, unlessRead } from "../http-request.js";
 import { reasonOf } from "../reason.js";
 import { AUTHORITY, authoritiesIn, pemOf } from "./pem.js";
 
@@ -24,6 +24,11 @@ export interface ClientSettings {
   /** Do not look at the receiver's certificate. */
   readonly isInsecure?: boolean;
   readonly isCompressed?: boolean;
+  /**
+   * The connection stays open until the receiver closes it, and the kernel asks now and then whether it
+   * lives.
+   */
+  readonly isKeptAlive?: boolean;
   /** Of an answer, bytes. */
   readonly bodyMax?: number;
 }
@@ -42,6 +47,13 @@ const SECOND_MS = 1000;
 
 /** A receiver may close an idle connection just as we send: we close it before most do. */
 const IDLE_MS = 4_000;
+/** Of a connection that is kept alive: when the kernel asks first, as libcurl has it by default. */
+const ALIVE_MS = 60_000;
+/** Why an answer is none: its end did not come in time. */
+const NO_END = "its answer does not end";
+
+/** Whether that is why there was no answer: the receiver took too long. */
+export const isLate = (answer: Answer | string): boolean => answer === NO_ANSWER || answer === NO_END;
 
 /** Sends over one connection. */
 export class HttpClient {
@@ -57,7 +69,8 @@ export class HttpClient {
   constructor(settings: ClientSettings, answerMs: number) {
     this.#settings = settings;
     this.#answerMs = answerMs;
-    const one = { keepAlive: true, maxSockets: 1, timeout: IDLE_MS };
+    const manner = settings.isKeptAlive === true ? { keepAliveMsecs: ALIVE_MS } : { timeout: IDLE_MS };
+    const one = { keepAlive: true, maxSockets: 1, ...manner };
     this.#plain = new Agent(one);
     this.#tls = new TlsAgent({
       ...one,
@@ -102,7 +115,7 @@ export class HttpClient {
 async function textOf(body: Readable, most: number, mostMs: number): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
-  const isInTime = unlessRead(mostMs, () => body.destroy(new Error("its answer does not end")));
+  const isInTime = unlessRead(mostMs, () => body.destroy(new Error(NO_END)));
   try {
     for await (const part of body) {
       size += part.length;

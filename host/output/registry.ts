@@ -84,6 +84,8 @@ export interface Manner {
   /** A terminal shows the command's incidents at the end, so it needs no repeats meanwhile. */
   readonly showsIncidents?: boolean;
   readonly onFault: (error: VedetteError) => void;
+  /** Is told what receivers answer, where somebody asked for that: a receiver's words are in it. */
+  readonly onAnswer?: (line: string) => void;
 }
 
 /** Which of the alerts that repeat one another are written. */
@@ -101,7 +103,7 @@ interface OutputRow<Settings> {
   /** Loads, with `import()`, what only this form needs. */
   readonly texts: (settings: Settings, manner: Manner) => Texts | Promise<Texts>;
   /** Loads, with `import()`, what only this output needs. */
-  readonly carrier: (settings: Settings) => Carrier | Promise<Carrier>;
+  readonly carrier: (settings: Settings, manner: Manner) => Carrier | Promise<Carrier>;
   /** Whether a person reads it; undefined: nobody does. */
   readonly isForPerson?: (settings: Settings, manner: Manner) => boolean;
 }
@@ -167,7 +169,7 @@ const RECEIVER: OutputRow<HttpSettings> = {
   name: ({ url }) => withoutPassword(url),
   limits: ({ capacity: count }) => ({ ...RECEIVER_LIMITS, count }),
   texts: (_settings, { style = {} }) => ({ text: (alert) => alertJson(alert, style) }),
-  carrier: async (settings) => new (await import("./http.js")).HttpCarrier(settings),
+  carrier: async (settings, { onAnswer }) => new (await import("./http.js")).HttpCarrier(settings, onAnswer),
 };
 
 /**
@@ -331,7 +333,7 @@ async function planOf<Settings>(
     place: JSON.stringify([row.kind, called, folder]),
     print: JSON.stringify([settings, named, how, stamps]),
     make: async () => {
-      const [texts, carrier] = [await row.texts(settings, manner), await row.carrier(settings)];
+      const [texts, carrier] = [await row.texts(settings, manner), await row.carrier(settings, manner)];
       const queue = queueOf(row, settings, manner, { texts, carrier, name: called, ...(least && { least }) });
       return where === undefined ? queue : { ...queue, disk: await diskAt(where), diskBytes: where.bytes };
     },

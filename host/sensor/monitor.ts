@@ -22,8 +22,10 @@ import { otlpScopes } from "../metric/otlp.js";
 import { prometheusParts } from "../metric/prometheus.js";
 import { type Owner, Totals } from "../metric/totals.js";
 import type { Alert } from "../output/alert.js";
+import type { EventTotals } from "../output/drops.js";
 import { registerOutputs } from "../output/metrics.js";
 import type { Family } from "../output/otlp-metrics.js";
+import { pemOf } from "../output/pem.js";
 import { reasonOf } from "../reason.js";
 import { boundVisitors } from "../visitors.js";
 import { placeOf } from "./address.js";
@@ -53,6 +55,23 @@ const SOURCES_MAX = 1024;
 const NS = 1e-9;
 const DELAYS_S = [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 
+/** How the monitor answers, beside where. */
+export interface MonitorDoor {
+  /** Paths that are answered; null or undefined: all. */
+  readonly pages?: readonly string[] | null;
+  /** The path that says whether it lives (/healthz). */
+  readonly healthz?: string;
+  /** What /versions answers, JSON; undefined: there is no such page. */
+  readonly versions?: string;
+  /** A PEM file of a certificate and its key: there is no answer without TLS. */
+  readonly certificate?: string;
+}
+
+/** Where a monitor says whether it lives, unless its door says otherwise. */
+export const HEALTHZ = "/healthz";
+
+type Page = (response: ServerResponse) => void;
+
 /** The HTTP server on loopback, and the numbers of /metrics. It counts even where nothing listens. */
 export class Monitor implements IntakeCounts {
   readonly #health: Health;
@@ -81,6 +100,8 @@ export class Monitor implements IntakeCounts {
     buckets: DELAYS_S,
     registers: [this.#registry],
   });
+  #arrived = 0;
+  #missing = 0;
   #server: Server | null = null;
   readonly #gone = this.#counter("agents_gone_total", "agents that are gone without a word", ["container", "cause"]);
   readonly #silent = this.#counter("agents_silent_total", "agents that were connected and said nothing", ["container"]);
@@ -122,25 +143,17 @@ export class Monitor implements IntakeCounts {
   }
 
   /**
-   * `pages`: paths that are answered; null: all. Gives the port; 0 for a Unix socket. Throws
-   * VEDETTE_HTTP_REFUSED.
+   * Gives the port; 0 for a Unix socket. Throws VEDETTE_HTTP_REFUSED, and VEDETTE_HTTP_FILE of the
+   * certificate.
    */
-  listen(address: string, pages: readonly string[] | null = null): Promise<number> {
+  listen(address: string, door: MonitorDoor = {}): Promise<number> {
     const place = placeOf(address);
-    this.#server = createServer();
+    this.#server = serverOf(door);
+    const pages = this.#pagesOf(door);
     boundVisitors(this.#server, VISITORS, (request, response) => {
-      const path = request.url?.split("?", 1)[0];
-      const problem = this.#health.judging();
-      if (path !== undefined && pages?.includes(path) === false) response.writeHead(404).end();
-      else if (path === "/healthz")
-        response.writeHead(problem === null ? 200 : 503).end(`${problem ?? this.#fine()}\n`);
-      else if (path === "/metrics") void this.#answer(response);
-      else if (path === "/api/v1/health")
-        response
-          .setHeader("content-type", "application/json")
-          .writeHead(this.#health.isWell() ? 200 : 503)
-          .end(this.#health.json());
-      else response.writeHead(404).end();
+      const page = pages.get(request.url?.split("?", 1)[0] ?? "");
+      if (page === undefined) response.writeHead(404).end();
+      else page(response);
     });
     return new Promise((resolve, reject) => {
       // Also later: a visitor who cannot be taken in (EMFILE) must not end us. Node tells it as an error of
@@ -152,6 +165,23 @@ export class Monitor implements IntakeCounts {
       if ("path" in place) this.#listenUnix(place.path, done);
       else this.#server!.listen(place.port, place.host, done);
     });
+  }
+
+  /** By their paths. */
+  #pagesOf({ pages = null, healthz = HEALTHZ, versions }: MonitorDoor): ReadonlyMap<string, Page> {
+    const version: Page = (response) => sendJson(response, 200, versions ?? "");
+    const all: [path: string, page: Page][] = [
+      [healthz, (response) => this.#live(response)],
+      ["/metrics", (response) => void this.#answer(response)],
+      ["/api/v1/health", (response) => sendJson(response, this.#health.isWell() ? 200 : 503, this.#health.json())],
+      ...(versions === undefined ? [] : [["/versions", version] as [string, Page]]),
+    ];
+    return new Map(all.filter(([path]) => pages?.includes(path) ?? true));
+  }
+
+  #live(response: ServerResponse): void {
+    const problem = this.#health.judging();
+    response.writeHead(problem === null ? 200 : 503).end(`${problem ?? this.#fine()}\n`);
   }
 
   /** A bus that is away is nothing that a restart of this task could mend. */
@@ -231,10 +261,16 @@ export class Monitor implements IntakeCounts {
 
   onBatch(name: string, { source, count, lost, clock }: BatchFacts): void {
     const container = this.#label(name);
+    this.#arrived += count;
     this.#events.inc({ container }, count);
     this.#batches.inc({ container });
     this.#delay.observe(Math.max(0, Number(BigInt(Date.now()) * 1_000_000n - clock) * NS));
     this.onLost(name, source, lost);
+  }
+
+  /** Of all containers. */
+  eventTotals(): EventTotals {
+    return { arrived: this.#arrived, lost: this.#missing };
   }
 
   /** The agent's counters are cumulative for each source; so are ours, over all sources of a container. */
@@ -243,7 +279,9 @@ export class Monitor implements IntakeCounts {
     const before = this.#lost.get(source) ?? [];
     for (const [index, { name }] of LOST.entries()) {
       const more = (lost[index] ?? 0) - (before[index] ?? 0);
-      if (more > 0) this.#losses.inc({ container, reason: name }, more);
+      if (more <= 0) continue;
+      this.#missing += more;
+      this.#losses.inc({ container, reason: name }, more);
     }
     this.#lost.delete(source); // the one that spoke last stands last
     this.#lost.set(source, lost);
@@ -341,3 +379,20 @@ function samplesIn(text: string): string[] {
     type === "histogram" ? [name, `${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
   );
 }
+
+function sendJson(response: ServerResponse, status: number, json: string): void {
+  response.setHeader("content-type", "application/json").writeHead(status).end(json);
+}
+
+function serverOf({ certificate: path }: MonitorDoor): Server {
+  if (path === undefined) return createServer();
+  const pem = pemOf(CERTIFICATE, path);
+  try {
+    // Few need it, and it takes memory.
+    return process.getBuiltinModule("node:https").createServer({ cert: pem, key: pem });
+  } catch (cause) {
+    const reason = `it holds no certificate and its key (${reasonOf(cause)})`;
+    throw new VedetteError("VEDETTE_HTTP_FILE", { what: CERTIFICATE, path, reason }, { cause });
+  }
+}
+const CERTIFICATE = "certificate of the web server";

@@ -21,6 +21,7 @@ import type { Intake, IntakeCounts, IntakeHandlers, Peer, TappedBatch } from "..
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
 import { counted } from "../output/counted.js";
+import type { DropSettings } from "../output/drops.js";
 import type { IncidentNews } from "../output/incident-news.js";
 import type { MetricsSettings } from "../output/metrics-push.js";
 import type { MetricsSnapshot, SnapshotSettings } from "../output/metrics-snapshot.js";
@@ -33,7 +34,7 @@ import { type Batch, openChecked } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { Health } from "./health.js";
 import { Judge, type Judging } from "./judge.js";
-import type { Monitor } from "./monitor.js";
+import type { Monitor, MonitorDoor } from "./monitor.js";
 import { Opened } from "./opened.js";
 import { Recorder } from "./recorder.js";
 import { Rereader, type Rereading } from "./rereading.js";
@@ -44,6 +45,7 @@ export { VERSION } from "../version.js";
 export { parseAddress, placeOf } from "./address.js";
 export { Health, type HealthParts, type PolicyState, type Running, type WorkerHealth } from "./health.js";
 export type { Judging } from "./judge.js";
+export type { MonitorDoor } from "./monitor.js";
 export { Opened } from "./opened.js";
 export type { Rereading } from "./rereading.js";
 
@@ -59,8 +61,8 @@ export interface SensorOptions<I extends Intake> {
   readonly service?: ServiceFlags;
   /** Where the monitor answers. */
   readonly http?: string;
-  /** Of its paths, those that it answers there; null or undefined: all. */
-  readonly pages?: readonly string[] | null;
+  /** How it answers there. */
+  readonly door?: MonitorDoor;
   /** Where the events are stored too. */
   readonly record?: string;
   /** Where blocks of events are forwarded to; null or undefined: nowhere. */
@@ -69,6 +71,8 @@ export interface SensorOptions<I extends Intake> {
   readonly metrics?: readonly MetricsSettings[];
   /** Falco's metrics snapshots; undefined: there are none. */
   readonly snapshots?: SnapshotSettings | undefined;
+  /** What is done about lost events beside telling them; undefined: nothing. */
+  readonly drops?: DropSettings | undefined;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
   /** Alerts, or the recording, did not get where they were to go, which was said. */
@@ -161,13 +165,13 @@ export class Sensor<I extends Intake = Intake> {
   }
 
   async #open(): Promise<void> {
-    const { http, judging, service, record, metrics = [], snapshots } = this.#options;
+    const { http, judging, service, record, metrics = [], snapshots, drops } = this.#options;
     // What runs for long outlives a hangup from the start; of another, a hangup before its workload begins is
     // the end.
     const runsForLong = http !== undefined || service?.policiesD !== undefined;
     if (runsForLong) this.#hearHangups();
     const hasControl = hasControlIn(service);
-    const isAsked = http !== undefined || hasControl || metrics.length > 0 || snapshots !== undefined;
+    const isAsked = http !== undefined || hasControl || metrics.length > 0 || (snapshots ?? drops) !== undefined;
     const monitor = isAsked ? await this.#openMonitor(http) : null;
     if (metrics.length > 0 && monitor !== null) await this.#openPushes(metrics, monitor);
     if (hasControl && monitor !== null) this.#roster = new (await import("./roster.js")).Roster(monitor);
@@ -178,6 +182,7 @@ export class Sensor<I extends Intake = Intake> {
     await this.#openForwarder(monitor);
     if (this.#judging !== null) await this.#openJudge(this.#judging, monitor);
     if (snapshots !== undefined && monitor !== null) await this.#openSnapshots(snapshots, monitor);
+    if (drops !== undefined && monitor !== null) await this.#openDrops(drops, monitor);
     if (service !== undefined && !runsForLong) this.#hearHangups();
   }
 
@@ -269,7 +274,7 @@ export class Sensor<I extends Intake = Intake> {
     // Its library is a hundred modules, which commands without a monitor need not load.
     const { Monitor } = await import("./monitor.js");
     const monitor = this.#opened.add(new Monitor(this.health), (one) => one.close());
-    if (address !== undefined) this.#port = await monitor.listen(address, this.#options.pages);
+    if (address !== undefined) this.#port = await monitor.listen(address, this.#options.door);
     return monitor;
   }
 
@@ -297,6 +302,19 @@ export class Sensor<I extends Intake = Intake> {
       onFault: this.#options.onFault,
     };
     this.#snapshot = this.#opened.add(new Snapshot(options), (one) => one.close());
+  }
+
+  async #openDrops(settings: DropSettings, monitor: Monitor): Promise<void> {
+    const { Drops } = await import("../output/drops.js");
+    const options = {
+      settings,
+      totals: () => monitor.eventTotals(),
+      hostname: this.#judging?.host,
+      onAlert: (alert: Alert) => this.#judge?.tell(alert),
+      say: this.#options.say,
+      onExit: this.#fail,
+    };
+    this.#opened.add(new Drops(options), (one) => one.close());
   }
 
   async #openOutputs(judging: () => Promise<Judging>, monitor: Monitor | null): Promise<void> {

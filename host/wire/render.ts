@@ -55,8 +55,31 @@ export function paramBytes(param: Field): (batch: Batch, at: number) => Buffer |
   return (batch, at) => readBytes(batch, batch.recordView, at + slot);
 }
 
-/** Bytes as Falco prints them: what cannot be printed is a dot. */
-export function printable(bytes: Uint8Array): string {
+/** How bytes are shown: as Falco prints them, or in base64 (RFC 4648, 4). */
+export type BytesForm = "text" | "base64";
+
+const FORMS: Readonly<Record<BytesForm, (bytes: Uint8Array) => string>> = {
+  text: printable,
+  base64: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64"),
+};
+let form: BytesForm = "text";
+
+/** Runs `show`; what it shows of bytes is in that form. */
+export function showing<T>(bytes: BytesForm, show: () => T): T {
+  const before = form;
+  form = bytes;
+  try {
+    return show();
+  } finally {
+    form = before;
+  }
+}
+
+/** In the form that is asked for just now. */
+export const bytesText = (bytes: Uint8Array): string => FORMS[form](bytes);
+
+/** What cannot be printed is a dot. */
+function printable(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] as number;
@@ -117,7 +140,7 @@ function spanText(param: Field): ParamText {
   const slot = HEADER_SIZE + 8 * param.slot;
   if (param.type === "strlist") return (batch, at) => readList(batch, batch.recordView, at + slot)?.join(" ") ?? null;
   if (param.type === "str") return (batch, at) => readText(batch, batch.recordView, at + slot);
-  const text = param.type === "bytes" ? printable : param.type === "sockaddr" ? sockaddrText : addressText;
+  const text = param.type === "bytes" ? bytesText : param.type === "sockaddr" ? sockaddrText : addressText;
   return (batch, at) => {
     const bytes = readBytes(batch, batch.recordView, at + slot);
     return bytes === null ? null : text(bytes);

@@ -7,8 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parse } from "yaml";
 import { withFalco } from "../falco-files.js";
-import { until } from "../until.js";
-import { endGroup, ROOT, run, scratch, start, VEDETTE } from "./programs.js";
+import { ROOT, run, scratch, VEDETTE } from "./programs.js";
 
 const FALCO = join(ROOT, "../shared/falco");
 const RULES = join(FALCO, "rules/falco_rules.yaml");
@@ -131,7 +130,7 @@ withFalco(
 
 test("of the configuration that comes with Falco, what is not here is named, and what is missed by it is a warning", async () => {
   const path = join(ROOT, "test/fixtures/falco.yaml");
-  const idle = /without meaning here: engine, log_syslog, libs_logger$/m;
+  const idle = /without meaning here: engine, outputs_queue\.capacity, log_syslog, libs_logger$/m;
   const missed = /^vedette: warning: syslog_output has no meaning here: nobody listens at \/dev\/log, .*--syslog URL$/m;
   // Where somebody listens there, alerts go there.
   const isMissed = (said: string): void => assert.is(missed.test(said), !existsSync("/dev/log"), said);
@@ -162,41 +161,6 @@ test("the web server's address and port are where health is answered, for the ag
   assert.match(stderr, new RegExp(`127\\.0\\.0\\.1:${port}`));
   assert.match(stderr, /VEDETTE_HTTP_REFUSED/);
 });
-
-test("of the address that comes with Falco, all interfaces are told whether it lives, and no more unasked", async () => {
-  const own = readFileSync(join(ROOT, "test/fixtures/falco.yaml"), "utf8");
-  for (const isAsked of [false, true]) {
-    const port = await freePort();
-    const web = ["-o", `webserver.listen_port=${port}`, "-o", `webserver.prometheus_metrics_enabled=${isAsked}`];
-    const host = start([...VEDETTE, "falco", "-c", file("all.yaml", own), "-r", both, ...web], { cwd: elsewhere });
-    try {
-      const ask = (path: string): Promise<number | null> =>
-        fetch(`http://127.0.0.1:${port}${path}`).then(
-          ({ status }) => status,
-          () => null,
-        );
-      await until("it answers", () => ask("/healthz"), { tell: () => `${host.child.exitCode}` });
-      assert.equal(
-        await Promise.all(
-          ["/metrics", "/metrics?", "/api/v1/health", "/", "//metrics", "/healthz/../metrics"].map(ask),
-        ),
-        [...(isAsked ? [200, 200] : [404, 404]), 404, 404, 404, isAsked ? 200 : 404],
-      );
-      host.child.kill("SIGTERM");
-      await host.ended;
-    } finally {
-      endGroup(host.child.pid);
-    }
-  }
-});
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 test("-V says what falco -V says, as text or as JSON", async () => {
   const good = await falco("-V", RULES, "-V", both);

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bounds on connections: one request of each at a time.
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { Agent, createServer, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { boundVisitors } from "../../host/visitors.js";
 import { ask } from "../ask.js";
 import { until } from "../until.js";
+import { makeCertificates } from "./output/certificates.js";
 
 const BOUNDS = { most: 8, ms: 60_000 };
 /** More than Node reads at once. */
@@ -76,6 +83,44 @@ test("control: who waits for his answer asks again on the same connection, also 
   assert.is(counts.answered, 5);
   assert.is(sockets.size, 1);
   agent.destroy();
+});
+
+test("H81: behind TLS the same bounds hold: a silent visitor ends in time, and who asks much is closed", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "visitors-"));
+  makeCertificates(folder, ["web"]);
+  const [ca, cert, key] = ["ca.pem", "web.pem", "web.key"].map((name) => readFileSync(join(folder, name)));
+  rmSync(folder, { recursive: true });
+  const counts = { made: 0, answered: 0 };
+  const server = createTlsServer({ cert: cert as Buffer, key: key as Buffer }, () => counts.made++);
+  servers.push(server);
+  boundVisitors(server, { most: 8, ms: 700 }, (request, response) => {
+    counts.answered++;
+    request.resume();
+    if (request.url === "/quick") response.end("yes");
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address() as AddressInfo;
+  const closedOf = (peer: Socket): (() => boolean) => {
+    let isClosed = false;
+    peer.on("error", () => undefined).on("close", () => (isClosed = true));
+    peer.resume();
+    return () => isClosed;
+  };
+  const silent = closedOf(connect(port, "127.0.0.1")); // not even a handshake
+  const shaken = closedOf(connectTls({ port, host: "127.0.0.1", ca: ca as Buffer }));
+  await until("both are closed", () => silent() && shaken());
+  const much = connectTls({ port, host: "127.0.0.1", ca: ca as Buffer });
+  const isClosed = closedOf(much);
+  await once(much, "secureConnect");
+  much.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(MANY));
+  await until("who asks much is closed", isClosed);
+  assert.is(counts.answered, 1);
+  assert.ok(counts.made < 100, `${counts.made} requests were made of one packet`);
+  const quick = connectTls({ port, host: "127.0.0.1", ca: ca as Buffer });
+  quick.write("GET /quick HTTP/1.1\r\nhost: a\r\n\r\n");
+  const [answer] = await once(quick, "data");
+  assert.match(String(answer), "200 OK");
+  quick.destroy();
 });
 
 test.run();

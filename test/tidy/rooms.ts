@@ -58,6 +58,7 @@ export const DOORS: Record<string, string[]> = {
     "config-alert",
     "counted",
     "diagnosis",
+    "drops",
     "event-json",
     "event-text",
     "format",

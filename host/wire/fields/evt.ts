@@ -20,7 +20,7 @@ import {
   timeOf,
   typeOf,
 } from "../record.js";
-import { paramBytes, paramInt, paramText, paramValue, printable } from "../render.js";
+import { bytesText, paramBytes, paramInt, paramText, paramValue } from "../render.js";
 import { clockText, dateClockText, durationText, isoText } from "../time.js";
 import type { Value } from "../value.js";
 import type { FieldGetter, FieldRows } from "./row.js";
@@ -184,7 +184,7 @@ export const EVT_FIELDS: FieldRows = {
       const read = paramBytes(param);
       return (batch, at) => {
         const bytes = read(batch, at);
-        return bytes === null ? null : printable(bytes);
+        return bytes === null ? null : bytesText(bytes);
       };
     }),
   },

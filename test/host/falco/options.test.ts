@@ -3,6 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VedetteError } from "../../../host/errors.js";
+import { typesOfCalls } from "../../../host/falco/event-types.js";
 import { extrasOf, readOptions } from "../../../host/falco/options.js";
 import { selectionsOf, selectRules } from "../../../host/falco/select.js";
 import { loadText } from "./shared.js";
@@ -97,6 +98,10 @@ test("outputs: files and HTTP receivers", () => {
     "http_output.client_key=/k.pem",
     "http_output.ca_cert=/ca.pem",
     "http_output.compress_uploads=true",
+    "http_output.echo=true",
+    "http_output.keep_alive=true",
+    "http_output.max_consecutive_timeouts=3",
+    "output_timeout=700",
     "outputs_queue.capacity=5",
   ]);
   assert.is(isToStdout, true);
@@ -112,6 +117,7 @@ test("outputs: files and HTTP receivers", () => {
     key: "/k.pem",
     ca: "/ca.pem",
     isCompressed: true,
+    ...{ isEchoed: true, isKeptAlive: true, lateMax: 3, answerMs: 700 },
   });
   const plain = readOptions(["http_output.enabled=true", "http_output.url=http://x/", "http_output.client_key=/k.pem"]);
   assert.is(plain.http?.key, undefined, "a key without mtls is not used");
@@ -141,6 +147,14 @@ for (const [option, reason] of [
   ["rules[999999].enable.rule=x", "beyond the 10000 entries"],
   ["syscall_event_drops.threshold=-1", "a number from 0 to 1"],
   ["syscall_event_drops.threshold=1.5", "a number from 0 to 1"],
+  ["syscall_event_drops.rate=often", "a number of at least 0"],
+  ["syscall_event_drops.max_burst=0", "a number of at least 1"],
+  ["syscall_event_drops.actions=[shout]", "must be one of ignore, log, alert, exit"],
+  ["syscall_event_drops.actions=[ignore, log]", "ignore stands beside other actions"],
+  ["base_syscalls.custom_set=['!no_such_call']", "the name of a system call, or ! and such a name"],
+  ["output_timeout=0", "a number of at least 1"],
+  ["http_output.max_consecutive_timeouts=300", "at most 255"],
+  ["webserver.k8s_healthz_endpoint=live", "a path that begins with /"],
   ["http_output.url=here", "must be an http or https URL"],
   ["http_output.enabled=true", "names no receiver"],
   ["file_output.enabled=true", "names no file"],
@@ -176,6 +190,23 @@ test("metrics snapshots: how often, where to, and what they have", () => {
     ["9w", 2_147_483_647],
   ] as const)
     assert.is(told("enabled=true", `interval=${text}`)?.everyMs, ms, text);
+});
+
+test("lost events: what is done about them, from what share on and how often", () => {
+  const drops = (...texts: string[]) => readOptions(texts.map((text) => `syscall_event_drops.${text}`)).drops;
+  assert.equal(drops("actions=[log, exit]", "threshold=.5", "rate=.25", "max_burst=3"), {
+    ...{ actions: ["log", "exit"], threshold: 0.5, rate: 0.25, burst: 3 },
+  });
+  assert.equal(drops("actions=[alert]"), { actions: ["alert"], threshold: 0.1, rate: 0.033_33, burst: 1 });
+  assert.is(drops("actions=[ignore]"), null);
+  assert.is(drops("threshold=0"), null);
+});
+
+test("calls that no rule gets to see", () => {
+  const set = "base_syscalls.custom_set=[clone, '!openat', '!exit_group']";
+  assert.equal(readOptions([set]).leftOut, ["openat", "exit_group"]);
+  assert.equal(typesOfCalls(["openat", "exit_group"]), ["openat"], "procexit is of exit, too");
+  assert.equal(typesOfCalls(["exit", "exit_group"]), ["procexit"]);
 });
 
 test("a program that gets alerts, and how many wait for it", () => {
@@ -230,7 +261,9 @@ test("paths with places, objects, empty values, and 0 and 1 as truths", () => {
   assert.is(options.members.tags, true);
   assert.is(options.least, "Debug");
   assert.equal(options.unknown, []);
-  assert.equal(options.ignored, ["buffer_format_base64"]);
+  assert.equal(options.ignored, []);
+  assert.is(options.bytes, "text");
+  assert.is(readOptions(["buffer_format_base64=1"]).bytes, "base64");
 });
 
 test("beyond loopback the web server answers whether it lives, and numbers where they are asked for", () => {
@@ -242,11 +275,15 @@ test("beyond loopback the web server answers whether it lives, and numbers where
     assert.is(webOf(inside, NUMBERS)?.pages, null, inside);
   }
   for (const outside of ["0.0.0.0", "::", "10.0.0.7", "fd00::1", "::ffff:0.0.0.0", "128.0.0.1"]) {
-    assert.equal(webOf(outside)?.pages, ["/healthz"], outside);
-    assert.equal(webOf(outside, NUMBERS)?.pages, ["/healthz", "/metrics"], outside);
+    assert.equal(webOf(outside)?.pages, ["/healthz", "/versions"], outside);
+    assert.equal(webOf(outside, NUMBERS)?.pages, ["/healthz", "/versions", "/metrics"], outside);
   }
-  assert.equal(webOf("::", "webserver.listen_port=9"), { address: "[::]:9", pages: ["/healthz"] });
-  assert.is(webOf("0.0.0.0", "webserver.ssl_enabled=true"), null);
+  assert.equal(webOf("::", "webserver.listen_port=9"), {
+    ...{ address: "[::]:9", pages: ["/healthz", "/versions"], healthz: "/healthz" },
+  });
+  const own = webOf("0.0.0.0", "webserver.ssl_enabled=true", "webserver.k8s_healthz_endpoint=/live");
+  assert.equal([own?.pages, own?.healthz, own?.certificate], [["/live", "/versions"], "/live", "/etc/falco/falco.pem"]);
+  assert.is(webOf("::1", "webserver.ssl_certificate=/a.pem")?.certificate, undefined, "TLS is off");
   assert.is(readOptions(["webserver.listen_address=0.0.0.0"], {}).web, null);
 });
 

@@ -99,12 +99,12 @@ async function receiver(server: Server, answer: (nth: number) => number = () => 
 
 function output(url: string, settings: Partial<HttpSettings> = {}): { http: Backlog; faults: VedetteError[] } {
   const faults: VedetteError[] = [];
-  const whole = { url, userAgent: "falcosecurity/falco", capacity: 100, ...settings };
   const { answerMs, ...times } = TIMES;
+  const whole = { url, userAgent: "falcosecurity/falco", capacity: 100, answerMs, ...settings };
   const http = new Backlog({
     name: url,
     kind: "http",
-    carrier: new HttpCarrier(whole, answerMs),
+    carrier: new HttpCarrier(whole),
     limits: { ...RECEIVER_LIMITS, ...NEVER_STUCK, ...times, count: whole.capacity },
     text: alertJson,
     onFault: (error) => faults.push(error),
@@ -207,6 +207,68 @@ test("a receiver that would rather speak something else gives no answer, and tha
   assert.is(await Promise.race([answer, late]), "the connection ended without an answer");
   await client.close();
   there.close();
+});
+
+/** Says nothing to the first `silent` requests, and takes what comes behind them. */
+async function lateReceiver(silent: number) {
+  const sockets = { opened: 0, closed: 0 };
+  const got: string[] = [];
+  let asked = 0;
+  const server = createServer((request, response) => {
+    const isSilent = ++asked <= silent;
+    let body = "";
+    request.on("data", (part) => (body += part));
+    request.on("end", () => {
+      if (isSilent) return;
+      got.push(JSON.parse(body).rule);
+      response.end("ok");
+    });
+  });
+  server.keepAliveTimeout = 60_000;
+  server.on("connection", (socket) => {
+    sockets.opened++;
+    socket.on("close", () => sockets.closed++);
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const close = (): void => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url, got, sockets, asked: () => asked, close };
+}
+
+test("so many late answers in a row are borne without a word, one more is told, and no alert is lost", async () => {
+  for (const [lateMax, faults] of [
+    [2, 0],
+    [1, 1],
+  ] as const) {
+    const late = await lateReceiver(2);
+    const { http, faults: told } = output(late.url, { lateMax, answerMs: 60 });
+    http.start();
+    for (const rule of ["one", "two"]) http.write(alert(rule));
+    await until("both are there", () => late.got.length === 2, { tell: () => `${late.asked()} requests` });
+    assert.equal(late.got, ["one", "two"]);
+    assert.is(told.length, faults, `with ${lateMax}`);
+    await http.close();
+    late.close();
+  }
+});
+
+test("a connection that is kept alive is there after the one that is not was closed", async () => {
+  const [kept, usual] = [await lateReceiver(0), await lateReceiver(0)];
+  const outputs = [output(kept.url, { isKeptAlive: true }).http, output(usual.url).http];
+  for (const http of outputs) {
+    http.start();
+    http.write(alert("one"));
+  }
+  await until("the usual one is closed", () => usual.sockets.closed === 1);
+  assert.equal(kept.sockets, { opened: 1, closed: 0 });
+  outputs[0]?.write(alert("two"));
+  await until("it took the next", () => kept.got.length === 2);
+  assert.is(kept.sockets.opened, 1);
+  for (const http of outputs) await http.close();
+  for (const one of [kept, usual]) one.close();
 });
 
 test("a file that cannot be read is told before anything is sent", () => {

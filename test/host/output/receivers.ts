@@ -194,7 +194,10 @@ async function http(answerMs?: number): Promise<There> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const slow = await Slow.before((server.address() as AddressInfo).port);
-  const carrier = new HttpCarrier({ url: `http://${slow.place}/`, userAgent: "f", capacity: 0 }, answerMs);
+  const carrier = new HttpCarrier({
+    ...{ url: `http://${slow.place}/`, userAgent: "f", capacity: 0 },
+    ...(answerMs === undefined ? {} : { answerMs }),
+  });
   const close = async (): Promise<void> => {
     server.close();
     server.closeAllConnections();

@@ -2,7 +2,8 @@
 //
 // `npm run bench -- meters [--json] [--rounds N] [NAME]`: what the meters of the pack cost an event, by
 // processor time: each on a stream of its own protocol and on one of another, and all of them together on
-// each stream. Figures are minima of rounds in turn. NAME: those meters alone whose name has it.
+// each stream, as modules of their own and as one (golden-signals). Figures are minima of rounds in turn.
+// NAME: those meters alone whose name has it.
 import { basename } from "node:path";
 import { METERS } from "../host/paths.js";
 import { findPolicies } from "../host/policy/discover.js";
@@ -10,10 +11,12 @@ import { CONVERSATIONS, loadMeters, type Side, streamOf, timeSides } from "./mea
 
 const given = process.argv.indexOf("--rounds");
 const rounds = given < 0 ? 12 : Number(process.argv[given + 1]);
-const wanted = process.argv.slice(2).find((word, i, all) => !word.startsWith("--") && all[i - 1] !== "--rounds");
-const names = findPolicies(METERS).map((folder) => basename(folder));
+const wanted = process.argv.slice(2).find((word, i, rest) => !word.startsWith("--") && rest[i - 1] !== "--rounds");
+const TOGETHER = "golden-signals";
+const all = findPolicies(METERS).map((folder) => basename(folder));
+const names = all.filter((name) => name !== TOGETHER);
 const some = names.filter((name) => wanted === undefined || name.includes(wanted));
-const make = await loadMeters(names);
+const make = await loadMeters(all);
 const streams = new Map(Object.entries(CONVERSATIONS).map(([name, one]) => [name, streamOf([one])]));
 const mixed = streamOf(Object.values(CONVERSATIONS), 8);
 const isOwn = (meter: string, stream: string): boolean => CONVERSATIONS[stream]?.meters.includes(meter) === true;
@@ -30,12 +33,11 @@ const sides: Side[] = some.flatMap((meter): Side[] => {
     })),
   ];
 });
-if (wanted === undefined)
-  sides.push(...[...streams].map(([name, stream]) => ({ name: `all: ${name}`, runners: names.map(make), stream })), {
-    name: "all: mixed",
-    runners: names.map(make),
-    stream: mixed,
-  });
+const together = [...streams, ["mixed", mixed] as const];
+const sidesOf = (name: string, some: readonly string[]): Side[] =>
+  together.map(([stream, one]) => ({ name: `${name}: ${stream}`, runners: some.map(make), stream: one }));
+if (wanted === undefined) sides.push(...sidesOf("all", names));
+if (wanted === undefined || wanted === TOGETHER) sides.push(...sidesOf(TOGETHER, [TOGETHER]));
 const best = timeSides(sides, rounds);
 if (process.argv.includes("--json")) console.log(JSON.stringify(Object.fromEntries(best)));
 else {

@@ -9,10 +9,10 @@ import { PRIORITIES } from "../finding/priority.js";
 import { whileShowing } from "../output/progress.js";
 import { openBundle } from "../policy/bundle.js";
 import { PolicyCompiler } from "../policy/compile.js";
-import { foldersOf, loadPolicy, moduleBytes } from "../policy/load.js";
+import { foldersOf, limitsAt, loadPolicy, moduleBytes } from "../policy/load.js";
 import { readPolicyFile } from "../policy/policy-file.js";
 import { reasonOf } from "../reason.js";
-import { admit, DEFAULT_LIMITS, PAGE } from "../wasm/admission.js";
+import { admit, PAGE } from "../wasm/admission.js";
 import { readSections } from "../wasm/sections.js";
 import { counted, print, printJson } from "./print.js";
 
@@ -32,7 +32,7 @@ export async function inspectPolicy(path: string, asJson: boolean): Promise<numb
 async function factsOf(path: string): Promise<Facts> {
   const { bytes, prevent } = await partsOf(path);
   // A policy that only prevents has no rules.
-  const { metadata, memory } = await admit(bytes, path, { ...DEFAULT_LIMITS, rulesMin: prevent.length > 0 ? 0 : 1 });
+  const { metadata, memory } = await admit(bytes, path, { ...limitsAt(path), rulesMin: prevent.length > 0 ? 0 : 1 });
   const sections = readSections(bytes, path);
   return {
     ...metadata,

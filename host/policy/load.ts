@@ -3,12 +3,13 @@
 // module, settle parameters and what policy.yaml changes in rules. The result is plain data, so that it can
 // be posted to a worker.
 import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { dedupFormat } from "../engine/grouped.js";
 import type { ExaminedPolicy, LoadedPolicy, LoadedRule, Tenancy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { compileFormat } from "../output/format.js";
 import { METERS, PACK } from "../paths.js";
-import { compiled, DEFAULT_LIMITS, examine, type ModuleLimits } from "../wasm/admission.js";
+import { compiled, DEFAULT_LIMITS, examine, METER_LIMITS, type ModuleLimits } from "../wasm/admission.js";
 import type { Metadata, RuleMetadata } from "../wasm/metadata.js";
 import { type ParameterValues, resolveParameters } from "../wasm/settings.js";
 import { type Bundle, MODULE_FILE, openBundle, placeOf } from "./bundle.js";
@@ -25,8 +26,10 @@ export { MODULE_FILE };
 
 /** The policies that come with Vedette. */
 export const PACK_NAME = "pack";
-/** `meters`, or one of them: `meters/http-server`. */
-const METER = /^meters(?=\/|$)/;
+/** All meters in one module. */
+const METERS_NAME = "meters";
+/** One of them: `meters/http-server`. */
+const METER = /^meters(?=\/)/;
 const MODULE_BYTES_MAX = 64 << 20; // admission's own bound is far below
 
 /** What loading goes by, for all policies of a call. */
@@ -39,7 +42,7 @@ export interface PolicyLoadOptions {
 
 /**
  * Loads the policies in or below each folder, and modules that say all of themselves; none given, or `pack`:
- * the pack that comes with Vedette, as do those below `meters`.
+ * the pack that comes with Vedette, as do those below `meters`, whose own name is that of all in one.
  */
 export async function loadPolicies(
   folders: readonly string[],
@@ -66,7 +69,13 @@ export function foldersOf(folders: readonly string[]): string[] {
 
 /** What a name means where no folder of that name is. */
 function shipped(name: string): string {
-  return name === PACK_NAME ? PACK : name.replace(METER, METERS);
+  if (name === PACK_NAME) return PACK;
+  return name === METERS_NAME ? join(METERS, "golden-signals") : name.replace(METER, METERS);
+}
+
+/** Limits of the operator's own policy at this path: meters that come with Vedette have more memory. */
+export function limitsAt(place: string): ModuleLimits {
+  return dirname(resolve(place)) === METERS ? METER_LIMITS : DEFAULT_LIMITS;
 }
 
 /** What loading goes by, for one policy. */
@@ -83,7 +92,7 @@ export async function loadPolicy(
   bundle: Bundle,
   {
     compiler = new PolicyCompiler(),
-    limits = DEFAULT_LIMITS,
+    limits = limitsAt(bundle.origin.place),
     set = {},
     tenancy = null,
     proves = async () => undefined,

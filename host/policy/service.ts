@@ -13,11 +13,11 @@ import type { Alert } from "../output/alert.js";
 import { boundText } from "../output/alert-bounds.js";
 import type { Backlog } from "../output/backlog.js";
 import type { OutputStats } from "../output/output.js";
-import { DEFAULT_LIMITS } from "../wasm/admission.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { type Bundle, openBundle } from "./bundle.js";
 import { detailOf, type PolicyDetail, textsAt } from "./detail.js";
 import { type DraftTried, draftAt } from "./draft.js";
+import { limitsAt } from "./load.js";
 import type { ResponseRow } from "./respond.js";
 import { Serials } from "./serials.js";
 import { Snapshot, takeSnapshot } from "./snapshot.js";
@@ -278,7 +278,7 @@ export class PolicyService {
       }
       return files;
     };
-    const limits = tenant?.modules ?? DEFAULT_LIMITS;
+    const limits = tenant?.modules ?? limitsAt(found.place);
     return this.#trials.draft(found, { filesNow, limits }, () => {
       const now = this.#asNow(whose, policy);
       return now === null ? null : { loaded: now.policy, batches: batchesOf(now.scope) };

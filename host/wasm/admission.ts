@@ -27,6 +27,8 @@ export interface ModuleLimits {
 }
 /** Limits of a policy whose tenant sets none: 1 MiB of code and 4 MiB of memory. */
 export const DEFAULT_LIMITS: ModuleLimits = { moduleBytes: 1 << 20, memoryPages: 64 };
+/** Of a meter that comes with Vedette: golden-signals keeps the connections of each protocol. */
+export const METER_LIMITS: ModuleLimits = { ...DEFAULT_LIMITS, memoryPages: 256 };
 /** Of what is compiled here from the operator's own rule files. */
 export const WIDE_LIMITS: ModuleLimits = { moduleBytes: 64 << 20, memoryPages: 512, isWide: true };
 
@@ -59,6 +61,7 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
 const CONSTANTS = ["vedette_abi", "vedette_frame", "vedette_frame_size"];
 const OPTIONAL: Readonly<Record<string, string>> = {
   vedette_record: "i32",
+  vedette_judge: "i32",
   vedette_facts: "i32",
   vedette_state: "i32",
   vedette_state_size: "i32",

@@ -41,6 +41,7 @@ interface PolicyExports {
   readonly vedette_frame: WebAssembly.Global;
   readonly vedette_frame_size: WebAssembly.Global;
   readonly vedette_record?: WebAssembly.Global;
+  readonly vedette_judge?: WebAssembly.Global;
   readonly vedette_fuel?: WebAssembly.Global;
   readonly vedette_facts?: WebAssembly.Global;
   readonly vedette_state?: WebAssembly.Global;
@@ -67,6 +68,8 @@ export class PolicyInstance {
   readonly #exports: PolicyExports;
   readonly #frame: Frame;
   readonly #canClear: boolean;
+  /** Names of its rules, then of its meters. */
+  readonly #judges: readonly string[];
   readonly #metrics: MetricsRegion | null;
   readonly #events: PolicyEvents;
   /** Which record of the batch `vedette_record` counts from. */
@@ -98,6 +101,7 @@ export class PolicyInstance {
     this.#frame = new Frame(this.#memory, this.#exports.vedette_frame.value as number);
     this.#canClear = canSet(this.#exports.vedette_state_dirty);
     const { metrics, metadata } = admitted;
+    this.#judges = [...metadata.rules, ...(metadata.meters ?? [])].map(({ name }) => name);
     this.#metrics =
       metrics === null ? null : new MetricsRegion(this.#memory, metrics.at, metrics.size, metadata.metrics ?? []);
   }
@@ -182,7 +186,7 @@ export class PolicyInstance {
       return run();
     } catch (error) {
       const reason = this.#abort ?? (error instanceof Error ? error.message : String(error));
-      return new Trap(reason, this.#recordNow());
+      return new Trap(`${this.#judgeNow()}${reason}`, this.#recordNow());
     }
   }
 
@@ -190,6 +194,13 @@ export class PolicyInstance {
   #recordNow(): number {
     const said = this.#exports.vedette_record?.value;
     return this.#from.index + (typeof said === "number" ? said >>> 0 : 0);
+  }
+
+  /** Which of its rules and meters it was in, where it has several and says so. */
+  #judgeNow(): string {
+    const said = this.#exports.vedette_judge?.value;
+    const name = typeof said === "number" ? this.#judges[said] : undefined;
+    return name === undefined ? "" : `${name}: `;
   }
 
   #onAlert(rule: number, record: number, text: number, size: number): void {

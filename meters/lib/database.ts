@@ -7,7 +7,9 @@ const SERVED = histogram({
   name: "db.server.operation.duration",
   unit: "s",
   doc: "time of operations that database servers execute, from the request's first byte read to the last byte written",
-  labels: ["process.executable.name", "db.system.name", "db.operation.name", "db.response.status_code", "error.type"],
+  labels: [
+    "process.executable.name", "db.system.name", "db.operation.name", "db.collection.name", "db.response.status_code", "error.type",
+  ],
   bounds: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
   slots: 500,
 });
@@ -16,8 +18,8 @@ const ASKED = histogram({
   unit: "s",
   doc: "time of operations of clients of databases, from the request's first byte written to the last byte read",
   labels: [
-    "process.executable.name", "db.system.name", "db.operation.name", "server.address", "server.port", "db.response.status_code",
-    "error.type",
+    "process.executable.name", "db.system.name", "db.operation.name", "server.address", "server.port", "db.collection.name",
+    "db.response.status_code", "error.type",
   ],
   bounds: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
   slots: 500,
@@ -28,7 +30,7 @@ export function durationOf(isOfClient: bool): HistogramInstrument {
   return isOfClient ? ASKED : SERVED;
 }
 
-/** Gives all labels but the last two, which are the operation's error. */
+/** Gives all labels but the last three: the collection, which may be empty, and the error twice. */
 export function labelOperation(e: Event, isOfClient: bool, system: string, operation: string): void {
   const to = durationOf(isOfClient);
   to.label(programName(e)).label(system).label(operation);

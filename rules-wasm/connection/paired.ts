@@ -35,8 +35,10 @@ const ANSWERED: usize = 24; // u64: when a part of an answer was moved last
 const LOST: usize = 32; // u64: what its agent had lost
 const BEGUN: usize = 40; // u64: when the request underway began
 const MOVER: usize = 48; // u64: which process and descriptor moved that
+const IS_ALONE: usize = 56; // u8: the request that is answered next stands in ALONE, not in the table
+const ALONE: usize = 64; // a request
 /** Where a protocol's own bytes of a connection begin. */
-export const OWN: usize = 56;
+export const OWN: usize = ALONE + 16;
 
 /** A request that waits for its answer. */
 const TIME: usize = 0; // u64
@@ -201,7 +203,8 @@ export abstract class PairedProtocol extends Protocol {
       this.lose(c);
       return false;
     }
-    const entry = this.waiting.take(mix(this.key, number), this.now);
+    const isAlone = !this.isWaiting(c), entry = isAlone ? c + ALONE : this.waiting.take(mix(this.key, number), this.now);
+    if (isAlone) store<u8>(c, 1, IS_ALONE);
     store<u64>(entry, load<u64>(c, BEGUN), TIME);
     store<u32>(entry, name, NAME);
     store<u32>(entry, id, ID);
@@ -230,19 +233,19 @@ export abstract class PairedProtocol extends Protocol {
 
   /** The name of the request that came last; 0 where it is not known any more. */
   protected lastName(c: usize): u32 {
-    const entry = this.waiting.find(mix(this.key, load<u32>(c, NEXT) - 1), this.now);
+    const entry = this.requestOf(c, load<u32>(c, NEXT) - 1);
     return entry == 0 ? 0 : load<u32>(entry, NAME);
   }
 
   /** Names the request that came last. */
   protected nameLast(c: usize, name: u32): void {
-    const entry = this.waiting.find(mix(this.key, load<u32>(c, NEXT) - 1), this.now);
+    const entry = this.requestOf(c, load<u32>(c, NEXT) - 1);
     if (entry != 0) store<u32>(entry, name, NAME);
   }
 
   /** The name of the oldest request; 0 where it is not known any more. */
   protected waitingName(c: usize): u32 {
-    const entry = this.waiting.find(mix(this.key, load<u32>(c, FIRST)), this.now);
+    const entry = this.requestOf(c, load<u32>(c, FIRST));
     return entry == 0 ? 0 : load<u32>(entry, NAME);
   }
 
@@ -253,7 +256,7 @@ export abstract class PairedProtocol extends Protocol {
   protected isAnswerTo(c: usize, id: u32): bool {
     const next = load<u32>(c, NEXT);
     for (let number = load<u32>(c, FIRST); number != next; number++) {
-      const entry = this.waiting.find(mix(this.key, number), this.now);
+      const entry = this.requestOf(c, number);
       if (entry == 0 || load<u32>(entry, ID) != id) continue;
       while (load<u32>(c, FIRST) != number) this.answered(c);
       return true;
@@ -264,12 +267,12 @@ export abstract class PairedProtocol extends Protocol {
   /** Of the oldest request nothing is told. */
   protected leaveOldest(c: usize): void {
     this.unsynced++;
-    store<u32>(c, load<u32>(c, FIRST) + 1, FIRST);
+    this.moveOn(c, load<u32>(c, FIRST) + 1);
   }
 
   /** An operation of the oldest request has ended. */
   protected tell(c: usize, name: u32, error: u32): void {
-    const entry = this.waiting.find(mix(this.key, load<u32>(c, FIRST)), this.now);
+    const entry = this.requestOf(c, load<u32>(c, FIRST));
     if (entry == 0 || this.count == FINISHED_MAX) {
       this.unsynced++;
       return;
@@ -283,9 +286,22 @@ export abstract class PairedProtocol extends Protocol {
   /** The oldest request is answered. */
   protected answered(c: usize): void {
     const first = load<u32>(c, FIRST);
-    store<u32>(c, first + 1, FIRST);
     store<u8>(c, 1, SPEAKS);
-    this.waiting.drop(mix(this.key, first));
+    if (load<u8>(c, IS_ALONE) == 0) this.waiting.drop(mix(this.key, first));
+    this.moveOn(c, first + 1);
+  }
+
+  /** The request of this number is answered next. */
+  // @ts-ignore: decorator
+  @inline private moveOn(c: usize, number: u32): void {
+    store<u32>(c, number, FIRST);
+    store<u8>(c, 0, IS_ALONE);
+  }
+
+  /** A request that waits, by its number; 0: it is not known any more. */
+  private requestOf(c: usize, number: u32): usize {
+    if (load<u8>(c, IS_ALONE) != 0 && number == load<u32>(c, FIRST)) return c + ALONE;
+    return this.waiting.find(mix(this.key, number), this.now);
   }
 
   /** An answer has come that no request waits for: this is another protocol, or a request was not seen. */
@@ -297,7 +313,7 @@ export abstract class PairedProtocol extends Protocol {
 
   /** What is said here is another protocol, or not in pairs any more. */
   protected beOther(c: usize): void {
-    if (load<u8>(c, SPEAKS) == 0) store<u32>(c, load<u32>(c, NEXT), FIRST); // they were no requests
+    if (load<u8>(c, SPEAKS) == 0) this.moveOn(c, load<u32>(c, NEXT)); // they were no requests
     this.lose(c);
     store<u8>(c, <u8>OPAQUE, MODE);
   }
@@ -307,7 +323,7 @@ export abstract class PairedProtocol extends Protocol {
     if (load<u8>(c, MODE) == OPAQUE) return;
     const first = load<u32>(c, FIRST), next = load<u32>(c, NEXT);
     this.unsynced += <f64>(next - first);
-    store<u32>(c, next, FIRST);
+    this.moveOn(c, next);
     store<u8>(c, <u8>UNSURE, MODE);
   }
 
@@ -332,10 +348,10 @@ export abstract class PairedProtocol extends Protocol {
   /** One that is not known yet was there before us. */
   private of(e: Event): usize {
     const key = socketOf(e);
-    const known = this.connections.find(key, e.time), c = this.connections.take(key, e.time);
+    const c = this.connections.take(key, e.time);
     this.key = key;
     this.now = e.time;
-    if (known == 0) {
+    if (this.connections.isNew) {
       store<u8>(c, <u8>UNSURE, MODE);
       store<u8>(c, <u8>!e.fd.is_server, IS_CLIENT);
       store<u64>(c, e.time, LAST);

@@ -7,7 +7,7 @@ import { AnyPlaintext, AnyRead, AnyReceive, AnySend, AnyTransfer, AnyWrite, Even
 import { Errno, MsgFlag, ShutdownHow } from "../generated/flags";
 import { Str } from "../str";
 import { isStream, labelsKey } from "./key";
-import { Left } from "./left";
+import { leave, leftBy, newProtocol } from "./left";
 
 /** Bytes that are not taken out of the socket, or that are no bytes of the other side. */
 const NOT_READ: u64 = MsgFlag.MSG_PEEK | MsgFlag.MSG_ERRQUEUE;
@@ -18,14 +18,16 @@ export abstract class Protocol {
   unsynced: f64 = 0;
   /** It is of what TLS encrypts with, not of what is encrypted. */
   protected isOfRecords: bool = false;
-  private readonly left: Left = new Left();
+  /** Its bit among those who leave a socket. */
+  private readonly bit: u32 = newProtocol();
+
+  /** Whether nothing can come of the call, since the protocol has left its socket. */
+  // @ts-ignore: decorator
+  @inline hasLeft(e: AnyTransfer): bool { return (leftBy(e) & this.bit) != 0; }
 
   /** Give it each call. Gives how many operations are finished by that. */
   saw(e: AnyTransfer): i32 {
-    if (this.left.has(e)) {
-      if (isMoving(e)) return 0;
-      this.left.drop(e);
-    }
+    if (this.hasLeft(e)) return 0;
     if (e.fd.isPlaintextTold && !this.isOfRecords && this.isOfEncrypted(e)) return 0;
     switch (e.evt_type) {
       case EventId.accept:
@@ -99,7 +101,7 @@ export abstract class Protocol {
 
   /** What is moved on the event's socket is none of this protocol's, until the socket begins anew. */
   // @ts-ignore: decorator
-  @inline protected leave(e: Event): void { this.left.add(e); }
+  @inline protected leave(e: Event): void { leave(changetype<AnyTransfer>(e), this.bit); }
 
   /** Bytes of a connection whose plaintext is told say nothing, but that there are no more. */
   private isOfEncrypted(e: AnyTransfer): bool {
@@ -141,26 +143,5 @@ export abstract class Protocol {
 
   private readBytes(e: AnyRead): i32 {
     return e.res == 0 && e.size > 0 ? this.heardAll(e) : this.received(e, e.data);
-  }
-}
-
-/** Whether the call moves bytes, or is to, of a connection that is there: it begins none, and ends none. */
-function isMoving(e: AnyTransfer): bool {
-  switch (e.evt_type) {
-    case EventId.accept:
-    case EventId.accept4:
-    case EventId.connect:
-    case EventId.shutdown:
-    case EventId.close:
-      return false;
-    case EventId.sendto:
-    case EventId.sendmsg:
-    case EventId.sendmmsg:
-      return !hasAny(changetype<AnySend>(e).flags, MsgFlag.MSG_FASTOPEN);
-    case EventId.tls_read:
-    case EventId.tls_write:
-      return !changetype<AnyPlaintext>(e).begins;
-    default:
-      return true;
   }
 }

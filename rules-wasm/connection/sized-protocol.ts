@@ -3,7 +3,7 @@
 // names its request by a number. What a message says is its protocol's to know: take() and hear().
 import { total } from "./cursor";
 import { OWN, PairedProtocol } from "./paired";
-import { DONE, isIdle, keptAt, keptSize, Lengths, message, MORE, reset, SIZED, UNSEEN } from "./sized";
+import { DONE, isIdle, endedAt, endedSize, keptAt, keptSize, Lengths, message, MORE, reset, SIZED, UNSEEN } from "./sized";
 
 /** A connection's own bytes: the two directions. */
 const IN: usize = OWN;
@@ -13,8 +13,11 @@ export const BEHIND_SIZED: usize = OUT + SIZED;
 
 /** Of connections that a policy sees. */
 export abstract class SizedProtocol extends PairedProtocol {
-  /** `own`: bytes of a connection from BEHIND_SIZED on that the protocol has. */
-  constructor(connections: u32, underway: u32, own: usize, protected readonly lengths: Lengths) {
+  /**
+   * `own`: bytes of a connection from BEHIND_SIZED on that the protocol has. `head`: those of a request that
+   * isRequest() looks at.
+   */
+  constructor(connections: u32, underway: u32, own: usize, protected readonly lengths: Lengths, private readonly head: u32) {
     super(connections, underway, BEHIND_SIZED - OWN + own);
   }
 
@@ -34,8 +37,11 @@ export abstract class SizedProtocol extends PairedProtocol {
     while (total > 0) {
       if (isIdle(d)) this.mayStart(c);
       const came = message(d, this.lengths);
-      if (came == MORE) return;
-      if (came == DONE) this.take(c, keptAt(d), keptSize(d));
+      if (came == MORE) {
+        if (keptSize(d) >= this.head && !this.isRequest(keptAt(d), keptSize(d))) this.beOther(c); // its end shows no more
+        return;
+      }
+      if (came == DONE) this.take(c, endedAt, endedSize);
       else if (came != UNSEEN) this.beOther(c);
       reset(d);
       if (came == UNSEEN) return this.isWaiting(c) ? this.lose(c) : this.cutRequest(c);
@@ -48,7 +54,7 @@ export abstract class SizedProtocol extends PairedProtocol {
     while (total > 0) {
       const came = message(d, this.lengths);
       if (came == MORE) return;
-      if (came == DONE) this.hear(c, keptAt(d), keptSize(d));
+      if (came == DONE) this.hear(c, endedAt, endedSize);
       else if (came != UNSEEN) this.beOther(c);
       reset(d);
       if (came == UNSEEN) return this.cutAnswer(c);

@@ -47,11 +47,16 @@ export class Lengths {
 // @ts-ignore: decorator
 @inline export function isIdle(d: usize): bool { return load<u32>(d, MOVED) == 0; }
 
-/** Of the message that has ended: where its bytes are, its length among them, and how many are kept. */
+/** Of the message underway: where its bytes are, its length among them, and how many are kept. */
 // @ts-ignore: decorator
 @inline export function keptAt(d: usize): usize { return d + KEPT; }
 // @ts-ignore: decorator
 @inline export function keptSize(d: usize): u32 { return load<u32>(d, KEPT_SIZE); }
+
+/** The same, of the message that has ended. */
+export let endedAt: usize = 0;
+/** Never more than what is kept of one that comes in pieces. */
+export let endedSize: u32 = 0;
 
 /** The message that is underway is forgotten. */
 export function reset(d: usize): void {
@@ -61,6 +66,15 @@ export function reset(d: usize): void {
 
 /** Consumes bytes up to the end of a message, at most. */
 export function message(d: usize, lengths: Lengths): u32 {
+  if (isIdle(d) && seen >= LENGTH) {
+    const whole = lengths.of(at);
+    if (whole != 0 && whole <= seen) { // it need not be kept
+      endedAt = at;
+      endedSize = min(whole, KEPT_MAX);
+      skip(whole);
+      return DONE;
+    }
+  }
   while (total > 0) {
     const moved = load<u32>(d, MOVED), kept = load<u32>(d, KEPT_SIZE);
     if (moved < LENGTH && <u64>seen < min<u64>(LENGTH - moved, total)) return UNSEEN;
@@ -73,7 +87,10 @@ export function message(d: usize, lengths: Lengths): u32 {
     if (moved + more < LENGTH) continue;
     const whole = lengths.of(d + KEPT);
     if (whole == 0) return WRONG;
-    if (moved + more == whole) return DONE;
+    if (moved + more != whole) continue;
+    endedAt = d + KEPT;
+    endedSize = load<u32>(d, KEPT_SIZE);
+    return DONE;
   }
   return MORE;
 }

@@ -10,6 +10,8 @@ const COUNT: u32 = 128;
 /** An entry: its size, then its bytes. */
 const SIZE: usize = 0; // u32
 const BYTES: usize = 4;
+/** Room behind them for loads of eight bytes. */
+const BEYOND: usize = 8;
 
 /** Of one protocol. */
 export class Stash {
@@ -19,7 +21,7 @@ export class Stash {
   readonly room: u32;
 
   constructor(room: u32) {
-    this.table = new StateTable(UNKEPT, COUNT, BYTES + <usize>room, hours(2));
+    this.table = new StateTable(UNKEPT, COUNT, BYTES + <usize>room + BEYOND, hours(2));
     this.room = room;
   }
 

@@ -19,6 +19,7 @@ import { StateTable, UNKEPT } from "../state/table";
 import { Str } from "../str";
 import { mix } from "../string-set";
 import { batchLost } from "../wire/frame";
+import { clear } from "../wire/memory";
 import { beginChunks, beginLength, BODY_STATE, DONE, skipChunks, skipLength, UNSEEN } from "./body";
 import { isSettings } from "./frame";
 import { isError, STATUSES } from "./grpc";
@@ -54,7 +55,8 @@ const COUNTED: usize = 28; // u32: requests without an answer that are in `unsyn
 const LOST: usize = 32; // u64: what its agent had lost
 const BEGUN: usize = 40; // u64: when the head that waits began
 const WRITER: usize = 48; // u64: process and descriptor of the last write
-const BODIES: usize = 56; // [2]: where in the bodies underway
+const IS_ALONE: usize = 56; // u8: the request that is answered next came when no other one waited
+const BODIES: usize = 64; // [2]: where in the bodies underway
 const CONNECTION: usize = BODIES + 2 * BODY_STATE;
 
 /** A read began as a request does, of which nothing is told. */
@@ -216,9 +218,16 @@ abstract class Http extends Protocol {
     return e.fd.is_server != this.isClient && isStream(e.fd);
   }
 
+  /** Where this is the other side of the socket, nothing of it will ever be ours. */
+  private isToUs(e: Event): bool {
+    const isIt = this.isOurs(e);
+    if (!isIt && isStream(e.fd)) this.leave(e);
+    return isIt;
+  }
+
   private requests(e: Event, address: usize, size: u32): i32 {
     this.told.begin();
-    if (e.res <= 0 || !this.isOurs(e)) return 0;
+    if (e.res <= 0 || !this.isToUs(e)) return 0;
     const key = socketOf(e), c = this.of(key, e);
     if (isOpaque(c)) {
       this.leave(e);
@@ -232,8 +241,8 @@ abstract class Http extends Protocol {
 
   /** One that is not known yet was there before us. */
   private of(key: u64, e: Event): usize {
-    const known = this.connections.find(key, e.time), c = this.connections.take(key, e.time);
-    if (known == 0) {
+    const c = this.connections.take(key, e.time);
+    if (this.connections.isNew) {
       setMode(c, IN, UNSURE);
       setMode(c, OUT, UNSURE);
     } else if (load<u64>(c, LOST) != batchLost()) this.lose(c, key, e);
@@ -327,8 +336,9 @@ abstract class Http extends Protocol {
       return this.lose(c, key, e);
     }
     const is = isRequest(from, size), method = is ? methodOf(from, size) : 0;
-    const entry = this.waiting.take(mix(key, number), e.time);
-    memory.fill(entry, 0, REQUEST);
+    if (number == load<u32>(c, FIRST)) store<u8>(c, 1, IS_ALONE);
+    const entry = this.waiting.take(requestOf(c, key, number), e.time);
+    clear(entry, PATH); // the path says its size
     store<u64>(entry, load<u64>(c, BEGUN), TIME);
     store<u8>(entry, method, METHOD);
     store<u32>(c, number + 1, NEXT);
@@ -348,7 +358,7 @@ abstract class Http extends Protocol {
 
   private answers(e: Event, address: usize, size: u32): i32 {
     this.told.begin();
-    if (e.res <= 0 || !this.isOurs(e)) return 0;
+    if (e.res <= 0 || !this.isToUs(e)) return 0;
     const key = socketOf(e), c = this.of(key, e);
     if (isOpaque(c)) {
       this.leave(e);
@@ -406,7 +416,7 @@ abstract class Http extends Protocol {
   private response(c: usize, key: u64, e: Event): void {
     if (!isResponse(headAt, headSize)) return this.beOther(c, key, e);
     const status = statusOf(headAt), first = load<u32>(c, FIRST);
-    const entry = first == load<u32>(c, NEXT) ? 0 : this.waiting.find(mix(key, first), e.time);
+    const entry = first == load<u32>(c, NEXT) ? 0 : this.waiting.find(requestOf(c, key, first), e.time);
     if (entry == 0) {
       if (first == load<u32>(c, NEXT)) this.unsynced++; // of a request that nobody saw
       return this.lose(c, key, e);
@@ -451,8 +461,8 @@ abstract class Http extends Protocol {
 
   /** The oldest request is answered. */
   private finish(c: usize, key: u64, end: u64, e: Event): void {
-    const first = load<u32>(c, FIRST), status = load<u32>(c, STATUS), request = mix(key, first);
-    store<u32>(c, first + 1, FIRST);
+    const first = load<u32>(c, FIRST), status = load<u32>(c, STATUS), request = requestOf(c, key, first);
+    moveOn(c, first + 1);
     store<u32>(c, 0, STATUS);
     setMode(c, OUT, START);
     const entry = this.waiting.find(request, end);
@@ -467,8 +477,8 @@ abstract class Http extends Protocol {
   private upgrade(c: usize, key: u64, request: u32, entry: usize, e: Event): void {
     if (request + 1 != load<u32>(c, NEXT)) return this.beOther(c, key, e); // nobody asks for more before
     this.streams.upgrade(key, entry, e);
-    this.waiting.drop(mix(key, request));
-    store<u32>(c, request + 1, FIRST);
+    this.waiting.drop(requestOf(c, key, request));
+    moveOn(c, request + 1);
     setMode(c, OUT, FRAMES);
     if (modeOf(c, IN) == UNSURE) setMode(c, IN, START);
   }
@@ -493,7 +503,7 @@ abstract class Http extends Protocol {
     const first = load<u32>(c, FIRST), next = load<u32>(c, NEXT);
     this.unsynced += <f64>(next - first);
     store<u32>(c, next - first, COUNTED);
-    store<u32>(c, next, FIRST);
+    moveOn(c, next);
     store<u32>(c, 0, STATUS);
     store<u16>(c, 0, STASHED);
     if (modeOf(c, IN) != OPAQUE) beUnsure(c, IN);
@@ -565,6 +575,22 @@ export class HttpClient extends Http {
 @inline function modeOf(c: usize, way: u32): u32 { return load<u8>(c + MODE + way); }
 // @ts-ignore: decorator
 @inline function setMode(c: usize, way: u32, mode: u32): void { store<u8>(c + MODE + way, mode); }
+
+/**
+ * By what a request that waits is known. One that is alone has the same place each time: most are, and the
+ * places of all their numbers would be all of the table.
+ */
+// @ts-ignore: decorator
+@inline function requestOf(c: usize, key: u64, number: u32): u64 {
+  return mix(key, load<u8>(c, IS_ALONE) != 0 && number == load<u32>(c, FIRST) ? u64.MAX_VALUE : <u64>number);
+}
+
+/** The request of this number is answered next. */
+// @ts-ignore: decorator
+@inline function moveOn(c: usize, number: u32): void {
+  store<u32>(c, number, FIRST);
+  store<u8>(c, 0, IS_ALONE);
+}
 
 // @ts-ignore: decorator
 @inline function isSince(c: usize, what: u32): bool { return (load<u8>(c, SINCE) & what) != 0; }

@@ -2,6 +2,7 @@
 // The head of an HTTP/1 message (RFC 9112): its first line and the two fields that say where its body ends.
 // Nothing else of a head is looked at, and no value of a header leaves.
 import { isSame } from "../text";
+import { byteAt } from "../wire/memory";
 
 /** By number; 0 is what OpenTelemetry calls a method that it does not list. */
 // @ts-ignore: decorator
@@ -31,11 +32,11 @@ export let isDoubtful: bool = false;
 
 /** Bytes of the head with its empty line; 0 where it is not all there. */
 export function headEnd(at: usize, size: u32): u32 {
-  for (let i: u32 = 0; i + 1 < size; i++) {
-    if (load<u8>(at + i) != LF) continue;
-    const next: u32 = load<u8>(at + i + 1);
-    if (next == LF) return i + 2;
-    if (next == CR && i + 2 < size && load<u8>(at + i + 2) == LF) return i + 3;
+  const end = at + size;
+  for (let line = byteAt(at, end, LF); line + 1 < end; line = byteAt(line + 1, end, LF)) {
+    const next: u32 = load<u8>(line + 1);
+    if (next == LF) return <u32>(line - at) + 2;
+    if (next == CR && line + 2 < end && load<u8>(line + 2) == LF) return <u32>(line - at) + 3;
   }
   return 0;
 }
@@ -65,8 +66,7 @@ export function isPreface(at: usize, size: u32): bool {
 /** Whether an answer's whole head says that HTTP/2 follows. */
 export function isUpgrade(at: usize, size: u32): bool {
   for (let line: u32 = 0, end: u32 = 0; line < size; line = end + 1) {
-    end = line;
-    while (end < size && load<u8>(at + end) != LF) end++;
+    end = <u32>(byteAt(at + line, at + size, LF) - at);
     if (!isField(at + line, end - line, "upgrade")) continue;
     let from = line + 8;
     while (from < end && load<u8>(at + from) == BLANK) from++;
@@ -126,8 +126,7 @@ export function readFields(at: usize, size: u32): void {
   isDoubtful = false;
   let line: u32 = 0;
   while (line < size) {
-    let end = line;
-    while (end < size && load<u8>(at + end) != LF) end++;
+    const end = <u32>(byteAt(at + line, at + size, LF) - at);
     if (isField(at + line, end - line, "content-length")) readLength(at + line + 15, end - line - 15);
     else if (isField(at + line, end - line, "transfer-encoding")) readEncoding(at + line + 18, end - line - 18);
     line = end + 1;

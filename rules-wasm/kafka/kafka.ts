@@ -47,7 +47,7 @@ const MESSAGE_MAX: u32 = 1 << 28;
 export class Kafka extends SizedProtocol {
   /** How many connections and requests underway are known; the oldest go. */
   constructor(connections: u32 = 1024, underway: u32 = 4096) {
-    super(connections, underway, 0, LENGTHS);
+    super(connections, underway, 0, LENGTHS, REQUEST_HEADER);
   }
 
   /** Of an operation that is finished, by its number in the answer: `Fetch`. */

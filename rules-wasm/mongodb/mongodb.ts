@@ -85,7 +85,7 @@ export class MongoDb extends SizedProtocol {
 
   /** How many connections and requests underway are known; the oldest go. */
   constructor(connections: u32 = 1024, underway: u32 = 4096) {
-    super(connections, underway, OWN_SIZE, LENGTHS);
+    super(connections, underway, OWN_SIZE, LENGTHS, KNOWN);
   }
 
   protected get namesRound(): u64 {

@@ -6,6 +6,7 @@
 //
 //   length 3   number 1   ...       one of 0xffffff bytes goes on in the next
 import { at, seen, skip, total } from "../connection/cursor";
+import { clear } from "../wire/memory";
 import { isOver, leave, SQL, step, wordAt as textAt, wordSize as textSize } from "../connection/sql";
 
 /** All bytes are consumed, and the packet goes on. */
@@ -80,7 +81,7 @@ export function verbSize(p: usize): u32 {
 
 /** The packet that is underway is forgotten. */
 export function reset(p: usize): void {
-  memory.fill(p, 0, PACKET);
+  clear(p, PACKET);
 }
 
 /** Consumes bytes up to the end of a packet, at most. `textFrom`: where a query's text begins in it, or 0. */
@@ -89,10 +90,12 @@ export function packet(p: usize, textFrom: u32): u32 {
     const got: u32 = load<u8>(p, HEAD_SIZE);
     if (got < HEAD_BYTES) {
       if (seen == 0) return UNSEEN;
-      store<u8>(p + HEAD + got, load<u8>(at));
-      store<u8>(p, <u8>(got + 1), HEAD_SIZE);
-      skip(1);
-      if (got + 1 < HEAD_BYTES) continue;
+      const more: u32 = got == 0 && seen >= HEAD_BYTES ? HEAD_BYTES : 1;
+      if (more == 1) store<u8>(p + HEAD + got, load<u8>(at));
+      else store<u32>(p + HEAD, load<u32>(at));
+      store<u8>(p, <u8>(got + more), HEAD_SIZE);
+      skip(more);
+      if (got + more < HEAD_BYTES) continue;
       store<u32>(p, lengthOf(p), LEFT);
       if (!isParted(p)) store<u8>(p, load<u8>(p, HEAD + 3), NUMBER);
     } else body(p, textFrom);
@@ -106,23 +109,20 @@ export function packet(p: usize, textFrom: u32): u32 {
 
 /** Consumes bytes of the body. */
 function body(p: usize, textFrom: u32): void {
-  const left = load<u32>(p, LEFT), place = lengthOf(p) - left, text = p + TEXT;
-  const from: u32 = textFrom == 0 ? 0 : textBegin(p, textFrom), isText = from != 0 && !isOver(text);
-  if (isParted(p) || seen == 0 || (place >= KEPT_MAX && !isText)) {
-    if (isText) leave(text);
-    const more = <u32>min<u64>(left, total);
-    skip(more);
-    store<u32>(p, left - more, LEFT);
-    return;
-  }
-  const byte: u32 = load<u8>(at);
-  if (place < KEPT_MAX && place == keptSize(p)) {
-    store<u8>(p + KEPT + place, <u8>byte);
-    store<u8>(p, <u8>(place + 1), KEPT_SIZE);
-  }
-  if (isText && place >= from) step(text, byte, true);
-  skip(1);
-  store<u32>(p, left - 1, LEFT);
+  const left = load<u32>(p, LEFT), place = lengthOf(p) - left, there = min(left, seen), text = p + TEXT;
+  if (!isParted(p)) {
+    if (place < KEPT_MAX && place == keptSize(p)) {
+      const end = min(place + there, KEPT_MAX);
+      for (let i = place; i < end; i++) store<u8>(p + KEPT + i, load<u8>(at + i - place));
+      store<u8>(p, <u8>end, KEPT_SIZE);
+    }
+    const from: u32 = textFrom == 0 ? 0 : textBegin(p, textFrom);
+    if (from != 0) for (let i = max(place, from); i < place + there && !isOver(text); i++) step(text, load<u8>(at + i - place), true);
+    if (from != 0 && there < left && there < total) leave(text); // the next byte was not seen
+  } else if (textFrom != 0 && textBegin(p, textFrom) != 0) leave(text);
+  const more = <u32>min<u64>(left, total);
+  skip(more);
+  store<u32>(p, left - more, LEFT);
 }
 
 /** Where a statement begins in it; 0: there is none. */

@@ -8,6 +8,7 @@ import { isOver, keep, leave, SQL, step, wordAt as textAt, wordSize as textSize 
 import { u32At } from "../network-order";
 import { isLetter } from "../sign";
 import { mix } from "../string-set";
+import { clear } from "../wire/memory";
 
 /** All bytes are consumed, and the message goes on. */
 export const MORE: u32 = 0;
@@ -69,8 +70,8 @@ export const READY: u32 = 0x5a; // Z
 export const COPY_IN: u32 = 0x47; // G
 /** Replication begins. */
 export const COPY_BOTH: u32 = 0x57; // W
-/** All that a server says. */
-const OF_SERVER = "123ACDEGHIKNRSTVWZcdnstv";
+/** All that a server says, what it says most first. */
+const OF_SERVER = "DCTZ12nEtsSKNR3AGHIVWcdv";
 /** They may come without a request: notice, notification, parameter, error. */
 const UNASKED = "NASE";
 
@@ -131,7 +132,7 @@ export function isUnasked(from: usize, size: u32): bool {
 
 /** The message that is underway is forgotten. */
 export function reset(p: usize): void {
-  memory.fill(p, 0, PARSER);
+  clear(p, PARSER);
 }
 
 /** Consumes a connection's first message, or a part of it. */
@@ -149,17 +150,16 @@ function consume(p: usize, headSize: u32, isFromClient: bool): u32 {
     const size: u32 = load<u8>(p, HEAD_SIZE);
     if (size < headSize) {
       if (seen == 0) return UNSEEN;
-      store<u8>(p + HEAD + size, load<u8>(at));
-      store<u8>(p, <u8>(size + 1), HEAD_SIZE);
-      skip(1);
-      if (size + 1 < headSize) continue;
+      const isWhole = size == 0 && seen >= headSize, more = isWhole ? headSize : 1;
+      for (let i: u32 = 0; i < more; i++) store<u8>(p + HEAD + size + i, load<u8>(at + i));
+      store<u8>(p, <u8>(size + more), HEAD_SIZE);
+      skip(more);
+      if (size + more < headSize) continue;
       if (!(headSize == 8 ? beginStartup(p) : beginBody(p, isFromClient))) return WRONG;
     } else {
-      const left = load<u64>(p, LEFT);
-      const isRead = load<u8>(p, STEP) < OVER && seen > 0;
-      if (isRead) take(p, load<u8>(at));
-      else if (load<u8>(p, STEP) < OVER) stopReading(p);
-      const more: u64 = isRead ? 1 : min(left, total);
+      const left = load<u64>(p, LEFT), there = min<u64>(left, seen), more = min(left, total);
+      for (let i: u64 = 0; i < there && load<u8>(p, STEP) < OVER; i++) take(p, load<u8>(at + <usize>i));
+      if (load<u8>(p, STEP) < OVER && there < more) stopReading(p);
       skip(more);
       store<u64>(p, left - more, LEFT);
     }

@@ -5,6 +5,7 @@
 // nothing else is.
 import { at, seen, skip, total } from "../connection/cursor";
 import { capital, isDigit, isLetter } from "../sign";
+import { byteAt, clear } from "../wire/memory";
 
 /** All bytes are consumed, and the message goes on. */
 export const MORE: u32 = 0;
@@ -46,6 +47,8 @@ const LF: u32 = 0x0a;
 const CR: u32 = 0x0d;
 const BLANK: u32 = 0x20;
 const CLIENT_SIZE: u32 = 6;
+/** A digit and the end of its line. */
+const SHORT: u32 = 3;
 
 /** For a command in capital letters. */
 const capitals: usize = memory.data(24);
@@ -148,7 +151,7 @@ export function isUnasked(from: usize, size: u32): bool {
 
 /** The message that is underway is forgotten. */
 export function reset(p: usize): void {
-  memory.fill(p, 0, PARSER);
+  clear(p, PARSER);
 }
 
 /** Consumes bytes up to the end of a message, at most. */
@@ -162,6 +165,12 @@ export function message(p: usize, isFromClient: bool): u32 {
       bulk(p, isFromClient);
     } else {
       if (seen == 0) return UNSEEN;
+      if (load<u8>(p, PHASE) == LINE) skip(byteAt(at, at + seen, LF) - at);
+      else if (load<u8>(p, PHASE) == DIGITS && seen >= SHORT && isShort(at)) {
+        store<u64>(p, load<u64>(p, NUMBER) * 10 + load<u8>(at) - 0x30, NUMBER);
+        skip(SHORT - 1);
+      }
+      if (seen == 0) continue;
       const byte: u32 = load<u8>(at);
       skip(1);
       if (!step(p, byte, isFromClient)) return WRONG;
@@ -170,6 +179,10 @@ export function message(p: usize, isFromClient: bool): u32 {
   }
   return MORE;
 }
+
+/** Whether a line ends behind one more digit. */
+// @ts-ignore: decorator
+@inline function isShort(at: usize): bool { return isDigit(load<u8>(at)) && load<u16>(at, 1) == 0x0a0d; }
 
 /** Consumes bytes of a bulk. */
 function bulk(p: usize, isFromClient: bool): void {

@@ -9,6 +9,7 @@
 //
 //   entry   u64 key (0: free)   u64 last used, ns since the epoch   then what the helper keeps
 import { mix } from "../string-set";
+import { clear } from "../wire/memory";
 
 const WAYS: usize = 8;
 const HEAD: usize = 16;
@@ -35,6 +36,8 @@ export class StateTable {
   private base: usize = 0;
   /** The entry that was found last: what is asked for again stands there, unless its key says otherwise. */
   private last: usize = 0;
+  /** Whether what take() gave last is new. */
+  isNew: bool = false;
   private readonly mask: u32;
   private readonly stride: usize;
   private readonly lifetime: u64;
@@ -76,23 +79,32 @@ export class StateTable {
   take(key: u64, now: u64): usize {
     const wanted = key == 0 ? ZERO : key;
     if (this.isKept) regionDirty = 1;
+    this.isNew = false;
     if (load<u64>(this.last) == wanted) return this.use(this.last, now);
-    let entry = this.set(wanted), oldest = entry;
+    let entry = this.set(wanted), oldest = entry, least = u64.MAX_VALUE;
     for (let i: usize = 0; i < WAYS; i++, entry += this.stride) {
-      if (load<u64>(entry) == wanted) return this.use(entry, now);
-      if (this.age(entry) < this.age(oldest)) oldest = entry;
+      const is = load<u64>(entry);
+      if (is == wanted) return this.use(entry, now);
+      const used = is == 0 ? 0 : load<u64>(entry, 8); // free ones are the oldest of all
+      if (used >= least) continue;
+      least = used;
+      oldest = entry;
     }
     this.last = oldest;
+    this.isNew = true;
     store<u64>(oldest, wanted);
     store<u64>(oldest, now, 8);
-    memory.fill(oldest + HEAD, 0, this.stride - HEAD);
+    clear(oldest + HEAD, this.stride - HEAD);
     return oldest + HEAD;
   }
 
   /** The entry is there, and used now. */
   private use(entry: usize, now: u64): usize {
     this.last = entry;
-    if (this.isOver(entry, now)) memory.fill(entry + HEAD, 0, this.stride - HEAD);
+    if (this.isOver(entry, now)) {
+      this.isNew = true;
+      clear(entry + HEAD, this.stride - HEAD);
+    }
     store<u64>(entry, max(now, load<u64>(entry, 8)), 8);
     return entry + HEAD;
   }
@@ -103,7 +115,9 @@ export class StateTable {
     if (this.isKept) regionDirty = 1;
     let entry = this.set(wanted);
     for (let i: usize = 0; i < WAYS; i++, entry += this.stride) {
-      if (load<u64>(entry) == wanted) store<u64>(entry, 0);
+      if (load<u64>(entry) != wanted) continue;
+      store<u64>(entry, 0);
+      return; // take() never makes a second one
     }
   }
 
@@ -132,11 +146,6 @@ export class StateTable {
 
   private set(key: u64): usize {
     return this.base + <usize>(<u32>mix(key, 0) & this.mask) * WAYS * this.stride;
-  }
-
-  /** Free ones are the oldest of all. */
-  private age(entry: usize): u64 {
-    return load<u64>(entry) == 0 ? 0 : load<u64>(entry, 8);
   }
 
   private isOver(entry: usize, now: u64): bool {

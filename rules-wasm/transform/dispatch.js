@@ -15,6 +15,7 @@ export const ENTRY_FILE = "vedette-entry.ts";
  *   its way to an answer; asksForFacts: the host tells it of the container
  */
 export function dispatchSource(rules, contract, { instruments, meters }, { isTraced, asksForFacts }) {
+  const tells = meters.length > 1;
   const classes = [...new Set([...rules, ...meters].map(({ className }) => className))].filter((name) => name !== "Event");
   return `import { FRAME, FRAME_SIZE, openFrame, recordsBegin, recordsLimit, recordAfter, recordType } from "vedette/wire/frame";
 import { as, index, moveTo } from "vedette/wire/cursor";
@@ -33,6 +34,7 @@ ${instruments.length === 0 ? "" : metricsSource(instruments)}
 ${asksForFacts ? FACTS_SOURCE : ""}
 
 export { index as vedette_record };
+${tells ? "let judging: i32 = 0;\nexport { judging as vedette_judge };" : ""}
 export { regionAddress as vedette_state, regionSchema as vedette_state_schema, regionSize as vedette_state_size, regionDirty as vedette_state_dirty };
 export const vedette_abi: i32 = 1;
 export const vedette_frame: i32 = <i32>FRAME;
@@ -54,7 +56,7 @@ export function vedette_on_batch(size: i32): i32 {
   let i: u32 = 0;
   for (let at = recordsBegin(); at < end; at = recordAfter(at)) {
     switch (recordType(at)) {
-${cases(rules, meters, contract, isTraced)}
+${cases(rules, meters, contract, { isTraced, tells })}
     }
     i++;
     ${isTraced ? "break;" : ""}
@@ -79,10 +81,13 @@ export const vedette_metrics: i32 = <i32>METRICS;
 export const vedette_metrics_size: i32 = ${size};`;
 }
 
-function cases(rules, meters, contract, isTraced) {
+/** `tells`: says before each of several which one it is, since a trap has no name. */
+function cases(rules, meters, contract, { isTraced, tells }) {
   /** @type {Map<string, string[]>} */
   const byEvent = new Map();
-  const call = (events, text) => {
+  let judges = 0;
+  const call = (events, judged) => {
+    const text = tells ? `judging = ${judges++}; ${judged}` : judged;
     for (const event of events) byEvent.set(event, [...(byEvent.get(event) ?? []), text]);
   };
   rules.forEach(({ events, className }, i) => {
@@ -90,7 +95,10 @@ function cases(rules, meters, contract, isTraced) {
     call(events, `judge(${i}, ${isTraced ? `answered(${i}, ${answer})` : answer}, at);`);
   });
   meters.forEach(({ events, className }, i) => call(events, `meter${i}(as<${className}>(at));`));
-  return [...byEvent]
-    .map(([event, calls]) => `      case ${contract.ids[event]}: { moveTo(i); ${calls.join(" ")} break; }`)
-    .join("\n");
+  // Types with the same calls have them once: nine meters of twenty types would be as many calls.
+  /** @type {Map<string, string[]>} */
+  const byCalls = new Map();
+  for (const [event, calls] of byEvent)
+    byCalls.set(calls.join(" "), [...(byCalls.get(calls.join(" ")) ?? []), `case ${contract.ids[event]}:`]);
+  return [...byCalls].map(([calls, labels]) => `      ${labels.join(" ")} { moveTo(i); ${calls} break; }`).join("\n");
 }

@@ -10,13 +10,23 @@ import { DescriptorFlag } from "../../host/wire/layout.js";
 import { Meter, meterNamed } from "../meters/conversation.js";
 import { cleanUp } from "../rules-wasm/shared.js";
 
-const POLICIES = { redis: await meterNamed("redis"), "http-server": await meterNamed("http-server") };
-const NAMES = { redis: "db.server.operation.duration", "http-server": "http.server.request.duration" };
+const POLICIES = {
+  redis: await meterNamed("redis"),
+  "http-server": await meterNamed("http-server"),
+  "golden-signals": await meterNamed("golden-signals"),
+};
+const NAMES = {
+  redis: "db.server.operation.duration",
+  "http-server": "http.server.request.duration",
+  "golden-signals": "db.server.operation.duration",
+};
 type Name = keyof typeof POLICIES;
 
 const FOREIGN: readonly [string, string] = ["\x16\x03\x01\x00\x05hello", "\x15\x03\x03\x00\x02\x02\x28"];
+const PING = ["*1\r\n$4\r\nPING\r\n", "+PONG\r\n"] as const;
 const OWN: Readonly<Record<Name, readonly [string, string]>> = {
-  redis: ["*1\r\n$4\r\nPING\r\n", "+PONG\r\n"],
+  redis: PING,
+  "golden-signals": PING,
   "http-server": ["GET /a HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"],
 };
 const SERVER = DescriptorFlag.connected | DescriptorFlag.server;
@@ -117,6 +127,15 @@ for (const name of Object.keys(POLICIES) as Name[]) {
     assert.is(calls.add("accept4", { res: 3 }).talk(own, 1000, 2).told, 2);
   });
 }
+
+test("H63: a file with the inode of a socket makes no meter leave the socket", () => {
+  for (const name of Object.keys(POLICIES) as Name[]) {
+    const calls = new Calls(name).add("accept4", { res: 3 });
+    for (const text of FOREIGN)
+      calls.add("write", { data: text, res: text.length }, { type: "f", name: "/tmp/a", flags: 0 });
+    assert.is(calls.talk(OWN[name], 1000, 2).told, 2, name);
+  }
+});
 
 test("H63: a client that connects its socket again, also by TCP Fast Open, has its requests told", async () => {
   const client = { flags: DescriptorFlag.connected, sip: "192.0.2.1", sport: 6379 };

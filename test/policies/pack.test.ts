@@ -15,15 +15,15 @@ import { runPolicyTests } from "../../host/policy/test-run.js";
 const compiler = new PolicyCompiler();
 /** A word of each protocol's tables, and who uses the protocol. */
 const WORDS: Readonly<Record<string, readonly string[]>> = {
-  SMIMEA: ["unusual-dns", "dns"],
-  ZREVRANGEBYSCORE: ["redis"],
-  HV00A: ["postgresql"],
-  CHECKSUM: ["mysql"],
-  replSetStepDown: ["mongodb"],
-  OffsetForLeaderEpoch: ["kafka"],
-  "ntske/1": ["tls"],
-  OPTIONS: ["http-client", "http-server"],
-  FAILED_PRECONDITION: ["http-client", "http-server"],
+  SMIMEA: ["unusual-dns", "dns", "golden-signals"],
+  ZREVRANGEBYSCORE: ["redis", "golden-signals"],
+  HV00A: ["postgresql", "golden-signals"],
+  CHECKSUM: ["mysql", "golden-signals"],
+  replSetStepDown: ["mongodb", "golden-signals"],
+  OffsetForLeaderEpoch: ["kafka", "golden-signals"],
+  "ntske/1": ["tls", "golden-signals"],
+  OPTIONS: ["http-client", "http-server", "golden-signals"],
+  FAILED_PRECONDITION: ["http-client", "http-server", "golden-signals"],
 };
 const words = Object.keys(WORDS);
 

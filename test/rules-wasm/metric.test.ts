@@ -46,6 +46,21 @@ ${meterOf('OPENS.label(e.proc.name).label(e.failed ? "failed" : "good").label(e.
   ]);
 });
 
+test("H84: a trap is told with the name of the meter that it was in, and what was measured until then counts", async () => {
+  const meter = (name: string, at: number): string =>
+    `@meter({ name: "${name}" })\nexport function m${at}(e: Openat): void { OPENS.add(1); if (7 / (e.res - ${at}) == 9) OPENS.add(1); }\n`;
+  const policy = await loadSource(`${HEAD}const OPENS = counter({ name: "app.opens" });
+${meter("first of all", 1)}${meter("second", 2)}`);
+  const running = new Running(policy);
+  running.judge(open({ res: 2 }), open({ res: 0 }), open({ res: 1 }));
+  assert.equal(running.faults, ["1: second: divide by zero", "3: first of all: divide by zero"]);
+  const counted = running.takeMeasured().flatMap(({ measurements }) => measurements.map(({ value }) => value));
+  assert.is(
+    counted.reduce((sum, more) => sum + more, 0),
+    5,
+  );
+});
+
 test("an address and any whole number are labels, and none takes memory of the batch", async () => {
   const source = `${HEAD}const OPENS = counter({ name: "app.opens", labels: ["app.address", "app.number", "app.wide"] });
 ${meterOf("for (let i = 0; i < 50_000; i++) OPENS.label(e.fd.sip).label(e.res).label(<u64>1 << 62).add(1);")}`;

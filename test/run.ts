@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Runs the tests: every test/**/*.test.ts in a process of its own, two at once, and the C++ ones
-// (build/capture-test).
+// (build/capture-test). While processors idle, one more runs beside them (runner/room.ts).
 //
 //   npm test                     everything
 //   npm test -- open_relative    the tests whose path, title or fixture holds the name
@@ -18,9 +18,10 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { RunClock, WHOLE_MS } from "./runner/clock.js";
 import { counted, freshCounts } from "./runner/coverage.js";
-import { coverageOf, findJobs, narrow } from "./runner/jobs.js";
+import { coverageOf, findJobs, type Job, narrow } from "./runner/jobs.js";
 import { Queue } from "./runner/order.js";
 import { failureLines, failureText, lastLine, longestLines, passedText, skipLines } from "./runner/report.js";
+import { Room } from "./runner/room.js";
 import { type Outcome, runJob } from "./runner/run-job.js";
 
 const words = process.argv.slice(2);
@@ -53,13 +54,14 @@ const clock = new RunClock(isWhole ? WHOLE_MS : Number.POSITIVE_INFINITY, began 
 const beside = jobs.filter((job) => !job.alone);
 const coverage = isWhole ? coverageOf("host", "counted") : null;
 const outcomes = [
-  ...(await runAll(new Queue(beside, coverage), Math.min(2, availableParallelism()))),
+  ...(await runAll(new Queue(beside, coverage), Math.min(2, availableParallelism()), { besides: true })),
   ...(await runAll(
     new Queue(
       jobs.filter((job) => job.alone),
       null,
     ),
     1,
+    { besides: false },
   )),
 ];
 const told = isWhole ? [...longestLines(outcomes), ...failureLines(outcomes)] : [];
@@ -67,17 +69,27 @@ for (const line of [...skipLines(outcomes), ...told]) console.log(line);
 console.log(lastLine(outcomes));
 process.exit(outcomes.some((outcome) => outcome.failed > 0) ? 1 : 0);
 
-async function runAll(queue: Queue, width: number): Promise<Outcome[]> {
+/** Runs `width` jobs at once; `besides`: and one more while the machine has room. */
+async function runAll(queue: Queue, width: number, { besides }: { besides: boolean }): Promise<Outcome[]> {
   const done: Outcome[] = [];
+  const room = new Room();
+  const one = async (job: Job): Promise<void> => {
+    const outcome = await runJob(job, names, clock.leftMs());
+    queue.ended(job);
+    report(outcome);
+    done.push(outcome);
+  };
   const worker = async (): Promise<void> => {
-    for (let job = queue.next(); job !== undefined; job = queue.next()) {
-      const outcome = await runJob(job, names, clock.leftMs());
-      queue.ended(job);
-      report(outcome);
-      done.push(outcome);
+    for (let job = queue.next(); job !== undefined; job = queue.next()) await one(job);
+  };
+  const oneMore = async (): Promise<void> => {
+    while (!queue.isEmpty()) {
+      if (!(await room.isThere())) continue;
+      const job = queue.next();
+      if (job !== undefined) await one(job);
     }
   };
-  await Promise.all(Array.from({ length: width }, worker));
+  await Promise.all([...Array.from({ length: width }, worker), besides ? oneMore() : undefined]);
   return done;
 }
 

@@ -52,6 +52,11 @@ export class Queue {
     return last;
   }
 
+  /** Nothing is left that could begin now; what waits for others to end is left to whoever ends them. */
+  isEmpty(): boolean {
+    return this.#waiting.length === 0 && (this.#last === null || this.#counted > 0);
+  }
+
   /** Tells that a job has ended. */
   ended(job: Job): void {
     if (isCounted(job)) this.#counted -= 1;

@@ -3,7 +3,7 @@
 // The runner, run on small made-up test files: what it counts, what it calls a failure, what it looks names
 // up in.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
@@ -13,6 +13,7 @@ import { RunClock } from "./clock.js";
 import { coverageOf, findJobs, type Job, narrow } from "./jobs.js";
 import { Queue } from "./order.js";
 import { failureLines, failureText, lastLine, longestLines, skipLines } from "./report.js";
+import { idleProcessors, Room } from "./room.js";
 import { COUNTERS, runJob } from "./run-job.js";
 
 const made: string[] = [];
@@ -180,6 +181,32 @@ test("the longest jobs begin first, then test/host, and its coverage when that h
   assert.equal(begun, ["coverage of capture", "test/web/a.test.ts", "test/host/a.test.ts", "check"]);
   queue.ended(job("test/host/a.test.ts"));
   assert.equal([next(), next(), next()], ["coverage of host", "test/e2e/a.test.ts", undefined]);
+});
+
+test("there is room for one job more only while more than half a processor idles", async () => {
+  const at = (idleMs: number, allMs: number) => ({ idleMs, allMs });
+  assert.is(idleProcessors(at(100, 1_000), at(600, 2_000), 2), 1);
+  assert.is(idleProcessors(at(100, 1_000), at(100, 1_000), 2), 0);
+  let now = at(0, 0);
+  const room = (idle: number): Promise<boolean> =>
+    new Room(() => {
+      const was = now;
+      now = at(now.idleMs + idle * 1_000, now.allMs + cpus().length * 1_000);
+      return was;
+    }, 1).isThere();
+  assert.equal([await room(0.5), await room(0.7)], [false, true]);
+});
+
+test("whoever would begin one job more stops when nothing is left to begin", () => {
+  const job = (path: string): Job => ({ ...script(""), path });
+  const queue = new Queue([job("test/host/a.test.ts")], coverageOf("host", "counted"));
+  assert.not.ok(queue.isEmpty());
+  queue.next();
+  assert.ok(queue.isEmpty(), "the coverage waits for it");
+  queue.ended(job("test/host/a.test.ts"));
+  assert.not.ok(queue.isEmpty());
+  queue.next();
+  assert.ok(queue.isEmpty());
 });
 
 test("a skip says what is missing, and is counted in the last line", async () => {

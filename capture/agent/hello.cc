@@ -40,6 +40,15 @@ std::string read_secret(const std::string& path) {
   return secret;
 }
 
+std::string_view name_of(Integrity integrity) {
+  switch (integrity) {
+    case Integrity::Normal: return "normal";
+    case Integrity::Adaptive: return "adaptive";
+    case Integrity::Strict: return "strict";
+  }
+  return "";
+}
+
 void pack_optional(Pack& pack, std::string_view text) { text.empty() ? pack.nil() : pack.text(text); }
 
 // ECS names the container in the last part of its metadata address, http://169.254.170.2/v4/ID.
@@ -66,7 +75,7 @@ std::vector<uint8_t> hello_frame(const Encoder::Source& source, const Options& o
   pack.integer(kBatchVersion);
   pack.integer(kSchema);
   pack.binary(source.data(), static_cast<uint32_t>(source.size()));
-  pack.map(10);
+  pack.map(11);
   pack.text("pid"), pack.integer(static_cast<uint64_t>(::getpid()));
   pack.text("hostname"), pack.text(machine.nodename);
   pack.text("command"), pack.array(static_cast<uint32_t>(options.command.size()));
@@ -76,6 +85,7 @@ std::vector<uint8_t> hello_frame(const Encoder::Source& source, const Options& o
   pack.text("arch"), pack.text(machine.machine);
   pack.text("tiers"), pack.array(inlined ? 2 : 1), pack.text("trace");
   if (inlined) pack.text("inline");
+  pack.text("integrity"), pack.text(name_of(options.integrity));
   pack.text("snaplen"), pack.integer(options.limits.snaplen);
   pack.text("container"), pack_container(pack, options.container);
   pack.text("secret"), pack_optional(pack, secret);

@@ -18,6 +18,8 @@ export interface Hello {
   readonly kernel: string;
   readonly arch: string;
   readonly tiers: readonly string[];
+  /** `normal`, `adaptive` or `strict`; empty: an older agent does not say. */
+  readonly integrity: string;
   readonly snaplen: number;
   readonly container: Readonly<Record<string, unknown>> | null;
   readonly secret: string | null;
@@ -65,6 +67,7 @@ export function readHello(stream: number, frame: Uint8Array): Hello {
     kernel: text(of.kernel, ""),
     arch: text(of.arch, ""),
     tiers: texts(of.tiers),
+    integrity: text(of.integrity, ""),
     snaplen: count(of.snaplen),
     container: typeof of.container === "object" ? (of.container as Record<string, unknown> | null) : null,
     secret: typeof of.secret === "string" ? of.secret : null,

@@ -42,6 +42,7 @@ const TYPED_ALONE: Readonly<Record<string, readonly string[]>> = {
   "vedette replay": ["alerts", "syslog", "syslog-ca"],
   // It must be typed.
   "vedette fleet collect": ["bus"],
+  "vedette fleet sensors": ["bus"],
 };
 /** Commands that open outputs. */
 const SENDING: ReadonlySet<string> = new Set(["vedette run", "vedette serve", "vedette outputs test"]);

@@ -5,10 +5,10 @@ import { hostname } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import type { TaskMetadata } from "../ecs/metadata.js";
 import { VedetteError } from "../errors.js";
-import type { ForwarderOptions } from "../fleet/forwarder.js";
 import type { Forward } from "../fleet/selection.js";
 import { parseNatsUrl } from "../output/nats-url.js";
 import type { NamedOutput } from "../output/registry.js";
+import type { FleetOptions } from "../sensor/sensor.js";
 import { speaking } from "./failure.js";
 
 /** As they were typed. */
@@ -26,6 +26,9 @@ export interface ForwardFlags {
 const SPOOL_MIB = { least: 1, most: 1024, usual: 64 };
 const PARTITIONS = { least: 1, most: 4096 };
 const ALERTS = { name: "bus", capacity: 10_000, subject: "vd.a.{tenant}.{task}" };
+
+/** What beats say, too: files of Falco's rules. */
+type FleetFlags = ForwardFlags & { readonly falcoRules?: readonly string[] };
 
 /** Adds them to the command. */
 export function forwardOptions(command: Command): Command {
@@ -60,34 +63,37 @@ export function busOutput({ bus: url, busCreds, busCa }: ForwardFlags): NamedOut
   return [{ name, kind: "nats", settings: { ...place, subject, capacity }, lines }];
 }
 
-/** What the forwarder is told; null: no blocks are asked for. Throws VEDETTE_USAGE. */
-export async function forwarding(flags: ForwardFlags, metadata: TaskMetadata): Promise<ForwarderOptions | null> {
+/** What goes to the bus beside alerts; null: no bus is named. Throws VEDETTE_USAGE. */
+export async function forwarding(flags: FleetFlags, metadata: TaskMetadata): Promise<FleetOptions | null> {
   const { bus: url, forward: what = "alerts", busTenant: tenant = "", forwardSpool: folder } = flags;
   if (url === undefined) {
     if (flags.forward !== undefined) throw usage("--forward needs --bus.");
     return null;
   }
   if (parseNatsUrl(url) === null) throw usage("--bus must be nats://HOST[:PORT] or tls://HOST[:PORT].");
-  const [{ parseForward }, { NatsBus }, { PARTITIONS: usual, placeOfBlocks }, { MESSAGE_BYTES_MAX }] =
-    await Promise.all([
-      import("../fleet/selection.js"),
-      import("../fleet/nats-bus.js"),
-      import("../fleet/subject.js"),
-      import("../fleet/block.js"),
-    ]);
+  const [{ parseForward }, { NatsBus }, { PARTITIONS: usual, placeOfBlocks }] = await Promise.all([
+    import("../fleet/selection.js"),
+    import("../fleet/nats-bus.js"),
+    import("../fleet/subject.js"),
+  ]);
   const forward: Forward | { readonly wrong: string } = parseForward(what);
   if (typeof forward === "object" && "wrong" in forward) throw usage(`--forward: ${forward.wrong}`);
-  if (forward === "alerts") return null;
   const task = (await metadata.task())?.arn ?? hostname();
-  const { busCreds, busCa, partitions = usual, forwardSpoolMib = SPOOL_MIB.usual } = flags;
+  const { busCreds, busCa, partitions = usual, forwardSpoolMib = SPOOL_MIB.usual, falcoRules: rules = [] } = flags;
   const place = { url, ...(busCreds && { creds: busCreds }), ...(busCa && { ca: busCa }) };
+  const bus = new NatsBus(place);
+  const beats = { bus, tenant, task, rules };
+  if (forward === "alerts") return { bus, beats, forward: null };
   return {
-    bus: new NatsBus(place, { bodyMax: MESSAGE_BYTES_MAX / 2 + (64 << 10) }),
-    place: placeOfBlocks(tenant, task, partitions),
-    ...{ tenant, task, wanted: forward === "all" ? null : forward },
-    ...(folder === undefined ? {} : { spool: { folder, bytes: forwardSpoolMib << 20 } }),
-    say: (line, level) => speaking.say(line, level),
-    onFault: speaking.onFault,
+    ...{ bus, beats },
+    forward: {
+      bus,
+      place: placeOfBlocks(tenant, task, partitions),
+      ...{ tenant, task, wanted: forward === "all" ? null : forward },
+      ...(folder === undefined ? {} : { spool: { folder, bytes: forwardSpoolMib << 20 } }),
+      say: (line, level) => speaking.say(line, level),
+      onFault: speaking.onFault,
+    },
   };
 }
 

@@ -68,7 +68,7 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
   const reread = new Reread(flags, again, ({ policy = [], ...rest }, running) =>
     judging({ ...rest, policy, outputs: [...(rest.outputs ?? []), ...busOutput(rest)] }, { running }),
   );
-  const forward = await forwarding(flags, new TaskMetadata(process.env[METADATA_VARIABLE] ?? null));
+  const fleet = await forwarding(flags, new TaskMetadata(process.env[METADATA_VARIABLE] ?? null));
   await Sensor.use(
     {
       http: flags.http,
@@ -80,7 +80,7 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
       metrics: metricsOf(flags.outputs),
       snapshots: flags.metrics,
       drops: flags.drops,
-      forward,
+      fleet,
       ...speaking,
     },
     async (sensor) => {

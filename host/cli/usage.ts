@@ -22,6 +22,9 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   "Agents that connect:": ["listen", "secret-file", "container-secret", "drain"],
   "Where alerts go:": ["alerts", "alerts-detail", "repeats", "syslog", "syslog-ca", "incidents", "no-incidents"],
   "What is kept:": ["record", "store", "evidence", "evidence-max-mib", "evidence-keep-h", "evidence-capture"],
+  "The bus of many tasks:": [
+    ...["bus", "bus-creds", "bus-ca", "bus-tenant", "forward", "forward-spool", "forward-spool-mib", "partitions"],
+  ],
   "Who may ask it:": ["control", "control-tcp", "control-tokens", "console", "http"],
 };
 /** As many as fit on a screen are found without. */

@@ -10,6 +10,7 @@ export const PolicyRow = z.strictObject({
   tenant: z.string().describe("empty: the operator's own"),
   policy: z.string(),
   version: z.string(),
+  digest: z.string().describe("SHA-256 of the module that judges; empty: none does"),
   state: z.enum(["judging", "slow", "resting", "outdated", "refused"]),
   rules: z.int(),
   events: z.int(),

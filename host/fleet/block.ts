@@ -28,6 +28,8 @@ import type { ContainerFacts } from "../wire/container.js";
 
 /** Packed or not, a block has less: one batch of 1 MiB may stand behind others that have 512 KiB. */
 export const MESSAGE_BYTES_MAX = 2 << 20;
+/** Packed, as a sensor makes it: one batch of 1 MiB that nothing makes smaller, and what is said of it. */
+export const BLOCK_BYTES_MAX = (1 << 20) + (64 << 10);
 const FORM = 1;
 const NAME_MAX = 2048;
 

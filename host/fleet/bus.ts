@@ -6,6 +6,8 @@
 export interface Bus {
   /** Resolves with the message's number when its stream has it. Throws BusFailure. */
   publish(subject: string, body: Uint8Array, signal: AbortSignal): Promise<number>;
+  /** The largest body that it takes now, in bytes. Throws BusFailure. */
+  largest(signal: AbortSignal): Promise<number>;
   /** Makes the stream where it is not there; one that is there stays as it is. Throws BusFailure. */
   ensure(stream: StreamForm, signal: AbortSignal): Promise<void>;
   /** Messages from number `from` on, or from the first that is still there. Throws BusFailure. */
@@ -21,6 +23,8 @@ export interface StreamForm {
   readonly maxBytes: number;
   /** Of one subject. */
   readonly maxMessages?: number;
+  /** Of one message; more is refused. */
+  readonly maxMessageBytes?: number;
   /** It is gone with the server. */
   readonly isInMemory?: boolean;
 }

@@ -6,11 +6,12 @@
 //
 //   ring - lane - seal (512 KiB, 1 s) - memory - bus      or: - file - bus      or: - counted as lost
 import { setTimeout as sleep } from "node:timers/promises";
+import { VedetteError } from "../errors.js";
 import type { Intake, Tap, TappedBatch } from "../intake/intake.js";
 import { reasonOf } from "../reason.js";
 import { VERSION } from "../version.js";
 import { openChecked } from "../wire/batch.js";
-import { decodeBlock } from "./block.js";
+import { BLOCK_BYTES_MAX, decodeBlock } from "./block.js";
 import { type Bus, BusFailure } from "./bus.js";
 import { Lane, type Waiting } from "./lane.js";
 import { Spool } from "./spool.js";
@@ -43,12 +44,16 @@ export interface ForwardStats {
   readonly spoolBytes: number;
   readonly waiting: number;
   readonly problem: string | null;
+  /** The last block that the bus has: its number in its stream, and when it had it, ms since the epoch. */
+  readonly acked: { readonly seq: number; readonly at: number } | null;
 }
 
 const SEAL_MS = 1_000;
 const LOOK_MS = 100;
 /** A block that the bus has not taken by then goes to a file. */
 const PATIENCE_MS = 1_000;
+/** How often a bus is asked that took nothing, while nothing waits for it. */
+const AGAIN_MS = 5_000;
 const MEMORY_BYTES = 4 << 20;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 30_000;
@@ -75,7 +80,9 @@ export class Forwarder {
   #blocks = 0;
   #events = 0;
   #problem: string | null = null;
+  #acked: ForwardStats["acked"] = null;
   #isHurried = false;
+  #looked = 0;
   /** Told how long a block waited for its acknowledgement, in seconds. */
   onAck: (seconds: number) => void = () => undefined;
 
@@ -94,12 +101,14 @@ export class Forwarder {
     intake.keepBy((stream, seq) => this.#lanes.get(this.#sources.get(stream) ?? "")?.isKept(seq) ?? false);
     this.#look = setInterval(() => this.#lookAround(), LOOK_MS);
     this.#lookAround();
+    void this.#fits();
   }
 
   stats(): ForwardStats {
     const lanes = [...this.#lanes.values()];
     return {
       ...{ blocks: this.#blocks, events: this.#events, lost: this.#lost, problem: this.#problem },
+      acked: this.#acked,
       leftOut: lanes.reduce((sum, { leftOut }) => sum + leftOut, 0),
       spoolBytes: this.#spool?.bytes ?? 0,
       waiting: lanes.reduce((sum, { waiting }) => sum + waiting.length, 0),
@@ -138,7 +147,6 @@ export class Forwarder {
     const { ended } = this.#lost;
     if (ended > 0) this.#options.say(`${ended} events were not forwarded: the bus takes nothing`, "warning");
     this.#spool?.close();
-    await this.#options.bus.close();
   }
 
   #take({ from, bytes }: TappedBatch): boolean {
@@ -187,6 +195,8 @@ export class Forwarder {
       if (lane.waiting.length > 0) void this.#send(lane);
     }
     this.#spoolOlderThan(this.#problem === null ? PATIENCE_MS : 0);
+    const isIdle = [...this.#lanes.values()].every(({ waiting }) => waiting.length === 0);
+    if (this.#problem !== null && isIdle && now - this.#looked > AGAIN_MS) void this.#fits();
   }
 
   #spoolOlderThan(ms: number): void {
@@ -293,32 +303,62 @@ export class Forwarder {
 
   /** False: it did not go well, and may later. */
   async #publish(block: Waiting, bytes: Buffer): Promise<boolean> {
-    const { bus, place, say } = this.#options;
+    const { bus, place } = this.#options;
     const { signal } = this.#stop;
     const begun = performance.now();
     this.#going.add(block);
     try {
-      await bus.publish(place.subject, bytes, signal);
+      await this.#checkSize();
+      const seq = await bus.publish(place.subject, bytes, signal);
+      this.#acked = { seq, at: Date.now() };
       this.#givenUp.delete(block);
     } catch (error) {
       this.#lose(block);
       if (signal.aborted) return false;
       const isNew = error instanceof BusFailure && error.kind === "nobody";
       if (isNew && (await this.#ensured())) return false;
-      if (this.#problem === null) say(`the bus takes nothing: ${reasonOf(error)}`, "warning");
-      this.#problem = reasonOf(error);
+      this.#onRefused(error);
       this.#spoolOlderThan(0);
       return false;
     } finally {
       this.#going.delete(block);
     }
-    if (this.#problem !== null) say("the bus takes blocks again", "info");
-    this.#problem = null;
+    this.#onTaken();
     this.onAck((performance.now() - begun) / 1000);
     this.#blocks++;
     this.#events += block.events;
     this.#remove(block);
     return true;
+  }
+
+  #onRefused(error: unknown): void {
+    const { onFault, say } = this.#options;
+    const reason = reasonOf(error);
+    if (error instanceof VedetteError && this.#problem !== reason) onFault(error);
+    else if (this.#problem === null) say(`the bus takes nothing: ${reason}`, "warning");
+    this.#problem = reason;
+  }
+
+  /** A bus that takes no block that there may be takes none: before the first large one is lost. */
+  async #checkSize(): Promise<void> {
+    const most = await this.#options.bus.largest(this.#stop.signal);
+    if (most < BLOCK_BYTES_MAX) throw new VedetteError("VEDETTE_BUS_PAYLOAD", { most, least: BLOCK_BYTES_MAX });
+  }
+
+  /** What is wrong with the bus is told before anything waits for it, and so is that it is well again. */
+  async #fits(): Promise<void> {
+    this.#looked = performance.now();
+    try {
+      await this.#checkSize();
+      this.#onTaken();
+    } catch (error) {
+      if (!this.#stop.signal.aborted && error instanceof VedetteError) this.#onRefused(error);
+    }
+  }
+
+  #onTaken(): void {
+    if (this.#problem !== null) this.#options.say("the bus takes blocks again", "info");
+    this.#problem = null;
   }
 
   async #ensured(): Promise<boolean> {

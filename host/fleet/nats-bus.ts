@@ -31,9 +31,8 @@ const READ = { max_bytes: 8 << 20, idle_heartbeat: 1_000, expires: 5_000 };
 const KIND_OF = { large: "large", subject: "refused", failed: "away" } as const;
 const NOBODY = /no stream takes/;
 
-/** `bodyMax`: of the largest message that will come: a server that takes less is told of at once. */
+/** How long it waits for an answer, ms. */
 export interface NatsBusOptions {
-  readonly bodyMax?: number;
   readonly answerMs?: number;
 }
 
@@ -41,24 +40,26 @@ export interface NatsBusOptions {
 export class NatsBus implements Bus {
   readonly #client: NatsClient;
   readonly #answerMs: number;
-  readonly #payloadLeast: number;
   #connecting: Promise<NatsConnection> | null = null;
 
   /** Throws VEDETTE_HTTP_FILE and VEDETTE_NATS_CREDENTIALS. */
-  constructor(place: NatsPlace, { bodyMax = 0, answerMs = ANSWER_MS }: NatsBusOptions = {}) {
+  constructor(place: NatsPlace, { answerMs = ANSWER_MS }: NatsBusOptions = {}) {
     this.#client = new NatsClient(place, answerMs);
     this.#answerMs = answerMs;
-    this.#payloadLeast = bodyMax === 0 ? 0 : bodyMax + HEAD_BYTES;
   }
 
   async publish(subject: string, body: Uint8Array, signal: AbortSignal): Promise<number> {
     return this.#with(signal, async (connection) => {
-      const most = connection.info?.max_payload ?? 0;
-      if (body.length + HEAD_BYTES > most) throw new BusFailure("large", `it takes ${most} bytes, and this has more`);
+      const most = bodyMaxOf(connection);
+      if (body.length > most) throw new BusFailure("large", `it takes ${most} bytes, and this has ${body.length}`);
       const { seq } = await jetstream(connection, { timeout: this.#answerMs }).publish(subject, body);
       if (!(seq > 0)) throw new BusFailure("away", "it answered without the message's number");
       return seq;
     });
+  }
+
+  largest(signal: AbortSignal): Promise<number> {
+    return this.#with(signal, async (connection) => bodyMaxOf(connection));
   }
 
   async ensure(form: StreamForm, signal: AbortSignal): Promise<void> {
@@ -78,6 +79,7 @@ export class NatsBus implements Bus {
         max_age: form.maxAgeMs * MS_NS,
         max_bytes: form.maxBytes,
         max_msgs_per_subject: form.maxMessages ?? -1,
+        max_msg_size: form.maxMessageBytes ?? -1,
       });
     });
   }
@@ -140,15 +142,13 @@ export class NatsBus implements Bus {
     this.#connecting ??= this.#client.connected(signal).finally(() => {
       this.#connecting = null;
     });
-    const connection = await this.#connecting.catch((error: unknown) => {
+    return this.#connecting.catch((error: unknown) => {
       throw new BusFailure("away", (error as Error).message, error);
     });
-    const most = connection.info?.max_payload ?? 0;
-    if (most >= this.#payloadLeast) return connection;
-    const reason = `its max_payload is ${most}, and a block may need ${this.#payloadLeast}: set max_payload to 2MB`;
-    throw new BusFailure("large", reason);
   }
 }
+
+const bodyMaxOf = ({ info }: NatsConnection): number => Math.max(0, (info?.max_payload ?? 0) - HEAD_BYTES);
 
 function failureOf(error: unknown): BusFailure {
   if (error instanceof BusFailure) return error;

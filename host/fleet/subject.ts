@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// On which subject a task publishes its blocks, and which stream takes them. There are N partitions, fixed by
-// the operator. Who publishes computes the partition, by FNV-1a over the task's token, so that no server need
-// be configured for it.
+// On which subject a task publishes its blocks and its beats, and which stream takes them. There are N
+// partitions of blocks, fixed by the operator. Who publishes computes the partition, by FNV-1a over the
+// task's token, so that no server need be configured for it.
 //
 //   vd.b.TENANT.PARTITION.TASK      the stream VB_PARTITION takes vd.b.*.PARTITION.*
+//   vd.hb.TENANT.TASK               the stream HB takes vd.hb.*.*
 import { subjectToken } from "../output/nats-subject.js";
 
 const FNV_OFFSET = 0x811c9dc5;
@@ -32,6 +33,11 @@ export function placeOfBlocks(tenant: string, task: string, partitions: number):
     stream: `VB_${partition}`,
     subjects: [`vd.b.*.${partition}.*`],
   };
+}
+
+/** Where a task's beats go. */
+export function subjectOfBeats(tenant: string, task: string): string {
+  return `vd.hb.${subjectToken(tenant)}.${subjectToken(task)}`;
 }
 
 /** FNV-1a of 32 bits over the token's UTF-8, modulo `partitions`: as `partition()` of nats-server has it. */

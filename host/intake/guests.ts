@@ -56,6 +56,7 @@ export class Guests {
       hostname: hello.hostname,
       pid: hello.pid,
       facts: null,
+      agent: { version: hello.agent, tiers: hello.tiers, integrity: hello.integrity },
       hasEnded: false,
     };
     this.#guests.set(hello.stream, guest);

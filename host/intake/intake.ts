@@ -4,7 +4,16 @@
 export { Agents } from "./agents.js";
 export type { BatchFacts } from "./batch-facts.js";
 export { OwnAgent } from "./own-agent.js";
-export type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer, PeerFill, RingHealth } from "./peer.js";
+export type {
+  AgentWords,
+  Intake,
+  IntakeCounts,
+  IntakeHandlers,
+  IntakeHealth,
+  Peer,
+  PeerFill,
+  RingHealth,
+} from "./peer.js";
 export { openRecorded, type RecordedFile } from "./recorded-file.js";
 export { Replayed } from "./replayed.js";
 export { type NamedFile, Secrets } from "./secret.js";

@@ -21,6 +21,15 @@ export interface Peer {
   readonly hostname: string;
   /** What is known of its container. */
   readonly facts: ContainerFacts | null;
+  /** What its agent says of itself, as it said it; none: it was recorded, or is our own. */
+  readonly agent?: AgentWords;
+}
+
+/** How an agent captures, by its own word. */
+export interface AgentWords {
+  readonly version: string;
+  readonly tiers: readonly string[];
+  readonly integrity: string;
 }
 
 /** What an intake tells its sensor, always on the main thread. */

@@ -341,9 +341,9 @@ export class PolicyService {
     return this.#outputs.stats();
   }
 
-  /** The state of every policy. */
-  states(): PolicyStatus["state"][] {
-    return this.#policies().map(({ state }) => state);
+  /** How every policy is. */
+  statuses(): PolicyStatus[] {
+    return this.#policies();
   }
 
   /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How each policy is: its state, what it did and cost. The control API shows it (host/control), to each who
 // asks what is his.
+import { createHash } from "node:crypto";
 import type { SeatStatus } from "../engine/engine.js";
 import type { WatchEntry } from "./watch.js";
 
@@ -10,6 +11,8 @@ export interface PolicyStatus {
   readonly tenant: string;
   readonly policy: string;
   readonly version: string;
+  /** SHA-256 of the module that judges, hexadecimal; empty: none does. */
+  readonly digest: string;
   /**
    * judging; slow: the slow worker judges it; resting: it overran or kept trapping; outdated: an older
    * version judges, because what its folder holds now was refused; refused: no version of it ever ran.
@@ -38,6 +41,7 @@ export function policyStatus(seats: readonly SeatStatus[], entries: readonly Wat
       tenant: policy.tenancy?.tenant ?? "",
       policy: policy.name,
       version: policy.version,
+      digest: digestOf(policy.admitted.bytes),
       state: state === "judging" && errors.has(id) ? "outdated" : state,
       rules: policy.rules.length,
       events: tally.events,
@@ -53,6 +57,7 @@ export function policyStatus(seats: readonly SeatStatus[], entries: readonly Wat
   );
   const none = {
     version: "",
+    digest: "",
     rules: 0,
     events: 0,
     alerts: 0,
@@ -75,6 +80,15 @@ export function policyStatus(seats: readonly SeatStatus[], entries: readonly Wat
       }),
     );
   return [...seated, ...refused].sort((a, b) => compare(a.tenant, b.tenant) || compare(a.policy, b.policy));
+}
+
+const digests = new WeakMap<Uint8Array, string>();
+
+/** A module's bytes do not change, and it may have many of them. */
+function digestOf(bytes: Uint8Array): string {
+  const known = digests.get(bytes) ?? createHash("sha256").update(bytes).digest("hex");
+  digests.set(bytes, known);
+  return known;
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

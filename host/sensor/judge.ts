@@ -18,6 +18,7 @@ import type { IncidentNews } from "../output/incident-news.js";
 import type { Outputs, OutputsChange } from "../output/outputs.js";
 import { Prevention } from "../policy/prevention.js";
 import type { PolicyService } from "../policy/service.js";
+import { type PolicyStatus, policyStatus } from "../policy/status.js";
 import {
   capturing,
   Responder,
@@ -162,8 +163,13 @@ export class Judge {
   }
 
   policies(): PolicyState[] {
+    return this.statuses().map(({ state }) => state);
+  }
+
+  /** How each policy is, also those of tenants. */
+  statuses(): PolicyStatus[] {
     const { service } = this.#options;
-    return service?.states() ?? this.#engine.status().map(({ state }) => state);
+    return service?.statuses() ?? policyStatus(this.#engine.status(), []);
   }
 
   /** The operator's own policies; tenants ask the control API for theirs. */

@@ -102,6 +102,7 @@ export class Monitor implements IntakeCounts {
   });
   #arrived = 0;
   #missing = 0;
+  #raised = 0;
   #server: Server | null = null;
   readonly #gone = this.#counter("agents_gone_total", "agents that are gone without a word", ["container", "cause"]);
   readonly #silent = this.#counter("agents_silent_total", "agents that were connected and said nothing", ["container"]);
@@ -242,6 +243,11 @@ export class Monitor implements IntakeCounts {
     return all.map(({ name, help, type, values }) => ({ name, help, type: String(type), values }));
   }
 
+  /** Since the start, of all containers together. */
+  get sums(): { readonly events: number; readonly lost: number; readonly alerts: number } {
+    return { events: this.#arrived, lost: this.#missing, alerts: this.#raised };
+  }
+
   close(): void {
     this.#server?.close();
     this.#server?.closeAllConnections();
@@ -300,6 +306,7 @@ export class Monitor implements IntakeCounts {
   }
 
   onAlert({ rule, priority, policy = "", tenant = "", source, outputFields }: Alert): void {
+    this.#raised++;
     this.#countAlerts({ rule, priority, policy, tenant }, 1);
     if (source !== "internal" || rule !== SUPPRESSED) return;
     const fields = new Map(outputFields);

@@ -15,6 +15,7 @@ import type { Control } from "../control/control.js";
 import { isInScope } from "../engine/scope.js";
 import { VedetteError } from "../errors.js";
 import type { Evidence, EvidenceSettings } from "../evidence/evidence.js";
+import type { Bus } from "../fleet/bus.js";
 import type { Forwarder, ForwarderOptions } from "../fleet/forwarder.js";
 import { Grouping, type GroupingOptions, type IncidentView, STEP_TYPES, StepTaker } from "../incident/incident.js";
 import type { Intake, IntakeCounts, IntakeHandlers, Peer, TappedBatch } from "../intake/intake.js";
@@ -36,6 +37,7 @@ import { Health } from "./health.js";
 import { Judge, type Judging } from "./judge.js";
 import type { Monitor, MonitorDoor } from "./monitor.js";
 import { Opened } from "./opened.js";
+import type { BeatsOptions, Pulse } from "./pulse.js";
 import { Recorder } from "./recorder.js";
 import { Rereader, type Rereading } from "./rereading.js";
 import type { Roster } from "./roster.js";
@@ -48,6 +50,13 @@ export type { Judging } from "./judge.js";
 export type { MonitorDoor } from "./monitor.js";
 export { Opened } from "./opened.js";
 export type { Rereading } from "./rereading.js";
+
+/** What goes to a bus beside alerts: beats, and blocks with `forward`. The sensor closes the bus. */
+export interface FleetOptions {
+  readonly bus: Bus;
+  readonly beats: BeatsOptions;
+  readonly forward: ForwarderOptions | null;
+}
 
 /** What the four commands differ in. */
 export interface SensorOptions<I extends Intake> {
@@ -65,8 +74,8 @@ export interface SensorOptions<I extends Intake> {
   readonly door?: MonitorDoor;
   /** Where the events are stored too. */
   readonly record?: string;
-  /** Where blocks of events are forwarded to; null or undefined: nowhere. */
-  readonly forward?: ForwarderOptions | null;
+  /** Null or undefined: there is no bus. */
+  readonly fleet?: FleetOptions | null;
   /** Where the numbers of /metrics are sent. */
   readonly metrics?: readonly MetricsSettings[];
   /** Falco's metrics snapshots; undefined: there are none. */
@@ -121,6 +130,7 @@ export class Sensor<I extends Intake = Intake> {
   #evidenceFolder: string | null = null;
   #recorder: Recorder | null = null;
   #forwarder: Forwarder | null = null;
+  #pulse: Pulse | null = null;
   #grouping: Grouping | null = null;
   #control: Control | null = null;
   #roster: Roster | null = null;
@@ -179,7 +189,7 @@ export class Sensor<I extends Intake = Intake> {
     if (service !== undefined) await this.#openService(service, monitor);
     await this.#openIntake(monitor);
     if (record !== undefined) this.#openRecorder(record);
-    await this.#openForwarder(monitor);
+    await this.#openBus(monitor);
     if (this.#judging !== null) await this.#openJudge(this.#judging, monitor);
     if (snapshots !== undefined && monitor !== null) await this.#openSnapshots(snapshots, monitor);
     if (drops !== undefined && monitor !== null) await this.#openDrops(drops, monitor);
@@ -214,6 +224,7 @@ export class Sensor<I extends Intake = Intake> {
   begin(): void {
     this.health.begin();
     this.#rereader?.begin();
+    this.#pulse?.begin();
   }
 
   /** Resolves when alerts can be taken: for an intake that can wait. */
@@ -396,6 +407,7 @@ export class Sensor<I extends Intake = Intake> {
       onHost: (peer) => this.#recorder?.host(peer),
       onHello: (peer) => {
         this.#roster?.onHello(peer);
+        this.#pulse?.onHello(peer);
         return this.#judge?.greet(peer) ?? true;
       },
       onFacts: (peer) => void this.#judge?.greet(peer),
@@ -404,6 +416,7 @@ export class Sensor<I extends Intake = Intake> {
       onHashed: (peer, answer) => this.#judge?.onHashed(peer, answer),
       onLeft: (peer) => {
         this.#roster?.onLeft(peer);
+        this.#pulse?.onLeft(peer);
         this.#judge?.onLeft(peer);
       },
       onForgotten: (number) => this.#judge?.onForgotten(number),
@@ -423,11 +436,30 @@ export class Sensor<I extends Intake = Intake> {
     this.#recorder = this.#opened.add(new Recorder(path, this.#intake, onFault), (recorder) => recorder.close());
   }
 
-  async #openForwarder(monitor: Monitor | null): Promise<void> {
-    const { forward } = this.#options;
-    if (forward == null) return;
+  /** Closed in the reverse order: the last beat tells what became of the last block. */
+  async #openBus(monitor: Monitor | null): Promise<void> {
+    const { fleet, say } = this.#options;
+    if (fleet == null) return;
+    const { bus, beats, forward } = fleet;
+    this.#opened.add(bus, (one) => one.close());
+    const { Pulse } = await import("./pulse.js");
+    const parts = {
+      problem: () => this.health.judging(),
+      policies: () => this.#judge?.statuses() ?? [],
+      outputs: () => this.health.outputs(),
+      sums: () => monitor?.sums ?? { events: 0, lost: 0, alerts: 0 },
+      forward: () => {
+        const [forwarder, stream] = [this.#forwarder, forward?.place.stream];
+        return forwarder === null || stream === undefined ? null : { stats: forwarder.stats(), stream };
+      },
+    };
+    this.#pulse = this.#opened.add(new Pulse(beats, parts, say), (one) => one.close());
+    if (forward !== null) await this.#openForwarder(forward, monitor);
+  }
+
+  async #openForwarder(options: ForwarderOptions, monitor: Monitor | null): Promise<void> {
     const { Forwarder } = await import("../fleet/forwarder.js");
-    const forwarder = this.#opened.add(new Forwarder(forward, this.#intake), (one) => one.close());
+    const forwarder = this.#opened.add(new Forwarder(options, this.#intake), (one) => one.close());
     this.#forwarder = forwarder;
     this.health.watch({ bus: () => forwarder.stats().problem });
     monitor?.watchForwarder(forwarder);

@@ -42,7 +42,7 @@ export const DOORS: Record<string, string[]> = {
   ],
   "host/evidence": ["evidence", "shelf"],
   "host/falco": ["falco", "filter", "kept-policy"],
-  "host/fleet": ["block", "collector", "forwarder", "nats-bus", "selection", "subject"],
+  "host/fleet": ["beat", "block", "bus", "collector", "forwarder", "heart", "nats-bus", "roll", "selection", "subject"],
   "host/finding": ["finding", "priority", "stored"],
   "host/image": [],
   "host/incident": ["incident", "tactics"],

@@ -146,7 +146,17 @@ function measuresOf(content: Content): Measures {
 
 function policyOf(policy: string): PolicyStatus {
   return {
-    ...{ tenant: "", policy, version: policy, state: "slow", rules: 1, events: 5, alerts: 1, suppressed: 0 },
+    ...{
+      tenant: "",
+      policy,
+      version: policy,
+      digest: "ab".repeat(32),
+      state: "slow",
+      rules: 1,
+      events: 5,
+      alerts: 1,
+      suppressed: 0,
+    },
     ...{ nsPerEvent: 12.5, memoryBytes: 65_536, traps: 0, denied: 0, monitored: 0, lastError: policy },
   };
 }

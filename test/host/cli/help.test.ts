@@ -76,7 +76,7 @@ const ended = (line: string, says: string): string =>
 /** What ends otherwise where no Vedette runs that could be asked. */
 const ASKS_ONE_THAT_RUNS = [
   ...["vedette serve", "vedette policy status", "vedette console"],
-  ...["vedette fleet", "vedette fleet collect"],
+  ...["vedette fleet", "vedette fleet collect", "vedette fleet sensors"],
 ];
 
 test("the examples of help work", () => {

@@ -22,6 +22,7 @@ export const row = (tenant: string): PolicyStatus => ({
   tenant,
   policy: "p",
   version: "1",
+  digest: "ab".repeat(32),
   state: "judging",
   rules: 1,
   events: 5,

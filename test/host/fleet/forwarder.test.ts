@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Feed } from "../../../host/engine/feed.js";
+import { VedetteError } from "../../../host/errors.js";
 import { decodeBlock, type ForwardedBatch } from "../../../host/fleet/block.js";
 import { Forwarder, type ForwarderOptions } from "../../../host/fleet/forwarder.js";
 import { NatsBus } from "../../../host/fleet/nats-bus.js";
@@ -29,6 +30,11 @@ const NEVER = new AbortController().signal;
 const PLACE = placeOfBlocks("t", "task", 1);
 const EXECVE = EVENT_OF_NAME.get("execve")!.id;
 const STREAM = 5;
+/** Each is its site's; all are closed at the end. */
+const buses: NatsBus[] = [];
+test.after(async () => {
+  for (const bus of buses) await bus.close();
+});
 
 /** A batch of opens; `guarded`: an execve too. */
 function batchOf(
@@ -68,9 +74,11 @@ class Site {
       },
       peer: () => ({ number: STREAM, name: "web", hostname: "h", facts: null }),
     };
+    const bus = new NatsBus({ url, ...creds }, { answerMs: 1_000 });
+    buses.push(bus);
     this.forwarder = new Forwarder(
       {
-        ...{ bus: new NatsBus({ url, ...creds }, { answerMs: 1_000 }), place: PLACE, tenant: "t", task: "task" },
+        ...{ bus, place: PLACE, tenant: "t", task: "task" },
         ...{ wanted: null, say: (line) => this.said.push(line), onFault: (error) => this.said.push(String(error)) },
         ...more,
       },
@@ -280,6 +288,40 @@ test(
     await moved.forwarder.close();
   }),
 );
+
+test("a server that takes smaller messages than a block may need is told at the start, and nothing is lost by it", async () => {
+  const nats = await NatsServer.start(); // its max_payload is 1 MiB
+  try {
+    const site = new Site(nats.url, { spool: { folder: join(scratch(), "s"), bytes: 64 << 20 } });
+    await until("it is told", () => site.said.length > 0);
+    assert.match(site.said[0]!, /takes messages of 1048064 bytes, and a block may need 1114112/);
+    assert.match(site.forwarder.stats().problem ?? "", /takes messages of 1048064 bytes/);
+    await site.give(batchOf(1, 0, 10));
+    await site.kept(1); // in a file
+    assert.ok(site.forwarder.stats().spoolBytes > 0);
+    assert.is(site.said.length, 1, "it is told once");
+    await nats.end();
+    await site.forwarder.close();
+    assert.is(new VedetteError("VEDETTE_BUS_PAYLOAD", { most: 1, least: 2 }).exit, 1);
+  } finally {
+    await nats.end();
+  }
+});
+
+test("a bus that is well again is told, also where nothing waits for it", async () => {
+  const nats = await NatsServer.start("max_payload: 1MB\n");
+  try {
+    const site = new Site(nats.url);
+    await until("it is told", () => site.forwarder.stats().problem !== null);
+    await nats.kill();
+    await nats.resume("max_payload: 2MB\n");
+    await until("it is well", () => site.forwarder.stats().problem === null);
+    assert.is(site.said.at(-1), "the bus takes blocks again");
+    await site.forwarder.close();
+  } finally {
+    await nats.end();
+  }
+});
 
 test("without a folder, what does not fit in memory is counted, and agents go on", async () => {
   const site = new Site("nats://127.0.0.1:1");

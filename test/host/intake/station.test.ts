@@ -39,6 +39,7 @@ function hello(stream: number, more: Partial<Hello> = {}): Hello {
     kernel: "6",
     arch: "x86_64",
     tiers: [],
+    integrity: "normal",
     snaplen: 80,
   };
   return { stream, source: new Uint8Array(16).fill(stream), ...known, container: null, secret: null, ...more };

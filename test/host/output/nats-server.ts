@@ -27,7 +27,7 @@ export interface Stored {
 export class NatsServer {
   readonly folder: string;
   port = 0;
-  readonly #more: string;
+  #more: string;
   readonly #client: Partial<ConnectionOptions>;
   #server: ChildProcess | null = null;
   #said = "";
@@ -60,8 +60,9 @@ export class NatsServer {
     return `nats://127.0.0.1:${this.port}`;
   }
 
-  /** Starts it again, at the port of before, with the streams of before. */
-  async resume(): Promise<void> {
+  /** Starts it again, at the port of before, with the streams of before. `more`: another configuration. */
+  async resume(more = this.#more): Promise<void> {
+    this.#more = more;
     const config = join(this.folder, "nats.conf");
     const own = `listen: "127.0.0.1:${this.port}"\njetstream: {store_dir: "${join(this.folder, "data")}"}\n`;
     writeFileSync(config, own + this.#more.replaceAll("FOLDER", this.folder));

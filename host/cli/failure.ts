@@ -6,6 +6,7 @@ import { isatty } from "node:tty";
 import type { Ending } from "../capture/session.js";
 import { explain, VedetteError } from "../errors.js";
 import { type Level, type LogFormat, logLine } from "../log.js";
+import type { LogSocket } from "../output/log-socket.js";
 import { hideProgress } from "../output/progress.js";
 import { Sink } from "../output/sink.js";
 import { lossText, totalLost } from "../output/summary.js";
@@ -58,6 +59,12 @@ export async function endingOf(work: () => Promise<number>): Promise<number> {
 let voice: Voice | null = null;
 let format: LogFormat | null = null;
 let isQuiet = false;
+let log: LogSocket | null = null;
+
+/** From here on each line goes there, too. */
+export function logTo(socket: LogSocket): void {
+  log = socket;
+}
 
 /** From here on each line has its time and level. */
 export function logAs(chosen: LogFormat): void {
@@ -90,6 +97,7 @@ export function say(line: string, level: Level = "info"): void {
 /** A line that is made for a terminal: it has colours, and nobody's words that were not looked at. */
 export function sayAsIs(line: string, level: Level = "info"): void {
   if (isQuiet && level === "info") return;
+  log?.line(line, level);
   const whole = format === null ? line : logLine(format, line, level, new Date());
   if (voice === null) sayAndWait(whole);
   else voice.say(whole);

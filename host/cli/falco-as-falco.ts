@@ -6,8 +6,10 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { CONFIG_PLACE, type ConfigFile, type FalcoFlags, optionsIn, readConfigFile } from "../falco/falco.js";
+import { falcoMetrics } from "../output/falco-metrics.js";
 import { reasonOf } from "../reason.js";
-import { beQuiet, say, warn } from "./failure.js";
+import { VERSION } from "../version.js";
+import { beQuiet, logTo, say, warn } from "./failure.js";
 import { checkFalco } from "./falco-check.js";
 import { type JudgingFlags, sayOptions } from "./falco-judging.js";
 import { printIgnored, printList, printListEvents, printRules } from "./falco-lists.js";
@@ -78,8 +80,9 @@ export async function falco(command: readonly string[], flags: FalcoCommandFlags
   if (flags.dryRun) return dryRun(judging);
   const ends = [stopAfter(flags.duration), writePid(flags.pidfile)]; // what can be refused, before a file is made
   try {
-    const { replayed, web, isQuiet, http, syslog, program } = optionsIn(judging);
+    const { replayed, web, isQuiet, log, http, syslog, program } = optionsIn(judging);
     if (isQuiet) beQuiet();
+    if (log !== null) logTo(new (await import("../output/log-socket.js")).LogSocket(log, "falco"));
     if (judging.alerts === NOWHERE && [http, syslog, program].every((one) => one === null))
       say("vedette: alerts go nowhere: stdout_output is off, and no other output is on that is here");
     if (replayed !== null) return await (await import("./replay.js")).replay(replayed, judging);
@@ -112,7 +115,8 @@ function webOf(judging: JudgingFlags): Partial<Pick<ServeFlags, "http" | "door">
   const { web } = optionsIn(judging);
   if (web === null) return {};
   const { address: http, ...door } = web;
-  return { http, door: { ...door, versions: versionJson() } };
+  const metrics = falcoMetrics({ version: VERSION, hostname: process.env.FALCO_HOSTNAME });
+  return { http, door: { ...door, versions: versionJson(), metrics } };
 }
 
 function ofFalco(judging: JudgingFlags): Pick<JudgingFlags, "metrics" | "drops"> {

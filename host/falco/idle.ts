@@ -87,7 +87,11 @@ const ROWS: readonly Row[] = [
     instead: "no alert goes there; use http_output, or the control API",
   },
   { key: "grpc", asks: on("grpc.enabled"), instead: "the control API answers programs" },
-  { key: "log_syslog", asks: on("log_syslog"), instead: "what Vedette says goes to stderr" },
+  {
+    key: "log_syslog",
+    asks: (textAt, _, hasSyslog) => isOn(textAt("log_syslog")) && !hasSyslog,
+    instead: `nobody listens at ${SYSLOG_PLACE}, so what Vedette says goes to stderr alone`,
+  },
   {
     key: "libs_logger",
     asks: on("libs_logger.enabled"),

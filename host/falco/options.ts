@@ -59,6 +59,8 @@ export interface FalcoOptions {
   readonly leftOut: readonly string[];
   /** Files are taken whenever they change; null: nothing is said of it. */
   readonly isWatched: boolean | null;
+  /** Where what Vedette says goes too, beside stderr; null: nowhere. */
+  readonly log: string | null;
   /** Only warnings and errors are to be said. */
   readonly isQuiet: boolean;
 }
@@ -169,6 +171,7 @@ export function readOptions(texts: readonly string[], file?: Config): FalcoOptio
       has: { rules: true, resources: true, kernel: true, empty: false },
     },
     isWatched: null,
+    log: null,
     isQuiet: false,
     webSettings: {
       ...{ isOn: false, isTls: false, certificate: "/etc/falco/falco.pem", healthz: "/healthz", hasNumbers: false },
@@ -343,6 +346,7 @@ const SETTERS: Record<string, Setter> = {
   "metrics.include_empty_values": metric("empty"),
   watch_config_files: (v) => ({ isWatched: v.bool }),
   "falco_libs.snaplen": (v) => ({ snaplen: Math.min(v.count(0), SNAPLEN_MAX) }),
+  log_syslog: (v) => ({ log: v.bool && hasSyslog() ? SYSLOG_PLACE : null }),
   log_stderr: (v, d) => ({ isQuiet: d.isQuiet || !v.bool }),
   log_level: (v, d) => ({ isQuiet: d.isQuiet || !["notice", "info", "debug"].includes(v.of(LOG_LEVELS)) }),
   "capture.enabled": capture((v) => ({ isEnabled: v.bool })),
@@ -391,7 +395,7 @@ export const SETTINGS: readonly string[] = [...Object.keys(SETTERS), ...Object.k
 // Falco has these, and they concern parts of it that are not here: its drivers, its plugins, its other
 // outputs.
 const MEANINGLESS =
-  /^(engine|plugins|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|log_syslog|buffered_outputs|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|container_engines|time_format)\b/;
+  /^(engine|plugins|load_plugins|plugins_hostinfo|config_files|rules_files?|libs_logger|buffered_outputs|outputs_queue|syscall_event_(drops|timeouts)|metrics|base_syscalls|falco_libs|webserver|grpc(_output)?|container_engines|time_format)\b/;
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
@@ -408,7 +412,7 @@ function placeOf({ isOn, isTls, certificate, healthz, hasNumbers, address, port 
 }
 
 const OF_FALCO =
-  /^(watch_config_files|metrics|webserver|falco_libs\.snaplen|syscall_event_drops|log_stderr|log_level)\b/;
+  /^(watch_config_files|metrics|webserver|falco_libs\.snaplen|syscall_event_drops|log_stderr|log_syslog|log_level)\b/;
 
 function checkedHttp({ httpSettings, authorities }: Draft): HttpSettings {
   const http = { ...httpSettings, ...authorityOf(authorities) };

@@ -52,9 +52,14 @@ export function syslogText(alert: Alert, most: number): string {
 
 /** `text`: the alert's line. `now`: the clock of this machine says when, as in syslog(3). */
 export function localSyslogText({ priority }: Alert, tag: string, text: string, now: Date): string {
+  return `${syslogHeader(SEVERITY[priority], tag, now)} ${text}`;
+}
+
+/** What syslog(3) puts in front of a text. `severity`: 0 to 7. */
+export function syslogHeader(severity: number, tag: string, now: Date): string {
   const [, month, day, , time] = now.toString().split(" ") as string[];
   const date = `${month} ${String(Number(day)).padStart(2)} ${time}`;
-  return `<${FACILITY * 8 + SEVERITY[priority]}>${date} ${tag}: ${text}`;
+  return `<${FACILITY * 8 + severity}>${date} ${tag}:`;
 }
 
 function parameters({ finding, rule, policy, tenant, tags }: Alert): string[] {

@@ -63,6 +63,8 @@ export interface MonitorDoor {
   readonly healthz?: string;
   /** What /versions answers, JSON; undefined: there is no such page. */
   readonly versions?: string;
+  /** What /metrics answers behind all others: of the host's own numbers, in Prometheus' text format. */
+  readonly metrics?: (families: readonly Family[]) => string;
   /** A PEM file of a certificate and its key: there is no answer without TLS. */
   readonly certificate?: string;
 }
@@ -169,11 +171,11 @@ export class Monitor implements IntakeCounts {
   }
 
   /** By their paths. */
-  #pagesOf({ pages = null, healthz = HEALTHZ, versions }: MonitorDoor): ReadonlyMap<string, Page> {
+  #pagesOf({ pages = null, healthz = HEALTHZ, versions, metrics }: MonitorDoor): ReadonlyMap<string, Page> {
     const version: Page = (response) => sendJson(response, 200, versions ?? "");
     const all: [path: string, page: Page][] = [
       [healthz, (response) => this.#live(response)],
-      ["/metrics", (response) => void this.#answer(response)],
+      ["/metrics", (response) => void this.#answer(response, metrics)],
       ["/api/v1/health", (response) => sendJson(response, this.#health.isWell() ? 200 : 503, this.#health.json())],
       ...(versions === undefined ? [] : [["/versions", version] as [string, Page]]),
     ];
@@ -205,9 +207,9 @@ export class Monitor implements IntakeCounts {
   }
 
   /** In parts, so that the text never stands in memory as a whole, and others get their turn in between. */
-  async #answer(response: ServerResponse): Promise<void> {
+  async #answer(response: ServerResponse, more?: MonitorDoor["metrics"]): Promise<void> {
     try {
-      const parts = await this.#parts();
+      const parts = await this.#parts(more);
       response.setHeader("content-type", this.#registry.contentType);
       await pipeline(Readable.from(parts), response);
     } catch {
@@ -217,8 +219,9 @@ export class Monitor implements IntakeCounts {
     }
   }
 
-  async #parts(): Promise<Iterable<string>> {
-    const own = await this.#registry.metrics();
+  async #parts(more?: MonitorDoor["metrics"]): Promise<Iterable<string>> {
+    const added = more === undefined ? "" : `\n${more(await this.families())}`;
+    const own = (await this.#registry.metrics()) + added;
     return chained(own, prometheusParts(this.#totals.scopes(), samplesIn(own)));
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keys of falco.yaml, each on a real run: what it asks for happens.
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { get } from "node:https";
@@ -150,6 +151,7 @@ test("of the address that comes with Falco, all interfaces are told whether it l
         ),
         [200, ...(isAsked ? [200, 200] : [404, 404]), 404, 404, 404, isAsked ? 200 : 404],
       );
+      if (isAsked) await checkMetrics(`http://127.0.0.1:${port}/metrics`);
       host.child.kill("SIGTERM");
       await host.ended;
     } finally {
@@ -207,6 +209,23 @@ test("syscall_event_drops: lost events are a line, Falco's alert, and the end", 
     endGroup(host.child.pid);
   }
 });
+
+/** Prometheus takes them, and Falco's names are among them. */
+async function checkMetrics(url: string): Promise<void> {
+  const text = await (await fetch(url)).text();
+  const sampleOf = (name: string): string | undefined =>
+    new RegExp(`^falcosecurity_${name} (\\S+)$`, "m").exec(text)?.[1];
+  assert.match(text, /^falcosecurity_falco_version_info\{version="\d+\.\d+\.\d+.*"\} 1$/m);
+  assert.match(text, /^falcosecurity_scap_engine_name_info\{engine_name="vedette",evt_source="syscall"\} 1$/m);
+  assert.is(sampleOf("scap_n_evts_total"), "0");
+  assert.ok(Number(sampleOf("falco_memory_rss_bytes")) > 1 << 20);
+  const begun = Number(BigInt(sampleOf("falco_start_timestamp_nanoseconds") ?? "0") / 1_000_000n);
+  assert.ok(Math.abs(Date.now() - begun) < 120_000, String(begun));
+  const judged = spawnSync("promtool", ["check", "metrics"], { input: text, encoding: "utf8" });
+  if (judged.error !== undefined) console.log("skip: promtool's verdict: it is missing (Debian's package prometheus)");
+  const [, ...others] = judged.stderr.match(/falcosecurity.*/g) ?? [];
+  if (judged.error === undefined) assert.equal(others, [], judged.stderr); // the first is Falco's own name in nanoseconds
+}
 
 async function freePort(): Promise<number> {
   const server = createNetServer();

@@ -59,6 +59,8 @@ export const DOORS: Record<string, string[]> = {
     "counted",
     "diagnosis",
     "drops",
+    "falco-metrics",
+    "log-socket",
     "event-json",
     "event-text",
     "format",

@@ -9,11 +9,16 @@ import { join, resolve } from "node:path";
 const KEPT = resolve("build/first-release");
 const STEP_MS_MAX = 400_000;
 const ENGINE = "build/js/host/engine";
+/** Of its Makefile, those without which GCC would not take a header that it has read before. */
+const FLAGS = "-O2 -std=c++20 -Wall -Wextra -fno-exceptions -fno-rtti -fno-plt -ffunction-sections -fdata-sections";
 const STEPS = [
   "npm ci --ignore-scripts",
   "npx tsx capture/wire/generate.ts",
-  // The Makefile's own -O2 without -g: the same code, for a quarter less of the compiler's time.
-  "CXXFLAGS=-O2 make -C capture agent -j2",
+  // The Makefile's own -O2 without -g, and the standard headers read once for all files: the same code, for
+  // half of the compiler's time.
+  "grep -hoE '^#include <[a-z_0-9]+>' capture/*/*.h capture/*/*.cc | sort -u >standard.h",
+  `\${CXX:-g++} ${FLAGS} -x c++-header standard.h`,
+  'CXXFLAGS="-O2 -include $PWD/standard.h" make -C capture agent -j2',
   "npx node-gyp configure --directory capture/addon",
   "npx node-gyp build --directory capture/addon",
   "cp capture/addon/build/Release/capture.node build/capture.node",

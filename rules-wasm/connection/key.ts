@@ -16,6 +16,11 @@ export function isStream(fd: Descriptor): bool {
   return (fd.isInetSocket && fd.l4proto != UDP) || fd.isUnixSocket;
 }
 
+/** Whether each call moves a message of its own there: such a socket never becomes a stream. */
+export function isDatagram(fd: Descriptor): bool {
+  return fd.isInetSocket && fd.l4proto == UDP;
+}
+
 /** A socket by its inode, else by its number in the process. */
 export function socketOf(e: Event): u64 {
   const ino = e.fd.ino, source = batchSource();

@@ -113,7 +113,7 @@ export abstract class PairedProtocol extends Protocol {
 
   protected messages(e: Event): i32 {
     this.count = 0;
-    const c = e.res > 0 && isStream(e.fd) ? this.connections.find(socketOf(e), e.time) : 0;
+    const c = e.res > 0 && this.isOnStream(e) ? this.connections.find(socketOf(e), e.time) : 0;
     if (c == 0) return 0;
     this.lose(c);
     store<u64>(c, e.time, LAST);
@@ -366,7 +366,7 @@ export abstract class PairedProtocol extends Protocol {
   /** Bytes were moved: requests, or answers. */
   private moved(e: Event, address: usize, size: u32, areRequests: bool): i32 {
     this.count = 0;
-    if (e.res <= 0 || !isStream(e.fd)) return 0;
+    if (e.res <= 0 || !this.isOnStream(e)) return 0;
     const c = this.of(e), last = load<u64>(c, LAST);
     store<u64>(c, e.time, LAST);
     if (load<u8>(c, MODE) == OPAQUE) {

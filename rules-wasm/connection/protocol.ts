@@ -6,7 +6,7 @@ import { hasAny } from "../flag";
 import { AnyPlaintext, AnyRead, AnyReceive, AnySend, AnyTransfer, AnyWrite, EventId, Shutdown } from "../generated/events";
 import { Errno, MsgFlag, ShutdownHow } from "../generated/flags";
 import { Str } from "../str";
-import { isStream, labelsKey } from "./key";
+import { isDatagram, isStream, labelsKey } from "./key";
 import { leave, leftBy, newProtocol } from "./left";
 
 /** Bytes that are not taken out of the socket, or that are no bytes of the other side. */
@@ -102,6 +102,13 @@ export abstract class Protocol {
   /** What is moved on the event's socket is none of this protocol's, until the socket begins anew. */
   // @ts-ignore: decorator
   @inline protected leave(e: Event): void { leave(changetype<AnyTransfer>(e), this.bit); }
+
+  /** Whether the event's socket is a stream. A protocol of streams leaves others. */
+  protected isOnStream(e: Event): bool {
+    if (isStream(e.fd)) return true;
+    if (isDatagram(e.fd)) this.leave(e); // no file: its inode may be a socket's, too
+    return false;
+  }
 
   /** Bytes of a connection whose plaintext is told say nothing, but that there are no more. */
   private isOfEncrypted(e: AnyTransfer): bool {

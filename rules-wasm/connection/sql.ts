@@ -60,8 +60,21 @@ export function keep(w: usize, byte: u32): void {
   store<u8>(w, <u8>(size + 1), SIZE);
 }
 
+/** More of the statement, up to where nothing more is looked at. Gives how many bytes. */
+export function read(w: usize, from: usize, size: u32, isMySql: bool): u32 {
+  let i: u32 = 0;
+  for (; i < size && !isOver(w); i++) {
+    while (i < size && load<u8>(w, STEP) == WORDS && isOfWord(load<u8>(from + i))) keep(w, load<u8>(from + i++));
+    if (i < size) step(w, load<u8>(from + i), isMySql);
+  }
+  return min(i, size);
+}
+
+// @ts-ignore: decorator
+@inline function isOfWord(byte: u32): bool { return isLetter(byte) || byte == 0x5f; }
+
 /** One more byte of the statement. `isMySql`: else it is PostgreSQL's. */
-export function step(w: usize, byte: u32, isMySql: bool): void {
+function step(w: usize, byte: u32, isMySql: bool): void {
   const now: u32 = load<u8>(w, STEP);
   let next = now;
   switch (now) {
@@ -104,7 +117,7 @@ export function step(w: usize, byte: u32, isMySql: bool): void {
       next = commented(w, now, byte, isMySql);
       break;
     case WORDS:
-      if (isLetter(byte) || byte == 0x5f) keep(w, byte);
+      if (isOfWord(byte)) keep(w, byte);
       else next = OVER;
   }
   store<u8>(w, <u8>next, STEP);

@@ -13,10 +13,16 @@ export function named(list: string): Map<u32, string> {
   return names;
 }
 
+/** A power of two. */
+const KNOWN: i32 = 32;
+
 /** Words that are known by their numbers; 0 is `_OTHER`. */
 export class Words {
   private readonly texts: string[] = [OTHER];
   private readonly numbers: Map<u64, u32> = new Map<u64, u32>();
+  /** Hashes that were looked up last, and their numbers. A hash is never 0. */
+  private readonly hashes: StaticArray<u64> = new StaticArray<u64>(KNOWN);
+  private readonly found: StaticArray<u32> = new StaticArray<u32>(KNOWN);
 
   /** `texts`: with blanks between them. */
   constructor(texts: string) {
@@ -33,9 +39,13 @@ export class Words {
   }
 
   number(at: usize, size: u32): u32 {
-    const hash = textHash(at, size, 0);
-    if (!this.numbers.has(hash)) return 0;
-    const found = this.numbers.get(hash);
+    const hash = textHash(at, size, 0), place = <i32>(hash >> 32) & (KNOWN - 1);
+    if (unchecked(this.hashes[place]) != hash) {
+      if (!this.numbers.has(hash)) return 0;
+      this.hashes[place] = hash;
+      this.found[place] = this.numbers.get(hash);
+    }
+    const found = unchecked(this.found[place]);
     return isSame(at, size, this.texts[found]) ? found : 0;
   }
 

@@ -7,7 +7,7 @@
 //   const CONNECTIONS = new Dns();
 //   ... for (let i = 0, n = CONNECTIONS.saw(e); i < n; i++) DURATION.label(CONNECTIONS.type(i)) ...
 import { at, begin, seen, skip, total } from "../connection/cursor";
-import { isStream, programOf, socketOf } from "../connection/key";
+import { isDatagram, isStream, programOf, socketOf } from "../connection/key";
 import { Names } from "../connection/names";
 import { Protocol } from "../connection/protocol";
 import { hours, seconds } from "../duration";
@@ -143,21 +143,21 @@ export class Dns extends Protocol {
   }
 
   protected received(e: Event, data: Str): i32 {
-    return isDatagram(e) ? this.datagram(e, data, <u64>e.res, true) : this.bytes(e, data.address, data.size, true);
+    return isDatagram(e.fd) ? this.datagram(e, data, <u64>e.res, true) : this.bytes(e, data.address, data.size, true);
   }
 
   protected sent(e: Event, data: Str): i32 {
-    return isDatagram(e) ? this.datagram(e, data, <u64>e.res, false) : this.bytes(e, data.address, data.size, false);
+    return isDatagram(e.fd) ? this.datagram(e, data, <u64>e.res, false) : this.bytes(e, data.address, data.size, false);
   }
 
   protected sentUnseen(e: Event): i32 {
-    return isDatagram(e) ? 0 : this.bytes(e, 0, 0, false);
+    return isDatagram(e.fd) ? 0 : this.bytes(e, 0, 0, false);
   }
 
   protected messages(e: Event): i32 {
     const isRead = e.evt_type == EventId.recvmmsg;
     const data = isRead ? changetype<AnyReceive>(e).data : changetype<AnySend>(e).data;
-    if (isDatagram(e)) return this.datagram(e, data, u64.MAX_VALUE, isRead);
+    if (isDatagram(e.fd)) return this.datagram(e, data, u64.MAX_VALUE, isRead);
     const c = e.res > 0 ? this.connections.find(socketOf(e), e.time) : 0;
     if (c != 0) this.lose(c);
     return 0;
@@ -361,9 +361,6 @@ export class Dns extends Protocol {
     return true;
   }
 }
-
-// @ts-ignore: decorator
-@inline function isDatagram(e: Event): bool { return e.fd.isInetSocket && !isStream(e.fd); }
 
 /** By what the question that was read last is known, of those of one place. */
 // @ts-ignore: decorator

@@ -221,7 +221,7 @@ abstract class Http extends Protocol {
   /** Where this is the other side of the socket, nothing of it will ever be ours. */
   private isToUs(e: Event): bool {
     const isIt = this.isOurs(e);
-    if (!isIt && isStream(e.fd)) this.leave(e);
+    if (!isIt && this.isOnStream(e)) this.leave(e);
     return isIt;
   }
 

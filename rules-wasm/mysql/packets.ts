@@ -7,7 +7,7 @@
 //   length 3   number 1   ...       one of 0xffffff bytes goes on in the next
 import { at, seen, skip, total } from "../connection/cursor";
 import { clear } from "../wire/memory";
-import { isOver, leave, SQL, step, wordAt as textAt, wordSize as textSize } from "../connection/sql";
+import { isOver, leave, read, SQL, wordAt as textAt, wordSize as textSize } from "../connection/sql";
 
 /** All bytes are consumed, and the packet goes on. */
 export const MORE: u32 = 0;
@@ -117,7 +117,8 @@ function body(p: usize, textFrom: u32): void {
       store<u8>(p, <u8>end, KEPT_SIZE);
     }
     const from: u32 = textFrom == 0 ? 0 : textBegin(p, textFrom);
-    if (from != 0) for (let i = max(place, from); i < place + there && !isOver(text); i++) step(text, load<u8>(at + i - place), true);
+    const begin = max(place, from) - place; // in what is there
+    if (from != 0 && begin < there) read(text, at + begin, there - begin, true);
     if (from != 0 && there < left && there < total) leave(text); // the next byte was not seen
   } else if (textFrom != 0 && textBegin(p, textFrom) != 0) leave(text);
   const more = <u32>min<u64>(left, total);

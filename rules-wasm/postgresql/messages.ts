@@ -4,7 +4,7 @@
 // a message begins with must be seen; of what follows only the begin is read, and the rest is counted. Kept
 // are a statement's first word, a hash of a prepared statement's name, and an error's code.
 import { at, seen, skip, total } from "../connection/cursor";
-import { isOver, keep, leave, SQL, step, wordAt as textAt, wordSize as textSize } from "../connection/sql";
+import { isOver, keep, leave, read, SQL, wordAt as textAt, wordSize as textSize } from "../connection/sql";
 import { u32At } from "../network-order";
 import { isLetter } from "../sign";
 import { mix } from "../string-set";
@@ -157,8 +157,9 @@ function consume(p: usize, headSize: u32, isFromClient: bool): u32 {
       if (size + more < headSize) continue;
       if (!(headSize == 8 ? beginStartup(p) : beginBody(p, isFromClient))) return WRONG;
     } else {
-      const left = load<u64>(p, LEFT), there = min<u64>(left, seen), more = min(left, total);
-      for (let i: u64 = 0; i < there && load<u8>(p, STEP) < OVER; i++) take(p, load<u8>(at + <usize>i));
+      const left = load<u64>(p, LEFT), there = <u32>min<u64>(left, seen), more = min(left, total);
+      for (let i: u32 = 0; i < there && load<u8>(p, STEP) < OVER; )
+        i += load<u8>(p, STEP) == STATEMENT ? takeText(p, at + i, there - i) : take(p, load<u8>(at + i));
       if (load<u8>(p, STEP) < OVER && there < more) stopReading(p);
       skip(more);
       store<u64>(p, left - more, LEFT);
@@ -199,7 +200,15 @@ function stopReading(p: usize): void {
   store<u8>(p, <u8>OVER, STEP);
 }
 
-function take(p: usize, byte: u32): void {
+/** Takes of a statement what is needed. Gives how many bytes. */
+function takeText(p: usize, from: usize, size: u32): u32 {
+  const taken = read(p + TEXT, from, size, false);
+  if (isOver(p + TEXT)) store<u8>(p, <u8>OVER, STEP);
+  return taken;
+}
+
+/** Takes one byte. */
+function take(p: usize, byte: u32): u32 {
   const now: u32 = load<u8>(p, STEP);
   let next = now;
   switch (now) {
@@ -209,10 +218,6 @@ function take(p: usize, byte: u32): void {
       break;
     case SKIPPED:
       if (byte == 0) next = NAME;
-      break;
-    case STATEMENT:
-      step(p + TEXT, byte, false);
-      if (isOver(p + TEXT)) next = OVER;
       break;
     case FIELD:
       next = byte == 0 ? OVER : byte == 0x43 ? CODE : FIELD_TEXT;
@@ -225,6 +230,7 @@ function take(p: usize, byte: u32): void {
       else keep(p + TEXT, byte);
   }
   store<u8>(p, <u8>next, STEP);
+  return 1;
 }
 
 function isOneOf(byte: u32, letters: string): bool {

@@ -165,24 +165,27 @@ export function message(p: usize, isFromClient: bool): u32 {
       bulk(p, isFromClient);
     } else {
       if (seen == 0) return UNSEEN;
-      if (load<u8>(p, PHASE) == LINE) skip(byteAt(at, at + seen, LF) - at);
-      else if (load<u8>(p, PHASE) == DIGITS && seen >= SHORT && isShort(at)) {
-        store<u64>(p, load<u64>(p, NUMBER) * 10 + load<u8>(at) - 0x30, NUMBER);
-        skip(SHORT - 1);
+      if (load<u8>(p, PHASE) == LINE) {
+        skip(byteAt(at, at + seen, LF) - at);
+        if (seen == 0) continue;
       }
-      if (seen == 0) continue;
-      const byte: u32 = load<u8>(at);
+      const byte: u32 = load<u8>(at), isShort = seen > SHORT && load<u8>(p, PHASE) == TYPE && isDigitLine(at + 1);
       skip(1);
       if (!step(p, byte, isFromClient)) return WRONG;
+      if (isShort && load<u8>(p, PHASE) == DIGITS) { // most lengths have one digit
+        store<u64>(p, load<u8>(at) - 0x30, NUMBER);
+        skip(SHORT);
+        if (!lengthIs(p, isFromClient)) return WRONG;
+      }
     }
     if (isIdle(p)) return DONE;
   }
   return MORE;
 }
 
-/** Whether a line ends behind one more digit. */
+/** Whether a digit and the end of its line are there. */
 // @ts-ignore: decorator
-@inline function isShort(at: usize): bool { return isDigit(load<u8>(at)) && load<u16>(at, 1) == 0x0a0d; }
+@inline function isDigitLine(at: usize): bool { return isDigit(load<u8>(at)) && load<u16>(at, 1) == 0x0a0d; }
 
 /** Consumes bytes of a bulk. */
 function bulk(p: usize, isFromClient: bool): void {

@@ -198,7 +198,7 @@ export class Tls extends Protocol {
 
   private moved(e: Event, address: usize, size: u32, isRead: bool): i32 {
     this.count = 0;
-    if (e.res <= 0 || !isStream(e.fd)) return 0;
+    if (e.res <= 0 || !this.isOnStream(e)) return 0;
     const c = this.find(e);
     if (c == 0) {
       this.leave(e);

@@ -2,6 +2,7 @@
 // What `vedette serve` forwards to a bus: its options, and what they come to. Findings go as an output of
 // NATS does, blocks by the forwarder.
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { TaskMetadata } from "../ecs/metadata.js";
 import { VedetteError } from "../errors.js";
@@ -41,7 +42,7 @@ export function forwardOptions(command: Command): Command {
     .option("--bus-creds <file>", "a file of credentials of NATS")
     .option("--bus-ca <file>", "a PEM file: who may have signed the bus's certificate")
     .option("--bus-tenant <name>", "of which tenant the blocks of this task are")
-    .option("--forward-spool <dir>", "keep blocks that the bus does not take in this folder, also over a restart")
+    .option("--forward-spool <dir>", "keep what the bus does not take in this folder, also over a restart")
     .option(
       "--forward-spool-mib <n>",
       "let that folder have at most so many MiB, 1 to 1024 (default: 64)",
@@ -54,13 +55,22 @@ export function forwardOptions(command: Command): Command {
     );
 }
 
-/** The output of findings; none where no bus is named. */
-export function busOutput({ bus: url, busCreds, busCa }: ForwardFlags): NamedOutput[] {
+/** The output of findings; none where no bus is named. With a spool, they wait in a folder in it. */
+export function busOutput(flags: ForwardFlags): NamedOutput[] {
+  const { bus: url, busCreds, busCa, forwardSpool: folder } = flags;
   if (url === undefined) return [];
   const { name, capacity, subject } = ALERTS;
   const place = { url, ...(busCreds && { creds: busCreds }), ...(busCa && { ca: busCa }) };
   const lines = { form: "vedette", hasIncidents: false } as const;
-  return [{ name, kind: "nats", settings: { ...place, subject, capacity }, lines }];
+  const disk = folder === undefined ? {} : { disk: { folder: join(folder, "alerts"), bytes: shareOf(flags).alerts } };
+  return [{ name, kind: "nats", settings: { ...place, subject, capacity }, lines, ...disk }];
+}
+
+/** Of the spool, in bytes: blocks have three quarters, where there are any. */
+function shareOf({ forward = "alerts", forwardSpoolMib: mib = SPOOL_MIB.usual }: ForwardFlags) {
+  const all = mib << 20;
+  const alerts = forward === "alerts" ? all : all / 4;
+  return { alerts, blocks: all - alerts };
 }
 
 /** What goes to the bus beside alerts; null: no bus is named. Throws VEDETTE_USAGE. */
@@ -79,7 +89,7 @@ export async function forwarding(flags: FleetFlags, metadata: TaskMetadata): Pro
   const forward: Forward | { readonly wrong: string } = parseForward(what);
   if (typeof forward === "object" && "wrong" in forward) throw usage(`--forward: ${forward.wrong}`);
   const task = (await metadata.task())?.arn ?? hostname();
-  const { busCreds, busCa, partitions = usual, forwardSpoolMib = SPOOL_MIB.usual, falcoRules: rules = [] } = flags;
+  const { busCreds, busCa, partitions = usual, falcoRules: rules = [] } = flags;
   const place = { url, ...(busCreds && { creds: busCreds }), ...(busCa && { ca: busCa }) };
   const bus = new NatsBus(place);
   const beats = { bus, tenant, task, rules };
@@ -90,7 +100,7 @@ export async function forwarding(flags: FleetFlags, metadata: TaskMetadata): Pro
       bus,
       place: placeOfBlocks(tenant, task, partitions),
       ...{ tenant, task, wanted: forward === "all" ? null : forward },
-      ...(folder === undefined ? {} : { spool: { folder, bytes: forwardSpoolMib << 20 } }),
+      ...(folder === undefined ? {} : { spool: { folder, bytes: shareOf(flags).blocks } }),
       say: (line, level) => speaking.say(line, level),
       onFault: speaking.onFault,
     },

@@ -65,8 +65,9 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
   process.on("SIGUSR1", () => undefined); // by itself Node opens its debugger on loopback, for everybody there
   neverWait();
   loadAddon().keepArenasFew();
+  const toBus = busOutput(flags); // another bus is taken at the next start, as Reread says
   const reread = new Reread(flags, again, ({ policy = [], ...rest }, running) =>
-    judging({ ...rest, policy, outputs: [...(rest.outputs ?? []), ...busOutput(rest)] }, { running }),
+    judging({ ...rest, policy, outputs: [...(rest.outputs ?? []), ...toBus] }, { running }),
   );
   const fleet = await forwarding(flags, new TaskMetadata(process.env[METADATA_VARIABLE] ?? null));
   await Sensor.use(

@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { VedetteError } from "../errors.js";
 import type { Intake, Tap, TappedBatch } from "../intake/intake.js";
+import { counted } from "../output/counted.js";
 import { reasonOf } from "../reason.js";
 import { VERSION } from "../version.js";
 import { openChecked } from "../wire/batch.js";
@@ -55,8 +56,14 @@ const PATIENCE_MS = 1_000;
 /** How often a bus is asked that took nothing, while nothing waits for it. */
 const AGAIN_MS = 5_000;
 const MEMORY_BYTES = 4 << 20;
+/**
+ * Of blocks in memory, before they are packed: the agents keep as much in their spools of 16 MiB each. What
+ * is more goes to files, also while the bus may still answer.
+ */
+const KEPT_BYTES = 2 << 20;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 30_000;
+/** Of sources and of lanes. Those of agents that are connected, 256 at most, are kept beyond it. */
 const LANES_MAX = 1_024;
 const STREAM = { maxAgeMs: 2 * 3_600_000, maxBytes: 512 << 20 };
 
@@ -79,6 +86,8 @@ export class Forwarder {
   #turn = 0;
   #blocks = 0;
   #events = 0;
+  /** Of lanes that were forgotten. */
+  #leftOut = 0;
   #problem: string | null = null;
   #acked: ForwardStats["acked"] = null;
   #isHurried = false;
@@ -94,7 +103,7 @@ export class Forwarder {
     for (const file of this.#spool?.left() ?? []) {
       this.#turn = Math.max(this.#turn, file.turn);
       const { turn, source, events, isGuarded } = file;
-      const block = { turn, source, events, isGuarded, first: 0, at: performance.now(), bytes: null, file };
+      const block = { turn, source, events, isGuarded, first: 0, raw: 0, at: performance.now(), bytes: null, file };
       this.#lane(source).waiting.push(block);
     }
     this.#tap = intake.tap((batch) => this.#take(batch));
@@ -109,7 +118,7 @@ export class Forwarder {
     return {
       ...{ blocks: this.#blocks, events: this.#events, lost: this.#lost, problem: this.#problem },
       acked: this.#acked,
-      leftOut: lanes.reduce((sum, { leftOut }) => sum + leftOut, 0),
+      leftOut: lanes.reduce((sum, { leftOut }) => sum + leftOut, this.#leftOut),
       spoolBytes: this.#spool?.bytes ?? 0,
       waiting: lanes.reduce((sum, { waiting }) => sum + waiting.length, 0),
     };
@@ -117,9 +126,22 @@ export class Forwarder {
 
   /** From now on blocks are sealed as soon as something is there: agents wait for their last word. */
   hurry(): void {
+    const isFirst = !this.#isHurried;
     this.#isHurried = true;
     this.#wake.abort();
     this.#lookAround();
+    const waiting = this.#all().length;
+    if (isFirst && this.#problem !== null && waiting > 0)
+      this.#options.say(`${counted(waiting, "block")} still to be sent, and the bus takes nothing`, "warning");
+  }
+
+  /** The agent of this stream waits for its last word: what is there is sealed, and what comes, too. */
+  ending(stream: number): void {
+    this.#tap.finish();
+    const lane = this.#lanes.get(this.#sources.get(stream) ?? "");
+    if (lane === undefined) return;
+    lane.isEnding = true;
+    if (lane.age(0) !== null) this.#seal(lane, stream);
   }
 
   /** Nothing more comes. Waits so long, ms, for the bus; what is left stays in files, or is counted. */
@@ -143,7 +165,7 @@ export class Forwarder {
     for (const block of this.#givenUp) this.#lose(block);
     for (const block of this.#all()) if (block.file === null) this.#drop(block, "ended");
     const left = this.#all().length;
-    if (left > 0) this.#options.say(`${left} blocks wait in the spool for the next start`, "warning");
+    if (left > 0) this.#options.say(`${counted(left, "block")} left in the spool for the next start`, "warning");
     const { ended } = this.#lost;
     if (ended > 0) this.#options.say(`${ended} events were not forwarded: the bus takes nothing`, "warning");
     this.#spool?.close();
@@ -154,24 +176,40 @@ export class Forwarder {
     const source = Buffer.from(batch.source).toString("hex");
     this.#sources.delete(from);
     this.#sources.set(from, source);
-    if (this.#sources.size > LANES_MAX) this.#sources.delete(this.#sources.keys().next().value as number);
+    if (this.#sources.size > LANES_MAX) this.#forgetSource();
     const lane = this.#lane(source);
     if (lane.isFullFor(bytes.length, batch.seq)) this.#seal(lane, from);
-    if (lane.add(batch, this.#options.wanted)) this.#seal(lane, from);
+    if (lane.add(batch, this.#options.wanted) || lane.isEnding) this.#seal(lane, from);
     return true;
   }
 
+  /** The one that spoke longest ago of those who are gone. */
+  #forgetSource(): void {
+    for (const stream of this.#sources.keys())
+      if (this.#intake.peer(stream) === null) {
+        this.#sources.delete(stream);
+        return;
+      }
+  }
+
   #lane(source: string): Lane {
-    const lane = this.#lanes.get(source) ?? new Lane(source);
+    const known = this.#lanes.get(source);
+    const lane = known ?? new Lane(source);
     this.#lanes.delete(source); // the one that spoke last stands last
     this.#lanes.set(source, lane);
-    if (this.#lanes.size > LANES_MAX)
-      for (const [other, { isEmpty, isSending }] of this.#lanes)
-        if (isEmpty && !isSending && other !== source) {
-          this.#lanes.delete(other);
-          break;
-        }
+    if (known === undefined && this.#lanes.size > LANES_MAX) this.#forgetLane(lane);
     return lane;
+  }
+
+  /** An agent that is there may still ask whether its batches are kept. */
+  #forgetLane(own: Lane): void {
+    const asked = new Set([...this.#sources].flatMap(([stream, one]) => (this.#intake.peer(stream) ? [one] : [])));
+    for (const [source, lane] of this.#lanes)
+      if (lane.isEmpty && !lane.isSending && lane !== own && !asked.has(source)) {
+        this.#leftOut += lane.leftOut;
+        this.#lanes.delete(source);
+        return;
+      }
   }
 
   #seal(lane: Lane, from = this.#streamOf(lane.source)): void {
@@ -221,16 +259,16 @@ export class Forwarder {
     }
   }
 
-  /** The oldest go to files; where they cannot, some are given up. */
+  /** The oldest go to files; where they cannot, and memory is full, some are given up. */
   #boundMemory(): void {
-    let size = 0;
+    let [size, kept] = [0, 0];
     const inMemory = this.#all().filter(({ bytes }) => bytes !== null);
-    for (const { bytes } of inMemory) size += bytes?.length ?? 0;
+    for (const { bytes, raw } of inMemory) [size, kept] = [size + (bytes?.length ?? 0), kept + raw];
     for (const block of inMemory) {
-      if (size <= MEMORY_BYTES) return;
+      if (size <= MEMORY_BYTES && kept <= KEPT_BYTES) return;
       const had = block.bytes?.length ?? 0;
       this.#toFile(block);
-      if (block.bytes === null) size -= had;
+      if (block.bytes === null) [size, kept] = [size - had, kept - block.raw];
     }
     for (let left = inMemory.filter(({ bytes }) => bytes !== null); size > MEMORY_BYTES; ) {
       const victim = victimOf(left);

@@ -16,6 +16,8 @@ export interface Waiting {
   readonly first: number;
   readonly events: number;
   readonly isGuarded: boolean;
+  /** Bytes before it was packed: its agent keeps them until it is in a file or on the bus; 0: no more. */
+  readonly raw: number;
   /** When it was sealed, by performance.now(). */
   readonly at: number;
   bytes: Buffer | null;
@@ -28,6 +30,8 @@ export class Lane {
   readonly waiting: Waiting[] = [];
   /** Its first block is on its way. */
   isSending = false;
+  /** Its agent has said its last word: what comes is sealed at once. */
+  isEnding = false;
   /** Records that were left out by choice. */
   leftOut = 0;
   #batches: SentBatch[] = [];
@@ -70,7 +74,7 @@ export class Lane {
   seal(origin: Origin, turn: number): Waiting {
     const block: Waiting = {
       ...{ turn, source: this.source, first: this.#first, events: this.#events, isGuarded: this.#isGuarded },
-      ...{ at: performance.now(), bytes: encodeBlock(origin, this.#batches), file: null },
+      ...{ raw: this.#bytes, at: performance.now(), bytes: encodeBlock(origin, this.#batches), file: null },
     };
     this.#batches = [];
     [this.#bytes, this.#events] = [0, 0];

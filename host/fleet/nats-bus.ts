@@ -53,7 +53,8 @@ export class NatsBus implements Bus {
       const most = bodyMaxOf(connection);
       if (body.length > most) throw new BusFailure("large", `it takes ${most} bytes, and this has ${body.length}`);
       const { seq } = await jetstream(connection, { timeout: this.#answerMs }).publish(subject, body);
-      if (!(seq > 0)) throw new BusFailure("away", "it answered without the message's number");
+      if (!Number.isSafeInteger(seq) || seq < 1)
+        throw new BusFailure("away", "it answered without the message's number");
       return seq;
     });
   }

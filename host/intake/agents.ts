@@ -312,6 +312,7 @@ export class Agents implements Intake {
     guest.hasEnded = true;
     this.#ledger.end(stream, next > 0 ? next : this.#ledger.received(guest.source) + 1);
     this.#onLost(guest, lost);
+    this.#handlers.onEnding?.(guest);
     this.#onWake();
   }
 

@@ -46,6 +46,8 @@ export interface IntakeHandlers {
   readonly onResponded: (peer: Peer, answer: ResponseAnswer) => void;
   /** What a process runs that it was asked about. */
   readonly onHashed: (peer: Peer, answer: HashAnswer) => void;
+  /** Its workload has ended, and all its events came: it waits until they may be forgotten. */
+  readonly onEnding?: (peer: Peer) => void;
   readonly onLeft: (peer: Peer) => void;
   /** It left so long ago that nothing more is judged of it. */
   readonly onForgotten: (number: number) => void;

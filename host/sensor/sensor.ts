@@ -414,6 +414,7 @@ export class Sensor<I extends Intake = Intake> {
       onPrevented: (peer, obstacle) => this.#judge?.onPrevented(peer, obstacle),
       onResponded: (peer, answer) => this.#judge?.onResponded(peer, answer),
       onHashed: (peer, answer) => this.#judge?.onHashed(peer, answer),
+      onEnding: (peer) => this.#forwarder?.ending(peer.number),
       onLeft: (peer) => {
         this.#roster?.onLeft(peer);
         this.#pulse?.onLeft(peer);

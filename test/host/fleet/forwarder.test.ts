@@ -3,13 +3,17 @@
 // and of the host meanwhile. With Debian's nats-server.
 // Time limit: 300 s.
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { join } from "node:path";
+import { DiscardPolicy } from "@nats-io/jetstream";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Feed } from "../../../host/engine/feed.js";
 import { VedetteError } from "../../../host/errors.js";
-import { decodeBlock, type ForwardedBatch } from "../../../host/fleet/block.js";
+import { decodeBlock, type ForwardedBatch, MESSAGE_BYTES_MAX } from "../../../host/fleet/block.js";
+import { type Bus, BusFailure } from "../../../host/fleet/bus.js";
 import { Forwarder, type ForwarderOptions } from "../../../host/fleet/forwarder.js";
 import { NatsBus } from "../../../host/fleet/nats-bus.js";
 import { placeOfBlocks } from "../../../host/fleet/subject.js";
@@ -21,6 +25,7 @@ import { EVENT_OF_NAME } from "../../../host/wire/layout.js";
 import { run, scratch } from "../../e2e/programs.js";
 import { nonesuch, serve } from "../../e2e/serving.js";
 import { until } from "../../until.js";
+import { liar } from "../output/lying-server.js";
 import { missing, NatsServer } from "../output/nats-server.js";
 import { BatchBuilder } from "../wire/builder.js";
 
@@ -41,9 +46,11 @@ function batchOf(
   seq: number,
   first: number,
   count: number,
-  { guarded = false, source = 7, isNoise = false } = {},
+  { guarded = false, source = 7, isNoise = false, lost = [] as readonly number[] } = {},
 ): Batch {
-  const builder = new BatchBuilder({ source: Buffer.alloc(16, source), seq, first, clock: BigInt(seq) });
+  const name = Buffer.alloc(16, source & 255);
+  name.writeUInt32LE(source, 12);
+  const builder = new BatchBuilder({ source: name, seq, first, clock: BigInt(seq), lost });
   const process = builder.process({ pid: 7, name: "cat" });
   for (let i = guarded ? 1 : 0; i < count; i++)
     builder.record("openat", {
@@ -63,6 +70,8 @@ class Site {
   readonly feed = new Feed(4 << 20);
   readonly forwarder: Forwarder;
   readonly said: string[] = [];
+  /** Agents have left, and nobody knows them any more. */
+  areGone = false;
   readonly #taps = new Taps(this.feed.ring);
   #isKept: (stream: number, seq: number) => boolean = () => false;
 
@@ -72,7 +81,7 @@ class Site {
       keepBy: (isKept: (stream: number, seq: number) => boolean) => {
         this.#isKept = isKept;
       },
-      peer: () => ({ number: STREAM, name: "web", hostname: "h", facts: null }),
+      peer: (number: number) => (this.areGone ? null : { number, name: "web", hostname: "h", facts: null }),
     };
     const bus = new NatsBus({ url, ...creds }, { answerMs: 1_000 });
     buses.push(bus);
@@ -86,16 +95,21 @@ class Site {
     );
   }
 
-  async give(batch: Batch): Promise<void> {
+  /** Something stands in the ring. */
+  wake(): void {
+    this.#taps.onWake();
+  }
+
+  async give(batch: Batch, stream = STREAM): Promise<void> {
     await until("there is room in the ring", () => {
-      const isIn = this.feed.offer(batch, STREAM);
+      const isIn = this.feed.offer(batch, stream);
       this.#taps.onWake();
       return isIn;
     });
   }
 
-  isKept(seq: number): boolean {
-    return this.#isKept(STREAM, seq);
+  isKept(seq: number, stream = STREAM): boolean {
+    return this.#isKept(stream, seq);
   }
 
   async kept(seq: number): Promise<void> {
@@ -263,7 +277,7 @@ test(
     await before.forwarder.close();
     const [name = ""] = readdirSync(spool.folder).filter((one) => one.endsWith(".vdrec"));
     const good = readFileSync(join(spool.folder, name));
-    const source = "07".repeat(16);
+    const source = `${"07".repeat(13)}000000`;
     const put = (turn: number, bytes: Uint8Array, of = source): void =>
       writeFileSync(join(spool.folder, `${String(turn).padStart(12, "0")}-${of}-p-3.vdrec`), bytes);
     put(900, Buffer.from("rubbish"));
@@ -321,6 +335,188 @@ test("a bus that is well again is told, also where nothing waits for it", async 
   } finally {
     await nats.end();
   }
+});
+
+/** A bus on which a message is taken at once, or never answered. */
+function stubBus(isFrozen: boolean): Bus {
+  let seq = 0;
+  return {
+    publish: (_subject, _body, signal) =>
+      isFrozen
+        ? once(signal, "abort").then(() => Promise.reject(new BusFailure("away", "it ends")))
+        : Promise.resolve(++seq),
+    largest: () => Promise.resolve(MESSAGE_BYTES_MAX),
+    ensure: () => Promise.resolve(),
+    read: () => assert.unreachable() as never,
+    close: () => Promise.resolve(),
+  };
+}
+
+test("what agents would have to keep for a bus that does not answer goes to files by its size, before its age", async () => {
+  const spool = { folder: join(scratch(), "s"), bytes: 64 << 20 };
+  const site = new Site("", { spool, bus: stubBus(true) });
+  let size = 0;
+  // In one turn of the loop: no timer can have moved a block to a file.
+  for (let seq = 1; size < 4 << 20; seq++) {
+    const batch = batchOf(seq, seq * 1_000, 1_000);
+    size += batch.bytes.length;
+    assert.ok(site.feed.offer(batch, STREAM));
+    site.wake();
+  }
+  assert.ok(site.isKept(1), "the first of 4 MiB is in a file");
+  assert.ok(site.forwarder.stats().spoolBytes > 0);
+  assert.is(site.forwarder.stats().problem, null);
+  await site.forwarder.close();
+});
+
+test("the last word of an agent is sealed when its workload ends, and what comes behind it, too", async () => {
+  const site = new Site("", { bus: stubBus(false) });
+  assert.ok(site.feed.offer(batchOf(1, 0, 10), STREAM)); // still in the ring
+  site.forwarder.ending(STREAM);
+  assert.is(site.forwarder.stats().waiting, 1);
+  assert.ok(site.feed.offer(batchOf(2, 10, 10), STREAM));
+  site.wake();
+  assert.is(site.forwarder.stats().waiting, 2);
+  site.forwarder.ending(99); // of an agent that sent nothing
+  await site.kept(2);
+  await site.forwarder.close();
+});
+
+test("an agent that is connected hears what is kept, however many others came and went", async () => {
+  const site = new Site("", { bus: stubBus(false) });
+  const sources = 1_200;
+  for (let source = 1; source <= sources; source++) {
+    await site.give(batchOf(1, 0, 1, { source }), source);
+    site.forwarder.ending(source);
+  }
+  await until("all are on the bus", () => site.forwarder.stats().waiting === 0);
+  for (let source = 1; source <= sources; source++) assert.ok(site.isKept(1, source), String(source));
+  site.areGone = true;
+  for (let source = sources + 1; source <= 2 * sources; source++) {
+    await site.give(batchOf(1, 0, 1, { source }), source);
+    site.forwarder.ending(source);
+  }
+  await until("all are on the bus", () => site.forwarder.stats().waiting === 0);
+  assert.not(site.isKept(1, 1), "who is gone is forgotten");
+  await site.forwarder.close();
+});
+
+test(
+  "a stream that is full takes nothing and loses nothing; what an agent lost is in the sum",
+  onServer(async (nats) => {
+    await nats.stream("VB_0", [...PLACE.subjects], { max_msgs: 1, discard: DiscardPolicy.New });
+    const spool = { folder: join(scratch(), "s"), bytes: 64 << 20 };
+    const site = new Site(nats.url, { spool });
+    await site.give(batchOf(1, 0, 10));
+    await site.kept(1);
+    // The agent has lost the events from 10 on; 8 of them in its spool, and 2 in its rings.
+    await site.give(batchOf(2, 20, 10, { lost: [8, 2] }));
+    await until("the stream is full", () => site.forwarder.stats().problem !== null);
+    assert.match(site.forwarder.stats().problem ?? "", /maximum messages exceeded/);
+    await site.kept(2); // in a file
+    await nats.removeStream("VB_0"); // and another is made
+    await site.forwarder.finish(60_000);
+    const [last] = await all(nats.url);
+    const { lost, events, leftOut } = site.forwarder.stats();
+    assert.is(
+      last!.batch.first + last!.count,
+      events + leftOut + lost.full + lost.damaged + lost.ended + last!.batch.lost.reduce((sum, one) => sum + one, 0),
+    );
+    assert.is(events, 20);
+    await site.forwarder.close();
+  }),
+);
+
+test("H77: a bus that answers nonsense, closes at each message, or never ends a message frees no agent of its events", async () => {
+  const answered = (answer: string) => (reply: string, socket: Socket) =>
+    socket.write(`MSG ${reply} 1 ${answer.length}\r\n${answer}\r\n`);
+  const manners: [reason: RegExp, manner: (reply: string, socket: Socket) => void][] = [
+    [/without the message's number/, answered('{"stream":"VB_0","seq":0}')],
+    [/./, answered("{}")],
+    [/./, answered("[".repeat(100_000))],
+    [/./, answered('{"stream":7,"seq":"9"}')],
+    [
+      /x{1,200}$/,
+      answered(`{"error":{"code":400,"err_code":1,"description":"\\u001b[2J\\u202e${"x".repeat(90_000)}"}}`),
+    ],
+    [/closed/i, (_, socket) => socket.destroy()],
+    [/./, (reply, socket) => socket.write(`MSG ${reply} 1 1000000000\r\n${"x".repeat(1 << 20)}`)],
+    [/./, (_, socket) => socket.write(`MSG ${"y".repeat(1 << 20)}`)],
+    [/./, (_, socket) => socket.write("-ERR 'Go Away'\r\n")],
+  ];
+  for (const [at, [reason, manner]] of manners.entries()) {
+    const server = await liar({ max_payload: 2 << 20 }, (line, socket) => {
+      const [, reply] = /^H?PUB \S+ (\S+) /.exec(line) ?? [];
+      if (reply !== undefined) manner(reply, socket);
+    });
+    const site = new Site(server.url);
+    await site.give(batchOf(1, 0, 10));
+    await until(`manner ${at} is told`, () => site.forwarder.stats().problem !== null, {
+      tell: () => site.said.join(),
+    });
+    const { problem, events, waiting } = site.forwarder.stats();
+    assert.match(problem ?? "", reason, String(at));
+    assert.ok((problem ?? "").length < 300);
+    assert.not.match(problem ?? "", /[\x1b\u202e]/);
+    assert.equal([events, waiting, site.isKept(1)], [0, 1, false], String(at));
+    await site.forwarder.close();
+    assert.is(site.forwarder.stats().lost.ended, 10);
+    await server.close();
+  }
+});
+
+test("a host that ends while the bus is away says what it waits for, and what stays", async () => {
+  const folder = scratch();
+  const bus = ["--bus", "nats://127.0.0.1:1", "--forward", "all", "--drain", "1"];
+  const options = ["--policy", "pack", ...bus, "--alerts", join(folder, "alerts")];
+  const host = await serve(folder, options);
+  const watched = host.watches(nonesuch(5)).catch(() => undefined); // its agent gives up when the host is gone
+  await until("events came", async () => /vedette_events_total.* [1-9]/.test((await host.page("/metrics")).text));
+  await host.says("the bus takes nothing");
+  await host.end();
+  assert.match(host.said(), /\d+ blocks? still to be sent, and the bus takes nothing/);
+  assert.match(host.said(), /\d+ events were not forwarded: the bus takes nothing/);
+  await watched;
+  const spooled = await serve(folder, [...options, "--forward-spool", join(folder, "s")]);
+  await spooled.watches(nonesuch(5));
+  await spooled.end();
+  assert.match(spooled.said(), /\d+ blocks? left in the spool for the next start/);
+});
+
+test(
+  "findings wait in the spool, too, where there is one, and come to the bus after a restart",
+  onServer(async (nats) => {
+    const folder = scratch();
+    await nats.kill();
+    const words = ["--bus", nats.url, "--forward-spool", join(folder, "s"), "--drain", "1"];
+    const options = ["--policy", "pack", ...words, "--alerts", join(folder, "alerts")];
+    const first = await serve(folder, options);
+    await first.watches("cat /etc/shadow >/dev/null");
+    await until("a finding waits", async () =>
+      /vedette_output_queued[^\n]*bus[^\n]* [1-9]/.test((await first.page("/metrics")).text),
+    );
+    first.child.kill("SIGKILL");
+    await first.ended;
+    await nats.resume();
+    await nats.stream("VA", ["vd.a.*.*"]);
+    const second = await serve(folder, options);
+    await until("it is on the bus", async () => (await nats.count("VA")) > 0);
+    await second.end();
+  }),
+);
+
+test("another bus in vedette.yaml is told to be taken at the next start", async () => {
+  const folder = scratch();
+  const file = join(folder, "vedette.yaml");
+  const configured = (port: number): void =>
+    writeFileSync(file, `bus: nats://127.0.0.1:${port}\nforward: all\npolicies: [pack]\nalerts: ${folder}/alerts\n`);
+  configured(1);
+  const host = await serve(folder, ["--config", file, "--drain", "1"]);
+  configured(2);
+  host.hangUp();
+  await host.says("changed, and taken at the next start: bus");
+  assert.not.match((await host.page("/api/v1/health")).text, /127\.0\.0\.1:2/);
+  await host.end();
 });
 
 test("without a folder, what does not fit in memory is counted, and agents go on", async () => {

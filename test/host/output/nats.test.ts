@@ -2,9 +2,7 @@
 // Findings into a stream of NATS JetStream, with Debian's nats-server: what it has afterwards is asked of the
 // server itself. It is well, without the stream, away, killed under a load, frozen, about to leave, full, and
 // refuses; and a server that lies.
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { nkeys } from "@nats-io/transport-node";
 import { test } from "uvu";
@@ -17,6 +15,7 @@ import { parseNatsUrl } from "../../../host/output/nats-url.js";
 import { type NamedOutput, outputsOf } from "../../../host/output/registry.js";
 import { until } from "../../until.js";
 import { makeCertificates } from "./certificates.js";
+import { liar } from "./lying-server.js";
 import { missing, NatsServer } from "./nats-server.js";
 import { CONNECT, FINDING, NEWS, unlessStuck } from "./shared.js";
 
@@ -295,35 +294,6 @@ test("H55: a container whose subject nobody takes, or that is flooded, does not 
   await Promise.all([carrier.close(), patient.close()]);
   await server.end();
 });
-
-/** Says the lines of a server to whoever connects; `onLine` answers what a client says. */
-async function liar(info: object, onLine: (line: string, socket: Socket) => void) {
-  const sockets: Socket[] = [];
-  const server = createServer((socket) => {
-    sockets.push(socket);
-    socket.on("error", () => undefined);
-    const more = { server_id: "x", version: "2.10.27", proto: 1, headers: true, max_payload: 1 << 20, jetstream: true };
-    socket.write(`INFO ${JSON.stringify({ ...more, ...info })}\r\n`);
-    let rest = "";
-    socket.on("data", (bytes: Buffer) => {
-      rest += bytes.toString("latin1");
-      for (let end = rest.indexOf("\r\n"); end >= 0; end = rest.indexOf("\r\n")) {
-        const line = rest.slice(0, end);
-        rest = rest.slice(end + 2);
-        if (line === "PING") socket.write("PONG\r\n");
-        onLine(line, socket);
-      }
-    });
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const close = async (): Promise<void> => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-    await once(server, "close");
-  };
-  return { url: `nats://127.0.0.1:${(server.address() as AddressInfo).port}`, sockets, close };
-}
 
 /** A server that answers each message so. */
 function answering(answer: string, info: object = {}) {

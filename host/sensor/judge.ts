@@ -12,6 +12,7 @@ import type { Grouping, IncidentView } from "../incident/incident.js";
 import type { Intake, IntakeHandlers, Peer } from "../intake/intake.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
+import { withFacts } from "../output/alert-facts.js";
 import { configAlert } from "../output/config-alert.js";
 import { type GuardNews, guardAlert } from "../output/guard-alert.js";
 import type { IncidentNews } from "../output/incident-news.js";
@@ -27,7 +28,6 @@ import {
   responseAlert,
   timelineStep,
 } from "../response/response.js";
-import { withFacts } from "./alert-facts.js";
 import { exchange } from "./exchange.js";
 import { Executables } from "./executables.js";
 import type { PolicyState, Running, WorkerHealth } from "./health.js";

@@ -3,7 +3,6 @@
 // /api/v1/health for people. How it is, `health.ts` knows. Loopback unless told otherwise: containers of a
 // task share one network, and the numbers name containers and rules. Who reaches the port can hold few
 // connections, and none for long (host/visitors.ts).
-import { rmSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -15,6 +14,7 @@ import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import type { EvidenceStats } from "../evidence/evidence.js";
 import type { Forwarder } from "../fleet/forwarder.js";
+import { HttpServer } from "../http-server.js";
 import type { GroupingStats } from "../incident/incident.js";
 import type { BatchFacts, IntakeCounts } from "../intake/intake.js";
 import type { Measures } from "../metric/meter-rows.js";
@@ -27,7 +27,6 @@ import { registerOutputs } from "../output/metrics.js";
 import type { Family } from "../output/otlp-metrics.js";
 import { pemOf } from "../output/pem.js";
 import { reasonOf } from "../reason.js";
-import { boundVisitors } from "../visitors.js";
 import { placeOf } from "./address.js";
 import { registerEvidence } from "./evidence-metrics.js";
 import { registerFills } from "./fill-metrics.js";
@@ -37,8 +36,6 @@ import { registerIncidents } from "./incident-metrics.js";
 import { registerMeasures } from "./measure-metrics.js";
 import { registerState } from "./state-metrics.js";
 
-/** A health check and a scrape take milliseconds. */
-const VISITORS = { most: 64, ms: 10_000 };
 /** Codes by which a stream may be refused. */
 const REFUSALS = ["VEDETTE_SECRET_WRONG", "VEDETTE_NAME_UNPROVEN", "VEDETTE_SCHEMA_MISMATCH"];
 /** Codes of errors after which a sensor goes on. An alarm on their counters needs them before the first. */
@@ -105,7 +102,7 @@ export class Monitor implements IntakeCounts {
   #arrived = 0;
   #missing = 0;
   #raised = 0;
-  #server: Server | null = null;
+  #server: HttpServer | null = null;
   readonly #gone = this.#counter("agents_gone_total", "agents that are gone without a word", ["container", "cause"]);
   readonly #silent = this.#counter("agents_silent_total", "agents that were connected and said nothing", ["container"]);
   /** Names of containers that have numbers of their own: they are an agent's word. */
@@ -151,23 +148,13 @@ export class Monitor implements IntakeCounts {
    */
   listen(address: string, door: MonitorDoor = {}): Promise<number> {
     const place = placeOf(address);
-    this.#server = serverOf(door);
     const pages = this.#pagesOf(door);
-    boundVisitors(this.#server, VISITORS, (request, response) => {
+    this.#server = new HttpServer((request, response) => {
       const page = pages.get(request.url?.split("?", 1)[0] ?? "");
       if (page === undefined) response.writeHead(404).end();
       else page(response);
-    });
-    return new Promise((resolve, reject) => {
-      // Also later: a visitor who cannot be taken in (EMFILE) must not end us. Node tells it as an error of
-      // the server's.
-      this.#server!.on("error", (cause) =>
-        reject(new VedetteError("VEDETTE_HTTP_REFUSED", { address, reason: reasonOf(cause) }, { cause })),
-      );
-      const done = () => resolve("port" in place ? (this.#server!.address() as { port: number }).port : 0);
-      if ("path" in place) this.#listenUnix(place.path, done);
-      else this.#server!.listen(place.port, place.host, done);
-    });
+    }, serverOf(door));
+    return this.#server.listen(place, address);
   }
 
   /** By their paths. */
@@ -191,19 +178,6 @@ export class Monitor implements IntakeCounts {
   #fine(): string {
     const bus = this.#health.bus();
     return bus === null ? "ok" : `ok, but the bus takes nothing: ${bus}`;
-  }
-
-  /** For its owner alone. A file of an earlier host, which left no time to remove it, is in the way. */
-  #listenUnix(path: string, done: () => void): void {
-    const before = process.umask(0o177);
-    try {
-      rmSync(path, { force: true });
-      this.#server!.listen(path, done);
-    } catch (cause) {
-      this.#server!.emit("error", cause);
-    } finally {
-      process.umask(before);
-    }
   }
 
   /** In parts, so that the text never stands in memory as a whole, and others get their turn in between. */
@@ -253,7 +227,6 @@ export class Monitor implements IntakeCounts {
 
   close(): void {
     this.#server?.close();
-    this.#server?.closeAllConnections();
   }
 
   onAgents(count: number): void {

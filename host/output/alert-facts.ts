@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every alert says which task, container and image it is about, whatever its rule's output says.
-import type { Alert } from "../output/alert.js";
+
 import type { ContainerFact, ContainerFacts } from "../wire/container.js";
+import type { Alert } from "./alert.js";
 
 const FIELDS: Readonly<Record<string, ContainerFact>> = {
   "container.id": "id",

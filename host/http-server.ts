@@ -17,7 +17,7 @@ const VISITORS = { most: 64, ms: 10_000 };
 export class HttpServer {
   readonly #server: Server;
 
-  /** `answer` gets one request of each connection at a time. `server`: another than a plain one, as of HTTPS. */
+  /** `answer` gets one request of each connection at a time. `server`: one of HTTPS; by default of HTTP. */
   constructor(answer: (request: IncomingMessage, response: ServerResponse) => void, server = createServer()) {
     this.#server = server;
     boundVisitors(server, VISITORS, answer);

@@ -89,6 +89,12 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     { says: "Get what waits", line: "vedette fleet collect --once --bus nats://127.0.0.1:1 --store all" },
   ],
   "vedette fleet sensors": [{ says: "See who beats", line: "vedette fleet sensors --bus nats://127.0.0.1:1" }],
+  "vedette judge": [
+    {
+      says: "Judge what many tasks forward",
+      line: "vedette judge --bus nats://127.0.0.1:1 --store all --http unix:judge.sock",
+    },
+  ],
   "vedette outputs": [{ says: "Try an output", line: "vedette outputs test disk --config vedette.yaml" }],
   "vedette outputs test": [{ says: "Try an output", line: "vedette outputs test disk --config vedette.yaml" }],
   "vedette replay": [{ says: "Judge a recording again", line: "vedette replay ls.vdt" }],

@@ -25,7 +25,8 @@ export interface ForwardFlags {
 }
 
 const SPOOL_MIB = { least: 1, most: 1024, usual: 64 };
-const PARTITIONS = { least: 1, most: 4096 };
+/** How many partitions there may be. */
+export const PARTITION_COUNT = { least: 1, most: 4096 };
 const ALERTS = { name: "bus", capacity: 10_000, subject: "vd.a.{tenant}.{task}" };
 
 /** What beats say, too: files of Falco's rules. */
@@ -51,7 +52,7 @@ export function forwardOptions(command: Command): Command {
     .option(
       "--partitions <n>",
       "how many streams share the blocks of all tasks, 1 to 4096 (default: 8)",
-      within(PARTITIONS),
+      within(PARTITION_COUNT),
     );
 }
 
@@ -111,7 +112,8 @@ function usage(problem: string): VedetteError {
   return new VedetteError("VEDETTE_USAGE", { command: "serve", problem });
 }
 
-function within({ least, most }: { readonly least: number; readonly most: number }): (text: string) => number {
+/** Takes a whole number within these bounds. */
+export function within({ least, most }: { readonly least: number; readonly most: number }): (text: string) => number {
   return (text) => {
     const count = Number(text);
     if (/^\d{1,9}$/.test(text) && count >= least && count <= most) return count;

@@ -17,6 +17,7 @@ import { defineFalco } from "./falco-command.js";
 import { alertOptions, collect, falcoOptions, respondOption, watchOption } from "./falco-flags.js";
 import { defineFleet } from "./fleet-command.js";
 import { defineInstrument } from "./instrument-command.js";
+import { defineJudge } from "./judge-command.js";
 import { defineOutputs } from "./outputs-command.js";
 import { definePolicy } from "./policy-command.js";
 import { addServiceOptions } from "./policy-service.js";
@@ -180,6 +181,7 @@ export function defineProgram(
   defineConfig(program, done);
   defineOutputs(program, done);
   defineFleet(program, done);
+  defineJudge(program, done);
   defineFalco(program, command, inherited, done);
   defineHelpers(program, done);
 

@@ -5,13 +5,15 @@
 // where the old one was. Every seated policy judges every batch once. A resting policy misses batches, and
 // the engine reports how many. A tenant that took too long is judged by the slow worker from then on
 // (placement.ts), for which nobody waits.
-import { openReader } from "../capture/ring.js";
+import { headOf, openReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import type { Measured } from "../wasm/metrics-region.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { Behind } from "./behind.js";
 import type { WorkerControl } from "./control.js";
+import { type KeptState, StateKeep } from "./keep.js";
+import type { LimitTime } from "./limiter.js";
 import type { Report, Seat } from "./messages.js";
 import { moveOwner } from "./move.js";
 import { type Owner, Placement } from "./placement.js";
@@ -54,6 +56,13 @@ export interface EngineOptions extends EngineHandlers {
    * it.
    */
   readonly isReplay?: boolean;
+  /** By which time limits are kept: by default by the events' in a replay, else by the host's. */
+  readonly limits?: LimitTime;
+  /**
+   * What a policy that is there from the start begins with, if it is of its form; undefined, null:
+   * nothing.
+   */
+  readonly kept?: (policy: LoadedPolicy) => KeptState | null;
 }
 
 /** The state of a seated policy. */
@@ -112,7 +121,9 @@ export class Engine {
     for (const reader of options.readers) this.#placement.ordinary.push(this.#newPost(reader, false));
     for (const policy of options.policies) {
       const owner = this.#placement.owner(policy);
-      const seat = this.#seat(policy, owner);
+      const kept = options.kept?.(policy) ?? null;
+      const keep = kept === null ? null : StateKeep.with(kept).memory;
+      const seat = { ...this.#seat(policy, owner), keep };
       const post = this.#placement.of(owner);
       post.seats.set(seat.id, seat);
       this.#placement.homes.set(seat.id, post);
@@ -147,6 +158,25 @@ export class Engine {
     await Promise.all(this.#placement.posts.map((post) => post.stop()));
     this.#behind.tell();
     this.#finish();
+  }
+
+  /**
+   * Resolves when all that is in the ring now was judged, and its alerts were passed on. Where nothing comes
+   * meanwhile, states() is what that left.
+   */
+  async settled(): Promise<void> {
+    const head = headOf(this.#options.ring);
+    await Promise.all(this.#placement.posts.map((post) => post.leave([], head)));
+  }
+
+  /** What each policy has kept. Its memory is the caller's. */
+  states(): { readonly policy: LoadedPolicy; readonly state: KeptState }[] {
+    return this.#placement.posts.flatMap((post) =>
+      [...post.seats.values()].flatMap(({ policy, keep }) => {
+        const state = keep === null ? null : new StateKeep(keep).state;
+        return state === null ? [] : [{ policy, state }];
+      }),
+    );
   }
 
   /** Seats a policy: it judges from the next batch on. Gives its id; throws when it cannot start. */
@@ -252,12 +282,13 @@ export class Engine {
   }
 
   #newPost(reader: number, isSlow: boolean): Post {
-    const { ring, isReplay = false } = this.#options;
+    const { ring, isReplay = false, limits = isReplay ? "event" : "host" } = this.#options;
     const post = new Post({
       ring,
       reader,
       isSlow,
       isReplay,
+      limits,
       budgetMs: this.#watchdog.budgetMs,
       onReport: (one, report) => this.#onReport(one, report),
       onGone: (one, cause) => this.#onGone(one, cause),

@@ -11,6 +11,12 @@ const HEAD = 16;
 /** A page of memory, on most machines. */
 const PART_BYTES = 4096;
 
+/** A state as it stands outside of every process, of this form (see StateKeep.fits). */
+export interface KeptState {
+  readonly schema: bigint;
+  readonly bytes: Uint8Array;
+}
+
 /** The kept state of one policy. A worker that is ended inside save() leaves the older copy whole. */
 export class StateKeep {
   readonly #words: Uint32Array;
@@ -27,6 +33,22 @@ export class StateKeep {
     keep.#words[1] = state.bytes.length;
     keep.#schema[0] = state.schema;
     return keep;
+  }
+
+  /** One that begins with this state. */
+  static with({ schema, bytes }: KeptState): StateKeep {
+    const keep = new StateKeep(new SharedArrayBuffer(HEAD + 2 * bytes.length));
+    keep.#words[1] = bytes.length;
+    keep.#schema[0] = schema;
+    keep.#copy(1).set(bytes);
+    Atomics.store(keep.#words, 0, 1);
+    return keep;
+  }
+
+  /** What is kept, in memory of its own; null: nothing yet. Nobody may save meanwhile. */
+  get state(): KeptState | null {
+    const whole = Atomics.load(this.#words, 0);
+    return whole === 0 ? null : { schema: this.#schema[0] as bigint, bytes: this.#copy(whole).slice() };
   }
 
   /** Whether a state of this form can be kept here, and what is here be given to it. */

@@ -22,6 +22,27 @@ export type LimitClock = (event: bigint) => bigint;
 export const eventTime: LimitClock = (event) => event;
 /** The clock of a running sensor: nanoseconds that nobody can set back. */
 export const hostTime: LimitClock = () => process.hrtime.bigint();
+/** How late what is forwarded may be judged: a bus keeps it for so long. */
+const LATE_NS = 2n * 3_600_000_000_000n;
+/**
+ * The clock of a pool of judges, which judges some events late: the event's own time, where that is one that
+ * an event may have now. So an agent that says other times gains two hours of alerts by it, once.
+ */
+export const forwardedTime: LimitClock = (event) => {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  if (event > now) return now;
+  return event < now - LATE_NS ? now - LATE_NS : event;
+};
+
+/** By which time limits are kept. */
+export type LimitTime = "host" | "event" | "forwarded";
+
+/** Their clocks. */
+export const LIMIT_CLOCKS: Readonly<Record<LimitTime, LimitClock>> = {
+  host: hostTime,
+  event: eventTime,
+  forwarded: forwardedTime,
+};
 
 /**
  * Containers, or rules in them, that are kept apart; beyond, the one that was not seen for longest is

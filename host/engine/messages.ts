@@ -4,6 +4,7 @@
 import type { Alert } from "../output/alert.js";
 import type { Measured } from "../wasm/metrics-region.js";
 import type { ContainerFacts } from "../wire/container.js";
+import type { LimitTime } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
 
 /** A policy in its place: ids grow, and policies judge in the order of their ids. */
@@ -39,8 +40,10 @@ export interface WorkerStart {
   readonly isSlow: boolean;
   /** It takes no batch until it is told to (order "take"). */
   readonly isHeld: boolean;
-  /** What is judged was recorded: limits go by the events' time. */
+  /** What is judged was recorded: nothing is told of between two batches. */
   readonly isReplay: boolean;
+  /** By which time limits are kept. */
+  readonly limits: LimitTime;
 }
 
 /** Carried out between two batches; who is numbered is answered. */

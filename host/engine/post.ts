@@ -7,6 +7,7 @@ import { positionOf, wakeReaders } from "../capture/ring.js";
 import { startThread } from "../thread.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { WorkerControl } from "./control.js";
+import type { LimitTime } from "./limiter.js";
 import type { NumberedOrder, Order, Place, Report, Seat, Sitting, WorkerStart } from "./messages.js";
 import { stepBack, threads } from "./thread-time.js";
 
@@ -24,6 +25,7 @@ export interface PostOptions extends PostHandlers {
   readonly budgetMs: number;
   readonly isSlow: boolean;
   readonly isReplay: boolean;
+  readonly limits: LimitTime;
 }
 
 /** How a swap ended: a fault in words, or null. */
@@ -193,7 +195,7 @@ export class Post {
   }
 
   #spawn(containers: ReadonlyMap<number, ContainerFacts>, isFit: (id: number) => boolean): Promise<void> {
-    const { ring, reader, budgetMs, isSlow, isReplay } = this.#options;
+    const { ring, reader, budgetMs, isSlow, isReplay, limits } = this.#options;
     const seats = [...this.seats.values()].filter(({ id }) => isFit(id));
     const { memory: control } = this.control;
     const data: WorkerStart = {
@@ -206,6 +208,7 @@ export class Post {
       isSlow,
       isHeld: this.#isHeld,
       isReplay,
+      limits,
     };
     const worker = isSlow ? startBehind(data) : startThread(import.meta.url, "./worker", { workerData: data });
     this.#worker = worker;

@@ -10,6 +10,8 @@ export interface Bus {
   largest(signal: AbortSignal): Promise<number>;
   /** Makes the stream where it is not there; one that is there stays as it is. Throws BusFailure. */
   ensure(stream: StreamForm, signal: AbortSignal): Promise<void>;
+  /** The numbers of its first and its last message, both still there; null: there is no such stream. */
+  edges(stream: string, signal: AbortSignal): Promise<StreamEdges | null>;
   /** Messages from number `from` on, or from the first that is still there. Throws BusFailure. */
   read(stream: string, options: ReadOptions): AsyncIterable<BusMessage>;
   close(): Promise<void>;
@@ -29,6 +31,12 @@ export interface StreamForm {
   readonly isInMemory?: boolean;
 }
 
+/** Of a stream that never had a message, `last` is 0, and `first` 0 or 1. */
+export interface StreamEdges {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** `isOnce`: it ends when no more is there; else it waits for more, until `signal`. */
 export interface ReadOptions {
   readonly from: number;
@@ -36,12 +44,13 @@ export interface ReadOptions {
   readonly signal: AbortSignal;
 }
 
-/** A message as a stream has it. `time`: when the server took it, ms. */
+/** A message as a stream has it. `time`: when the server took it, ms. `pending`: messages behind it. */
 export interface BusMessage {
   readonly subject: string;
   readonly body: Uint8Array;
   readonly seq: number;
   readonly time: number;
+  readonly pending: number;
 }
 
 /**

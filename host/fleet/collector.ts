@@ -10,6 +10,7 @@ import { visible } from "../output/visible.js";
 import { reasonOf } from "../reason.js";
 import { findingLine } from "../store/lines.js";
 import type { Store } from "../store/store.js";
+import { FindingWriter } from "./finding-writer.js";
 import { RECORD_BYTES_MAX, saidAlert } from "./said-alert.js";
 
 /** What is collected, from where, and to where. The store is its caller's to close. */
@@ -46,7 +47,6 @@ const MESSAGES_OF_TASK = 100_000;
 const STREAM_BYTES = 1 << 30;
 const READ_BYTES = 8 << 20;
 const BATCH = 500;
-const STORE = "the store takes nothing";
 const BUS = "nothing comes from the bus";
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 5_000;
@@ -56,6 +56,7 @@ const IDLE_MS = 2_000;
 export class Collector {
   readonly #options: CollectorOptions;
   readonly #client: NatsClient;
+  readonly #writer: FindingWriter;
   /** What was told, of what goes on. */
   readonly #told = new Set<string>();
   #kept = 0;
@@ -66,6 +67,7 @@ export class Collector {
   constructor(options: CollectorOptions) {
     this.#options = options;
     this.#client = new NatsClient(options.bus);
+    this.#writer = new FindingWriter(options);
   }
 
   get collected(): Collected {
@@ -137,7 +139,10 @@ export class Collector {
     const read = messages.map((message) => ({ message, alert: saidAlert(message.subject, message.data) }));
     const good = read.flatMap(({ message, alert }) => (typeof alert === "string" ? [] : [{ message, alert }]));
     const lines = good.map(({ alert }) => findingLine(alert));
-    if (lines.length > 0 && !(await this.#stored(lines, signal))) return;
+    const written = await this.#writer.write(lines, signal);
+    if (written === null) return;
+    this.#kept += written.kept;
+    this.#refused += written.refused;
     for (const { message, alert } of read)
       if (typeof alert === "string") {
         this.#refused++;
@@ -145,24 +150,6 @@ export class Collector {
         message.term(alert);
       }
     await Promise.all(good.map(({ message }) => message.ackAck().catch(() => false))); // else it comes again
-  }
-
-  /** False: it was stopped before. */
-  async #stored(lines: readonly string[], signal: AbortSignal): Promise<boolean> {
-    for (let delay = RETRY_MS; ; delay = Math.min(2 * delay, RETRY_MS_MAX)) {
-      const sent = await this.#options.store.write(lines);
-      if (sent.outcome === "done") {
-        const refused = sent.refused?.count ?? 0;
-        this.#kept += lines.length - refused;
-        this.#refused += refused;
-        this.#told.delete(STORE);
-        if (sent.refused !== undefined) this.#tell("the store refuses rows", sent.refused.error.message);
-        return true;
-      }
-      if ("error" in sent) this.#tell(STORE, sent.error.message);
-      await sleep(delay, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) return false;
-    }
   }
 
   /** Once for each key: whoever floods with what is refused does not fill the log. */

@@ -7,6 +7,7 @@ import { endOfFailure, NatsClient } from "../output/nats-client.js";
 import {
   DeliverPolicy,
   DiscardPolicy,
+  JetStreamApiError,
   jetstream,
   jetstreamManager,
   type NatsConnection,
@@ -20,6 +21,7 @@ import {
   type BusFailureKind,
   type BusMessage,
   type ReadOptions,
+  type StreamEdges,
   type StreamForm,
 } from "./bus.js";
 
@@ -30,6 +32,8 @@ const HEAD_BYTES = 512;
 const READ = { max_bytes: 8 << 20, idle_heartbeat: 1_000, expires: 5_000 };
 const KIND_OF = { large: "large", subject: "refused", failed: "away" } as const;
 const NOBODY = /no stream takes/;
+/** JSStreamNotFoundErr of nats-server's server/errors.json. */
+const NO_STREAM = 10059;
 
 /** How long it waits for an answer, ms. */
 export interface NatsBusOptions {
@@ -40,7 +44,6 @@ export interface NatsBusOptions {
 export class NatsBus implements Bus {
   readonly #client: NatsClient;
   readonly #answerMs: number;
-  #connecting: Promise<NatsConnection> | null = null;
 
   /** Throws VEDETTE_HTTP_FILE and VEDETTE_NATS_CREDENTIALS. */
   constructor(place: NatsPlace, { answerMs = ANSWER_MS }: NatsBusOptions = {}) {
@@ -85,6 +88,19 @@ export class NatsBus implements Bus {
     });
   }
 
+  async edges(stream: string, signal: AbortSignal): Promise<StreamEdges | null> {
+    return this.#with(signal, async (connection) => {
+      const { streams } = await jetstreamManager(connection, { timeout: this.#answerMs, checkAPI: false });
+      try {
+        const { first_seq, last_seq } = (await streams.info(stream)).state;
+        return { first: first_seq, last: last_seq };
+      } catch (error) {
+        if (error instanceof JetStreamApiError && error.code === NO_STREAM) return null;
+        throw error;
+      }
+    });
+  }
+
   async *read(stream: string, { from, isOnce, signal }: ReadOptions): AsyncIterable<BusMessage> {
     const connection = await this.#connected(signal);
     try {
@@ -101,8 +117,9 @@ export class NatsBus implements Bus {
       void connection.closed().then(stop);
       try {
         for await (const { subject, data, info } of messages) {
-          yield { subject, body: data, seq: info.streamSequence, time: info.timestampNanos / MS_NS };
-          if (isOnce && info.pending === 0) return;
+          const { streamSequence: seq, timestampNanos, pending } = info;
+          yield { subject, body: data, seq, time: timestampNanos / MS_NS, pending };
+          if (isOnce && pending === 0) return;
         }
       } finally {
         signal.removeEventListener("abort", stop);
@@ -138,12 +155,8 @@ export class NatsBus implements Bus {
     }
   }
 
-  /** Several may ask at once: they get one connection. */
   async #connected(signal: AbortSignal): Promise<NatsConnection> {
-    this.#connecting ??= this.#client.connected(signal).finally(() => {
-      this.#connecting = null;
-    });
-    return this.#connecting.catch((error: unknown) => {
+    return this.#client.connected(signal).catch((error: unknown) => {
       throw new BusFailure("away", (error as Error).message, error);
     });
   }

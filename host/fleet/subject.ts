@@ -5,7 +5,9 @@
 //
 //   vd.b.TENANT.PARTITION.TASK      the stream VB_PARTITION takes vd.b.*.PARTITION.*
 //   vd.hb.TENANT.TASK               the stream HB takes vd.hb.*.*
+//   vd.dead.PARTITION               the stream VB_DEAD takes vd.dead.*
 import { subjectToken } from "../output/nats-subject.js";
+import type { StreamForm } from "./bus.js";
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
@@ -30,7 +32,7 @@ export function placeOfBlocks(tenant: string, task: string, partitions: number):
   return {
     partition,
     subject: `vd.b.${subjectToken(tenant)}.${partition}.${token}`,
-    stream: `VB_${partition}`,
+    stream: streamOf(partition),
     subjects: [`vd.b.*.${partition}.*`],
   };
 }
@@ -39,6 +41,20 @@ export function placeOfBlocks(tenant: string, task: string, partitions: number):
 export function subjectOfBeats(tenant: string, task: string): string {
   return `vd.hb.${subjectToken(tenant)}.${subjectToken(task)}`;
 }
+
+/** The stream of a partition's blocks. */
+export const streamOf = (partition: number): string => `VB_${partition}`;
+
+/** Where a block goes that no host of the pool can judge. */
+export const deadSubject = (partition: number): string => `vd.dead.${partition}`;
+
+/** The stream of those. */
+export const DEAD_STREAM: StreamForm = {
+  name: "VB_DEAD",
+  subjects: ["vd.dead.*"],
+  maxAgeMs: 7 * 86_400_000,
+  maxBytes: 64 << 20,
+};
 
 /** FNV-1a of 32 bits over the token's UTF-8, modulo `partitions`: as `partition()` of nats-server has it. */
 export function partitionOf(token: string, partitions: number): number {

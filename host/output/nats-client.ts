@@ -60,6 +60,7 @@ export class NatsClient {
   readonly #creds: Uint8Array | undefined;
   readonly #answerMs: number;
   #connection: NatsConnection | null = null;
+  #connecting: Promise<NatsConnection> | null = null;
   /** The server is about to leave: the next batch goes to another, if there is one. */
   #isLeaving = false;
   /** Of `#servers`: where the next attempt begins. */
@@ -117,8 +118,18 @@ export class NatsClient {
     await connection?.close();
   }
 
-  /** The connection that there is, or a new one. Throws an Error with what the last server says. */
-  async connected(signal: AbortSignal): Promise<NatsConnection> {
+  /**
+   * The connection that there is, or a new one: whoever asks meanwhile gets the same. Throws an Error with
+   * what the last server says.
+   */
+  connected(signal: AbortSignal): Promise<NatsConnection> {
+    this.#connecting ??= this.#connected(signal).finally(() => {
+      this.#connecting = null;
+    });
+    return this.#connecting;
+  }
+
+  async #connected(signal: AbortSignal): Promise<NatsConnection> {
     const open = this.#connection;
     if (open !== null && !open.isClosed() && !(this.#isLeaving && this.#servers.length > 1)) return open;
     let failed: unknown = new Error("no server is named");

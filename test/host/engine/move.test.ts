@@ -94,6 +94,7 @@ class Pair {
       reader,
       isSlow,
       isReplay: false,
+      limits: "host",
       budgetMs: 10_000,
       onReport: (post, report) => {
         this.reports.push(report);

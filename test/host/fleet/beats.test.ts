@@ -33,7 +33,7 @@ const BEAT: Beat = {
 };
 const subjectOf = ({ tenant, task }: Beat): string => subjectOfBeats(tenant, task);
 const messageOf = (beat: Beat, time: number, subject = subjectOf(beat)) => ({
-  ...{ subject, body: encodeBeat(beat), seq: 1, time },
+  ...{ subject, body: encodeBeat(beat), seq: 1, time, pending: 0 },
 });
 
 test("a beat is read as it was said; one with too many policies says how many it leaves out", () => {
@@ -151,7 +151,7 @@ test("H62: a message that is no beat is refused, whatever it is; what a beat say
       { task: "x".repeat(3_000) },
     ].map((more) => Buffer.from(JSON.stringify({ ...said, ...more }))),
   ];
-  for (const body of bodies) roll.take({ subject: subjectOf(BEAT), body, seq: 1, time: NOW });
+  for (const body of bodies) roll.take({ subject: subjectOf(BEAT), body, seq: 1, time: NOW, pending: 0 });
   assert.is(roll.refused, bodies.length);
   assert.is(roll.sensors(NOW).length, 0);
 

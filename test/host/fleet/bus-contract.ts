@@ -41,6 +41,10 @@ export function busContract(name: string, server: () => BusServer): void {
     const [first] = await all(bus, "C1", 1);
     assert.ok(Math.abs(Date.now() - first!.time) < 60_000);
     assert.is(first!.subject, "vd.C1.x");
+    assert.equal(
+      (await all(bus, "C1", 1)).map(({ pending }) => pending),
+      [2, 1, 0],
+    );
   });
 
   titled("two messages of the same bytes are two", async (bus) => {
@@ -57,6 +61,11 @@ export function busContract(name: string, server: () => BusServer): void {
       left.map(({ seq }) => seq),
       [4, 5],
     );
+    assert.equal(await bus.edges("C3", NEVER), { first: 4, last: 5 });
+    assert.is(await bus.edges("NONE", NEVER), null);
+    await bus.ensure(form("C8"), NEVER);
+    const { first, last } = (await bus.edges("C8", NEVER))!;
+    assert.equal([last, first <= 1], [0, true]);
   });
 
   titled("a subject that no stream takes is told, and a message that is too large", async (bus) => {

@@ -345,6 +345,7 @@ function stubBus(isFrozen: boolean): Bus {
       isFrozen
         ? once(signal, "abort").then(() => Promise.reject(new BusFailure("away", "it ends")))
         : Promise.resolve(++seq),
+    edges: async () => null,
     largest: () => Promise.resolve(MESSAGE_BYTES_MAX),
     ensure: () => Promise.resolve(),
     read: () => assert.unreachable() as never,

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether what a block says of its sender is what its subject says. A server lets each task publish on its
+// own subject alone, so the subject is believed, and a block that says something else is another task's, or a
+// lie.
+import { subjectToken } from "../output/nats-subject.js";
+import type { ForwardedBlock } from "./block.js";
+
+/** Null: they agree. Else what does not, as the end of a sentence. */
+export function disagreement(subject: string, { sender, container }: ForwardedBlock): string | null {
+  const [tenant, , task] = subject.split(".").slice(-3);
+  if (tenant !== subjectToken(sender.tenant)) return "it is of another tenant than its subject";
+  if (task !== subjectToken(sender.task)) return "it is of another task than its subject";
+  const isOfTask = container === null || container.taskArn === null || container.taskArn === sender.task;
+  return isOfTask ? null : "its container is of another task";
+}

@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: Apache-2.0
+// Judges one partition, as long as this host owns it: reads its stream in order, gives batches to an engine
+// of its own, and keeps the position and what policies remember together, so that another host goes on
+// exactly there. Read aloud:
+//
+//   claim the row - start the engine with its memories - read from the position on - ... - commit each few seconds
+//   commit: all that was given was judged - the store has its findings - the object is there - the row points to it
+//
+// After a commit nothing before it is read again. What was judged after the last commit is judged again by
+// the next owner, with the same names of findings, so that the store has each once. The row is written by
+// compare-and-set: who lost the partition knows an old revision, and nothing of it counts.
+import { setTimeout as sleep } from "node:timers/promises";
+import { Engine } from "../engine/engine.js";
+import { Feed } from "../engine/feed.js";
+import type { LoadedPolicy } from "../engine/policy.js";
+import { VedetteError } from "../errors.js";
+import type { Alert } from "../output/alert.js";
+import { withFacts } from "../output/alert-facts.js";
+import { reasonOf } from "../reason.js";
+import { findingLine } from "../store/lines.js";
+import type { Batch } from "../wire/batch.js";
+import { disagreement } from "./agreement.js";
+import { decodeBlock, type ForwardedBlock } from "./block.js";
+import type { Bus, BusMessage, StreamEdges } from "./bus.js";
+import type { FindingWriter } from "./finding-writer.js";
+import type { PoolCounts } from "./pool-counts.js";
+import { Positions } from "./positions.js";
+import { decodeSnapshot, digestOf, encodeSnapshot, type Snapshot } from "./snapshot.js";
+import type { KnownRow, SnapshotRow, Snapshots } from "./snapshots.js";
+import { Streams } from "./streams.js";
+import { DEAD_STREAM, deadSubject, streamOf } from "./subject.js";
+
+/** When a partition is committed: all that it judged since is judged again by the next owner. */
+export interface CommitTiming {
+  readonly everyMs: number;
+  readonly bytes: number;
+}
+
+/** Each 5 s, or 64 MiB of blocks. */
+export const COMMIT: CommitTiming = { everyMs: 5_000, bytes: 64 << 20 };
+
+/** One partition, and what its host has for all. */
+export interface PartitionOptions {
+  readonly partition: number;
+  /** The lease's. */
+  readonly epoch: number;
+  /** Whether the partition is surely this host's at this moment. */
+  readonly holds: () => boolean;
+  readonly bus: Bus;
+  readonly snapshots: Snapshots;
+  readonly findings: FindingWriter;
+  readonly policies: readonly LoadedPolicy[];
+  readonly counts: PoolCounts;
+  readonly say: (line: string) => void;
+  readonly onFault: (error: VedetteError) => void;
+  readonly commit?: CommitTiming;
+}
+
+/** How an end came. `failed`: the engine cannot go on, which is this host's end. */
+export type PartitionEnd = "returned" | "lost";
+
+const RETRY_MS = 200;
+const RETRY_MS_MAX = 5_000;
+/** How often it is looked whether there is a stream. */
+const NOBODY_MS = 1_000;
+const RING_BYTES = 4 << 20;
+/** Findings that may wait for the store while blocks are read. */
+const WAITING_MAX = 5_000;
+/** So many owners began and none got on: then messages are judged one by one. */
+const TRIES_MAX = 3;
+/** A message that was begun so often and never done is put aside. */
+const BEGUN_MAX = 2;
+/** So many messages are judged one by one then. */
+const CAREFUL_MESSAGES = 256;
+const FRESH: SnapshotRow = { epoch: 0, seq: 0, object: null, tries: 0, trying: null };
+
+/** One partition of this host's. run() does all; giveBack() and drop() end it. */
+export class PartitionJudge {
+  readonly #options: PartitionOptions;
+  readonly #stream: string;
+  readonly #commit: CommitTiming;
+  readonly #feed = new Feed(RING_BYTES);
+  readonly #told = new Set<string>();
+  /** Nothing more is read. */
+  readonly #reading = new AbortController();
+  /** Nothing more is written: the partition is not ours any more. */
+  readonly #writing = new AbortController();
+  readonly #streams: Streams;
+  #positions = new Positions();
+  #known: KnownRow = { row: FRESH, revision: 0 };
+  #engine!: Engine;
+  #failure: unknown = null;
+  /** Number of the last message that is dealt with. */
+  #seq = 0;
+  /** Number of the last message that the stream had when reading began. */
+  #last = 0;
+  #bytes = 0;
+  #committedAt = performance.now();
+  #which: 0 | 1 = 0;
+  #careful = 0;
+  #lag = { blocks: 0, since: 0 };
+  #end: Promise<PartitionEnd> | null = null;
+
+  constructor(options: PartitionOptions) {
+    this.#options = options;
+    this.#stream = streamOf(options.partition);
+    this.#commit = options.commit ?? COMMIT;
+    this.#streams = new Streams((stream, facts) => this.#engine.setContainer(stream, facts));
+  }
+
+  /** Blocks behind the one that was judged last, and how old that is, s; 0: none is. */
+  get lag(): { readonly blocks: number; readonly seconds: number } {
+    const { blocks, since } = this.#lag;
+    return { blocks, seconds: blocks === 0 ? 0 : Math.max(0, (Date.now() - since) / 1000) };
+  }
+
+  /** Until it is ended. Throws what ends the host: its engine failed. */
+  run(): Promise<PartitionEnd> {
+    this.#end ??= this.#run();
+    return this.#end;
+  }
+
+  /** Commits, within so many ms, and ends. */
+  async giveBack(ms: number): Promise<void> {
+    this.#reading.abort();
+    const late = setTimeout(() => this.#writing.abort(), ms);
+    await this.#end?.catch(() => undefined);
+    clearTimeout(late);
+  }
+
+  /** It is not ours any more. */
+  drop(): void {
+    this.#writing.abort();
+    this.#reading.abort();
+  }
+
+  async #run(): Promise<PartitionEnd> {
+    const begun = performance.now();
+    try {
+      if (!(await this.#claim())) return "lost";
+      await this.#start();
+      this.#options.counts.handOver((performance.now() - begun) / 1000);
+      await this.#readAll();
+      if (this.#isLost()) return "lost";
+      await this.#finish();
+      return this.#isLost() ? "lost" : "returned";
+    } finally {
+      await this.#engine?.stop();
+    }
+  }
+
+  #isLost(): boolean {
+    return this.#writing.signal.aborted || !this.#options.holds();
+  }
+
+  /** Says that it is this epoch's, so that an earlier owner's commit is not taken. False: it is not. */
+  async #claim(): Promise<boolean> {
+    const { partition, epoch, snapshots } = this.#options;
+    return this.#insist("its snapshot cannot be had", async () => {
+      const { row: before, revision: old } = await snapshots.row(partition);
+      if (before !== null && before.epoch > epoch) return false;
+      const row = { ...(before ?? FRESH), epoch, tries: (before?.tries ?? 0) + 1 };
+      const revision = await snapshots.write(partition, row, old);
+      if (revision === null) return undefined;
+      this.#known = { row, revision };
+      return true;
+    });
+  }
+
+  async #start(): Promise<void> {
+    const { policies, onFault, say } = this.#options;
+    const { row } = this.#known;
+    const { sources, memories } = (await this.#snapshotOf(row)) ?? { sources: [], memories: [] };
+    this.#positions = new Positions(sources, (source) => this.#streams.forget(source));
+    this.#seq = row.seq;
+    this.#careful = row.tries > TRIES_MAX || row.trying !== null ? CAREFUL_MESSAGES : 0;
+    this.#engine = await Engine.start({
+      ring: this.#feed.ring,
+      readers: [this.#feed.reader()],
+      policies,
+      isReplay: true, // nothing may be overtaken
+      limits: "forwarded",
+      hostname: (stream) => this.#streams.of(stream)?.host ?? "",
+      kept: ({ tenancy, name }) =>
+        memories.find(({ tenant, policy }) => tenant === (tenancy?.tenant ?? null) && policy === name)?.state ?? null,
+      onAlert: (alert, stream) => this.#onAlert(alert, stream),
+      onFault,
+      onLog: (policy, _level, text) => say(`${policy}: ${text}`),
+    });
+    this.#engine.finished.catch((error: unknown) => {
+      this.#failure = error;
+      this.#reading.abort();
+    });
+  }
+
+  async #snapshotOf({ object }: SnapshotRow): Promise<Snapshot | null> {
+    if (object === null) return null;
+    const { partition, say, snapshots } = this.#options;
+    let snapshot: Snapshot | null = null;
+    await this.#insist("its snapshot cannot be had", async () => {
+      const bytes = await snapshots.get(object.name);
+      if (bytes !== null && digestOf(bytes) === object.sha256) snapshot = decodeSnapshot(bytes);
+      return true;
+    });
+    if (snapshot === null && !this.#isLost())
+      say(`vedette: partition ${partition}: what its policies remembered is damaged: they begin anew`);
+    return snapshot;
+  }
+
+  async #readAll(): Promise<void> {
+    const { bus, partition } = this.#options;
+    const { signal } = this.#reading;
+    for (let delay = RETRY_MS; !signal.aborted && !this.#isLost(); ) {
+      try {
+        const edges = await bus.edges(this.#stream, signal);
+        if (edges !== null) this.#meet(edges);
+        if (edges !== null && (await this.#readOn())) delay = RETRY_MS;
+        else await pause(NOBODY_MS, signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#tell(`nothing comes of partition ${partition}`, reasonOf(error));
+        await pause(delay, signal);
+        delay = Math.min(2 * delay, RETRY_MS_MAX);
+      }
+    }
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  /**
+   * What a stream had before anybody judged it is not missed. One that was made anew counts from 1 again:
+   * what is known of agents says what is new in it.
+   */
+  #meet({ first, last }: StreamEdges): void {
+    if (this.#seq === 0 && this.#positions.size === 0) this.#seq = Math.max(0, first - 1);
+    this.#last = last;
+    if (last >= this.#seq) return;
+    this.#tell(`the stream ${this.#stream} was made anew`, `it ends at ${last}, and ${this.#seq} was judged`, "anew");
+    this.#positions.expect("bus");
+    this.#seq = 0;
+  }
+
+  /** True: something came. */
+  async #readOn(): Promise<boolean> {
+    const over = new AbortController();
+    const signal = AbortSignal.any([this.#reading.signal, over.signal]);
+    const from = this.#seq + 1;
+    const messages = this.#options.bus.read(this.#stream, { from, isOnce: false, signal })[Symbol.asyncIterator]();
+    const bell = new Bell(this.#commit.everyMs);
+    let next = messages.next();
+    next.catch(() => undefined); // it may fail while we commit
+    try {
+      while (!this.#isLost()) {
+        if (this.#isDue()) await this.#commitNow();
+        const got = await Promise.race([next, bell.rings()]);
+        if (got === null) continue;
+        if (got.done === true || this.#isLost()) break;
+        await this.#onMessage(got.value);
+        next = messages.next();
+        next.catch(() => undefined);
+      }
+    } finally {
+      bell.stop();
+      over.abort();
+      await messages.return?.().catch(() => undefined);
+    }
+    return this.#seq >= from;
+  }
+
+  async #onMessage(message: BusMessage): Promise<void> {
+    const { counts, findings } = this.#options;
+    if (message.seq <= this.#seq) return;
+    if (message.seq > this.#seq + 1) {
+      counts.add("lostBlocks", message.seq - this.#seq - 1);
+      this.#positions.expect("bus");
+    }
+    if (this.#careful > 0 && !(await this.#begin(message))) return;
+    await this.#judge(message);
+    this.#seq = message.seq;
+    this.#bytes += message.body.length;
+    this.#lag = { blocks: message.pending, since: message.time };
+    counts.add("blocks");
+    if (findings.waiting > WAITING_MAX) await findings.flush(this.#writing.signal);
+    if (this.#careful > 0) await this.#commitNow();
+    if (this.#careful > 0) this.#careful--;
+  }
+
+  async #judge(message: BusMessage): Promise<void> {
+    const { counts } = this.#options;
+    const block = this.#blockIn(message);
+    if (block === null) return;
+    const { source } = block.sender;
+    const task = taskOf(message.subject);
+    const { fresh, twice, missing } = this.#positions.take(source, task, block.batches, message.time);
+    counts.add("duplicates", twice);
+    for (const { cause, events } of missing) counts.addLost(cause, events);
+    const stream = this.#streams.meet(source, block);
+    for (const { batch } of fresh) {
+      counts.add("events", batch.count);
+      if (batch.count > 0) await this.#offer(batch, stream);
+    }
+  }
+
+  /** Null: it cannot be used, which is counted and told. */
+  #blockIn({ subject, body, seq }: BusMessage): ForwardedBlock | null {
+    const { counts } = this.#options;
+    try {
+      const block = decodeBlock(body);
+      const wrong = disagreement(subject, block);
+      if (wrong === null) return block;
+      counts.add("refused");
+      this.#tell(`a block of ${subject} is refused`, wrong, wrong);
+    } catch (error) {
+      if (!(error instanceof VedetteError)) throw error;
+      counts.add("poison");
+      this.#positions.expect("poison", taskOf(subject));
+      this.#tell(`block ${seq} of ${this.#stream} is passed over`, error.message, error.code);
+    }
+    return null;
+  }
+
+  async #offer(batch: Batch, stream: number): Promise<void> {
+    while (!this.#feed.offer(batch, stream)) {
+      if (this.#failure !== null) throw this.#failure;
+      await sleep(1);
+    }
+  }
+
+  #onAlert(alert: Alert, stream: number): void {
+    if (this.#writing.signal.aborted) return;
+    const { counts, findings } = this.#options;
+    counts.add("findings");
+    findings.add(findingLine(withFacts(alert, this.#streams.of(stream)?.facts ?? null)));
+    void findings.flush(this.#writing.signal);
+  }
+
+  #isDue(): boolean {
+    const { seq, tries } = this.#known.row;
+    // Whoever began and has nothing to judge has got on, too.
+    if (this.#seq === seq && (tries === 0 || this.#seq < this.#last)) return false;
+    return this.#bytes >= this.#commit.bytes || performance.now() - this.#committedAt >= this.#commit.everyMs;
+  }
+
+  /** What was read is judged and kept; or the partition is not ours any more. */
+  async #commitNow(): Promise<void> {
+    const { findings } = this.#options;
+    await Promise.race([this.#engine.settled(), this.#engine.finished]);
+    if (this.#failure !== null) throw this.#failure;
+    if (!(await findings.flush(this.#writing.signal)) || this.#isLost()) return;
+    await this.#keep();
+  }
+
+  async #keep(): Promise<void> {
+    const { partition, epoch, say, snapshots } = this.#options;
+    const memories = this.#engine.states().map(({ policy: { tenancy, name }, state }) => ({
+      ...{ tenant: tenancy?.tenant ?? null, policy: name, state },
+    }));
+    const { bytes, left } = encodeSnapshot({ sources: [...this.#positions.entries()], memories });
+    if (left > 0) this.#tell(`partition ${partition}`, `what ${left} policies remember is too large to be kept`);
+    const sha256 = digestOf(bytes);
+    this.#which = this.#which === 0 ? 1 : 0;
+    const isFirst = this.#known.row.object?.name.startsWith(`s.${partition}.${epoch}.`) !== true;
+    await this.#insist("its snapshot cannot be kept", async () => {
+      const name = await snapshots.put(partition, epoch, this.#which, bytes);
+      return this.#write({ epoch, seq: this.#seq, object: { name, sha256 }, tries: 0, trying: null });
+    });
+    this.#committedAt = performance.now();
+    this.#bytes = 0;
+    if (isFirst && !this.#isLost())
+      await snapshots.sweep(partition, epoch).catch((error: unknown) => say(`vedette: ${reasonOf(error)}`));
+  }
+
+  /** Undefined: to be tried again. An answer that was lost may have been of a write that went well. */
+  async #write(row: SnapshotRow): Promise<true | undefined> {
+    const { partition, snapshots } = this.#options;
+    const revision = await snapshots.write(partition, row, this.#known.revision);
+    if (revision !== null) {
+      this.#known = { row, revision };
+      return true;
+    }
+    const { row: there, revision: now } = await snapshots.row(partition);
+    if (there?.epoch !== row.epoch) this.drop();
+    else this.#known = { row: there, revision: now };
+    return undefined;
+  }
+
+  /** Of a message that may end this process: says that it is begun. False: it is put aside. */
+  async #begin({ seq, body, subject }: BusMessage): Promise<boolean> {
+    const { partition, bus, counts } = this.#options;
+    const { row } = this.#known;
+    const count = row.trying?.seq === seq ? row.trying.count + 1 : 1;
+    if (count <= BEGUN_MAX) {
+      await this.#insist("its snapshot cannot be kept", () => this.#write({ ...row, trying: { seq, count } }));
+      return !this.#isLost();
+    }
+    counts.add("poison");
+    this.#positions.expect("poison", taskOf(subject));
+    this.#tell(`block ${seq} of ${this.#stream} is put aside`, "each host that judged it came to its end", String(seq));
+    await bus
+      .ensure(DEAD_STREAM, this.#writing.signal)
+      .then(() => bus.publish(deadSubject(partition), body, this.#writing.signal))
+      .catch((error: unknown) => this.#tell("a block that was put aside is nowhere kept", reasonOf(error)));
+    this.#seq = seq;
+    await this.#commitNow();
+    return false;
+  }
+
+  /** Nothing more comes: what waits in policies is told, and all is kept. */
+  async #finish(): Promise<void> {
+    this.#feed.close();
+    await this.#engine.finished;
+    if (!(await this.#options.findings.flush(this.#writing.signal)) || this.#isLost()) return;
+    if (this.#seq !== this.#known.row.seq || this.#known.row.tries > 0) await this.#keep();
+  }
+
+  /** Until it gives true or false, or the partition is lost: then false. */
+  async #insist(what: string, work: () => Promise<boolean | undefined>): Promise<boolean> {
+    const { partition } = this.#options;
+    for (let delay = RETRY_MS; !this.#isLost(); delay = Math.min(2 * delay, RETRY_MS_MAX)) {
+      try {
+        const done = await work();
+        if (done !== undefined) return done;
+      } catch (error) {
+        this.#tell(`partition ${partition}: ${what}`, reasonOf(error));
+        await pause(delay, this.#writing.signal);
+      }
+    }
+    return false;
+  }
+
+  /** Once for each key. */
+  #tell(what: string, why: string, key = what): void {
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.#options.say(`vedette: ${what}: ${why}`);
+  }
+}
+
+/** Rings each so many ms for whoever waits. */
+class Bell {
+  readonly #timer: NodeJS.Timeout;
+  #ring: () => void = () => undefined;
+  #rung = new Promise<null>(() => undefined);
+
+  constructor(ms: number) {
+    this.#renew();
+    this.#timer = setInterval(() => {
+      const ring = this.#ring;
+      this.#renew();
+      ring();
+    }, ms);
+  }
+
+  rings(): Promise<null> {
+    return this.#rung;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #renew(): void {
+    this.#rung = new Promise((resolve) => {
+      this.#ring = () => resolve(null);
+    });
+  }
+}
+
+const taskOf = (subject: string): string => subject.split(".").at(-1) ?? "";
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}

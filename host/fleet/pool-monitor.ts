@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a host of the pool says of itself: /healthz and /api/v1/health for whoever looks after it, /metrics
+// for Prometheus. No task and no tenant stands in a label: there are too many.
+import type { ServerResponse } from "node:http";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { HttpServer } from "../http-server.js";
+import { VERSION } from "../version.js";
+import type { PartitionState } from "./pool.js";
+import type { PoolNumbers } from "./pool-counts.js";
+
+/** What is asked at each look. */
+export interface PoolSeen {
+  readonly numbers: PoolNumbers;
+  /** Those that the host has now. */
+  readonly partitions: readonly PartitionState[];
+}
+
+type Numbers = { readonly [Name in keyof PoolNumbers as PoolNumbers[Name] extends number ? Name : never]: string };
+
+const COUNTERS: { readonly [Name in keyof Numbers]: readonly [metric: string, help: string] } = {
+  blocks: ["blocks_total", "blocks that were read"],
+  events: ["events_total", "events that were given to policies"],
+  findings: ["findings_total", "findings that policies raised, also again after a hand-over"],
+  duplicates: ["duplicates_total", "batches that had been judged before"],
+  lostBlocks: ["lost_blocks_total", "blocks that the bus dropped before they were read"],
+  fenced: ["fenced_total", "times that a partition was lost before it was given back"],
+  poison: ["poison_total", "blocks that could not be judged"],
+  refused: ["refused_total", "blocks that say another tenant or task than their subject"],
+};
+
+/** The server and its numbers. */
+export class PoolMonitor extends HttpServer {
+  constructor(seen: () => PoolSeen) {
+    const registry = registryOf(seen);
+    super((request, response) => {
+      const path = request.url?.split("?", 1)[0];
+      if (path === "/healthz") response.writeHead(200).end("ok\n");
+      else if (path === "/metrics") void answer(registry, response);
+      else if (path === "/api/v1/health")
+        response.setHeader("content-type", "application/json").writeHead(200).end(healthJson(seen()));
+      else response.writeHead(404).end();
+    });
+  }
+}
+
+function healthJson({ numbers, partitions }: PoolSeen): string {
+  return `${JSON.stringify({ version: VERSION, partitions, ...numbers }, null, 2)}\n`;
+}
+
+function registryOf(seen: () => PoolSeen): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  for (const { name } of registry.getMetricsAsArray())
+    if (name.startsWith("nodejs_")) registry.removeSingleMetric(name);
+  for (const [name, [metric, help]] of Object.entries(COUNTERS))
+    new Counter({
+      ...{ name: `vedette_pool_${metric}`, help, registers },
+      collect() {
+        this.reset();
+        this.inc(seen().numbers[name as keyof Numbers]);
+      },
+    });
+  new Counter({
+    ...{ name: "vedette_pool_lost_events_total", help: "events that never came, by why", registers },
+    labelNames: ["cause"],
+    collect() {
+      this.reset();
+      for (const [cause, events] of Object.entries(seen().numbers.lost)) this.inc({ cause }, events);
+    },
+  });
+  const gauge = (name: string, help: string, value: (seen: PoolSeen) => number): Gauge =>
+    new Gauge({
+      ...{ name: `vedette_pool_${name}`, help, registers },
+      collect() {
+        this.set(value(seen()));
+      },
+    });
+  gauge("partitions", "partitions that this host has", ({ partitions }) => partitions.length);
+  gauge("lag_blocks", "blocks that are not judged yet", ({ partitions }) =>
+    partitions.reduce((sum, { lag }) => sum + lag.blocks, 0),
+  );
+  gauge("lag_seconds", "how old the block is that was judged last, where others wait", ({ partitions }) =>
+    Math.max(0, ...partitions.map(({ lag }) => lag.seconds)),
+  );
+  gauge(
+    "handover_seconds",
+    "how long the partition that was taken last waited here until it was judged on",
+    ({ numbers }) => numbers.handover.last,
+  );
+  return registry;
+}
+
+async function answer(registry: Registry, response: ServerResponse): Promise<void> {
+  const text = await registry.metrics();
+  response.setHeader("content-type", registry.contentType).end(text);
+}

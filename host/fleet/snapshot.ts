@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a partition's next owner needs to go on where the last one was: how far each agent is judged, and what
+// each policy remembers. Its position in the stream stands in the row that points to it (snapshots.ts).
+//
+//   deflated:  u32 size of the head   head, JSON {v, sources: [[source, seq, num, task, at]], states: [..]}
+//              then the states' bytes, one behind the other
+import { createHash } from "node:crypto";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import * as z from "zod";
+import type { KeptState } from "../engine/keep.js";
+import type { Position } from "./positions.js";
+
+/** A policy, by whose it is and its name. `tenant` null: the operator's. */
+export interface PolicyKey {
+  readonly tenant: string | null;
+  readonly policy: string;
+}
+
+/** What one policy remembers. */
+export interface PolicyMemory extends PolicyKey {
+  readonly state: KeptState;
+}
+
+/** What is kept of a partition. */
+export interface Snapshot {
+  readonly sources: readonly (readonly [source: string, Position])[];
+  readonly memories: readonly PolicyMemory[];
+}
+
+const FORM = 1;
+const LEVEL = 1;
+/** Unpacked: a hundred policies' states of half a MiB. */
+const BYTES_MAX = 64 << 20;
+const whole = z.int().min(0);
+const Head = z.object({
+  v: z.literal(FORM),
+  sources: z.array(z.tuple([z.string(), whole, whole, z.string(), z.number()])),
+  states: z.array(
+    z.object({ tenant: z.string().nullable(), policy: z.string(), schema: z.string().regex(/^\d+$/), size: whole }),
+  ),
+});
+
+/** Its bytes. Memories that would make it too large are left out: `left` says how many. */
+export function encodeSnapshot({ sources, memories }: Snapshot): { readonly bytes: Buffer; readonly left: number } {
+  let room = BYTES_MAX / 2;
+  const kept = memories.filter(({ state }) => {
+    room -= state.bytes.length;
+    return room >= 0;
+  });
+  const head = Buffer.from(
+    JSON.stringify({
+      v: FORM,
+      sources: sources.map(([source, { seq, num, task, at }]) => [source, seq, num, task, at]),
+      states: kept.map(({ tenant, policy, state: { schema, bytes } }) => ({
+        ...{ tenant, policy, schema: String(schema), size: bytes.length },
+      })),
+    }),
+  );
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(head.length);
+  const raw = Buffer.concat([size, head, ...kept.map(({ state }) => state.bytes)]);
+  return { bytes: deflateRawSync(raw, { level: LEVEL }), left: memories.length - kept.length };
+}
+
+/** Null: it is none. */
+export function decodeSnapshot(bytes: Uint8Array): Snapshot | null {
+  try {
+    const raw = inflateRawSync(bytes, { maxOutputLength: BYTES_MAX });
+    let at = 4 + raw.readUInt32LE(0);
+    const { sources, states } = Head.parse(JSON.parse(raw.subarray(4, at).toString()));
+    const memories = states.map(({ tenant, policy, schema, size }) => {
+      const own = raw.subarray(at, at + size);
+      at += size;
+      if (own.length !== size) throw new Error("a state is cut off");
+      return { tenant, policy, state: { schema: BigInt(schema), bytes: own } };
+    });
+    const known = sources.map(([source, seq, num, task, time]) => [source, { seq, num, task, at: time }] as const);
+    return { sources: known, memories };
+  } catch {
+    return null;
+  }
+}
+
+/** By which a row says which bytes it means. */
+export const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -20,13 +20,14 @@ import { reasonOf } from "../reason.js";
 import { findingLine } from "../store/lines.js";
 import type { Batch } from "../wire/batch.js";
 import { disagreement } from "./agreement.js";
+import { Bell } from "./bell.js";
 import { decodeBlock, type ForwardedBlock } from "./block.js";
 import type { Bus, BusMessage, StreamEdges } from "./bus.js";
 import type { FindingWriter } from "./finding-writer.js";
+import { PartitionRow } from "./partition-row.js";
 import type { PoolCounts } from "./pool-counts.js";
 import { Positions } from "./positions.js";
-import { decodeSnapshot, digestOf, encodeSnapshot, type Snapshot } from "./snapshot.js";
-import type { KnownRow, SnapshotRow, Snapshots } from "./snapshots.js";
+import type { Snapshots } from "./snapshots.js";
 import { Streams } from "./streams.js";
 import { DEAD_STREAM, deadSubject, streamOf } from "./subject.js";
 
@@ -66,13 +67,8 @@ const NOBODY_MS = 1_000;
 const RING_BYTES = 4 << 20;
 /** Findings that may wait for the store while blocks are read. */
 const WAITING_MAX = 5_000;
-/** So many owners began and none got on: then messages are judged one by one. */
-const TRIES_MAX = 3;
-/** A message that was begun so often and never done is put aside. */
-const BEGUN_MAX = 2;
 /** So many messages are judged one by one then. */
 const CAREFUL_MESSAGES = 256;
-const FRESH: SnapshotRow = { epoch: 0, seq: 0, object: null, tries: 0, trying: null };
 
 /** One partition of this host's. run() does all; giveBack() and drop() end it. */
 export class PartitionJudge {
@@ -87,7 +83,7 @@ export class PartitionJudge {
   readonly #writing = new AbortController();
   readonly #streams: Streams;
   #positions = new Positions();
-  #known: KnownRow = { row: FRESH, revision: 0 };
+  readonly #row: PartitionRow;
   #engine!: Engine;
   #failure: unknown = null;
   /** Number of the last message that is dealt with. */
@@ -96,7 +92,6 @@ export class PartitionJudge {
   #last = 0;
   #bytes = 0;
   #committedAt = performance.now();
-  #which: 0 | 1 = 0;
   #careful = 0;
   #lag = { blocks: 0, since: 0 };
   #end: Promise<PartitionEnd> | null = null;
@@ -105,6 +100,13 @@ export class PartitionJudge {
     this.#options = options;
     this.#stream = streamOf(options.partition);
     this.#commit = options.commit ?? COMMIT;
+    const { partition, epoch, snapshots } = options;
+    this.#row = new PartitionRow({
+      ...{ partition, epoch, snapshots, signal: this.#writing.signal },
+      isLost: () => this.#isLost(),
+      onFenced: () => this.drop(),
+      tell: (what, why) => this.#tell(what, why),
+    });
     this.#streams = new Streams((stream, facts) => this.#engine.setContainer(stream, facts));
   }
 
@@ -137,7 +139,7 @@ export class PartitionJudge {
   async #run(): Promise<PartitionEnd> {
     const begun = performance.now();
     try {
-      if (!(await this.#claim())) return "lost";
+      if (!(await this.#row.claim())) return "lost";
       await this.#start();
       this.#options.counts.handOver((performance.now() - begun) / 1000);
       await this.#readAll();
@@ -153,27 +155,12 @@ export class PartitionJudge {
     return this.#writing.signal.aborted || !this.#options.holds();
   }
 
-  /** Says that it is this epoch's, so that an earlier owner's commit is not taken. False: it is not. */
-  async #claim(): Promise<boolean> {
-    const { partition, epoch, snapshots } = this.#options;
-    return this.#insist("its snapshot cannot be had", async () => {
-      const { row: before, revision: old } = await snapshots.row(partition);
-      if (before !== null && before.epoch > epoch) return false;
-      const row = { ...(before ?? FRESH), epoch, tries: (before?.tries ?? 0) + 1 };
-      const revision = await snapshots.write(partition, row, old);
-      if (revision === null) return undefined;
-      this.#known = { row, revision };
-      return true;
-    });
-  }
-
   async #start(): Promise<void> {
     const { policies, onFault, say } = this.#options;
-    const { row } = this.#known;
-    const { sources, memories } = (await this.#snapshotOf(row)) ?? { sources: [], memories: [] };
+    const { sources, memories } = (await this.#row.snapshot()) ?? { sources: [], memories: [] };
     this.#positions = new Positions(sources, (source) => this.#streams.forget(source));
-    this.#seq = row.seq;
-    this.#careful = row.tries > TRIES_MAX || row.trying !== null ? CAREFUL_MESSAGES : 0;
+    this.#seq = this.#row.seq;
+    this.#careful = this.#row.isDangerous ? CAREFUL_MESSAGES : 0;
     this.#engine = await Engine.start({
       ring: this.#feed.ring,
       readers: [this.#feed.reader()],
@@ -191,20 +178,6 @@ export class PartitionJudge {
       this.#failure = error;
       this.#reading.abort();
     });
-  }
-
-  async #snapshotOf({ object }: SnapshotRow): Promise<Snapshot | null> {
-    if (object === null) return null;
-    const { partition, say, snapshots } = this.#options;
-    let snapshot: Snapshot | null = null;
-    await this.#insist("its snapshot cannot be had", async () => {
-      const bytes = await snapshots.get(object.name);
-      if (bytes !== null && digestOf(bytes) === object.sha256) snapshot = decodeSnapshot(bytes);
-      return true;
-    });
-    if (snapshot === null && !this.#isLost())
-      say(`vedette: partition ${partition}: what its policies remembered is damaged: they begin anew`);
-    return snapshot;
   }
 
   async #readAll(): Promise<void> {
@@ -334,9 +307,8 @@ export class PartitionJudge {
   }
 
   #isDue(): boolean {
-    const { seq, tries } = this.#known.row;
     // Whoever began and has nothing to judge has got on, too.
-    if (this.#seq === seq && (tries === 0 || this.#seq < this.#last)) return false;
+    if (this.#seq === this.#row.seq && (!this.#row.hasBegun || this.#seq < this.#last)) return false;
     return this.#bytes >= this.#commit.bytes || performance.now() - this.#committedAt >= this.#commit.everyMs;
   }
 
@@ -350,48 +322,19 @@ export class PartitionJudge {
   }
 
   async #keep(): Promise<void> {
-    const { partition, epoch, say, snapshots } = this.#options;
     const memories = this.#engine.states().map(({ policy: { tenancy, name }, state }) => ({
       ...{ tenant: tenancy?.tenant ?? null, policy: name, state },
     }));
-    const { bytes, left } = encodeSnapshot({ sources: [...this.#positions.entries()], memories });
-    if (left > 0) this.#tell(`partition ${partition}`, `what ${left} policies remember is too large to be kept`);
-    const sha256 = digestOf(bytes);
-    this.#which = this.#which === 0 ? 1 : 0;
-    const isFirst = this.#known.row.object?.name.startsWith(`s.${partition}.${epoch}.`) !== true;
-    await this.#insist("its snapshot cannot be kept", async () => {
-      const name = await snapshots.put(partition, epoch, this.#which, bytes);
-      return this.#write({ epoch, seq: this.#seq, object: { name, sha256 }, tries: 0, trying: null });
-    });
+    await this.#row.keep(this.#seq, { sources: [...this.#positions.entries()], memories });
     this.#committedAt = performance.now();
     this.#bytes = 0;
-    if (isFirst && !this.#isLost())
-      await snapshots.sweep(partition, epoch).catch((error: unknown) => say(`vedette: ${reasonOf(error)}`));
-  }
-
-  /** Undefined: to be tried again. An answer that was lost may have been of a write that went well. */
-  async #write(row: SnapshotRow): Promise<true | undefined> {
-    const { partition, snapshots } = this.#options;
-    const revision = await snapshots.write(partition, row, this.#known.revision);
-    if (revision !== null) {
-      this.#known = { row, revision };
-      return true;
-    }
-    const { row: there, revision: now } = await snapshots.row(partition);
-    if (there?.epoch !== row.epoch) this.drop();
-    else this.#known = { row: there, revision: now };
-    return undefined;
   }
 
   /** Of a message that may end this process: says that it is begun. False: it is put aside. */
   async #begin({ seq, body, subject }: BusMessage): Promise<boolean> {
     const { partition, bus, counts } = this.#options;
-    const { row } = this.#known;
-    const count = row.trying?.seq === seq ? row.trying.count + 1 : 1;
-    if (count <= BEGUN_MAX) {
-      await this.#insist("its snapshot cannot be kept", () => this.#write({ ...row, trying: { seq, count } }));
-      return !this.#isLost();
-    }
+    const begun = await this.#row.begin(seq);
+    if (begun !== "aside") return begun === "begun";
     counts.add("poison");
     this.#positions.expect("poison", taskOf(subject));
     this.#tell(`block ${seq} of ${this.#stream} is put aside`, "each host that judged it came to its end", String(seq));
@@ -409,22 +352,7 @@ export class PartitionJudge {
     this.#feed.close();
     await this.#engine.finished;
     if (!(await this.#options.findings.flush(this.#writing.signal)) || this.#isLost()) return;
-    if (this.#seq !== this.#known.row.seq || this.#known.row.tries > 0) await this.#keep();
-  }
-
-  /** Until it gives true or false, or the partition is lost: then false. */
-  async #insist(what: string, work: () => Promise<boolean | undefined>): Promise<boolean> {
-    const { partition } = this.#options;
-    for (let delay = RETRY_MS; !this.#isLost(); delay = Math.min(2 * delay, RETRY_MS_MAX)) {
-      try {
-        const done = await work();
-        if (done !== undefined) return done;
-      } catch (error) {
-        this.#tell(`partition ${partition}: ${what}`, reasonOf(error));
-        await pause(delay, this.#writing.signal);
-      }
-    }
-    return false;
+    if (this.#seq !== this.#row.seq || this.#row.hasBegun) await this.#keep();
   }
 
   /** Once for each key. */
@@ -432,36 +360,6 @@ export class PartitionJudge {
     if (this.#told.has(key)) return;
     this.#told.add(key);
     this.#options.say(`vedette: ${what}: ${why}`);
-  }
-}
-
-/** Rings each so many ms for whoever waits. */
-class Bell {
-  readonly #timer: NodeJS.Timeout;
-  #ring: () => void = () => undefined;
-  #rung = new Promise<null>(() => undefined);
-
-  constructor(ms: number) {
-    this.#renew();
-    this.#timer = setInterval(() => {
-      const ring = this.#ring;
-      this.#renew();
-      ring();
-    }, ms);
-  }
-
-  rings(): Promise<null> {
-    return this.#rung;
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  #renew(): void {
-    this.#rung = new Promise((resolve) => {
-      this.#ring = () => resolve(null);
-    });
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `vedette judge` can be told. Its code is loaded when it is asked for.
 import type { Command } from "commander";
+import { REPLICAS_MAX } from "../fleet/subject.js";
 import { collect } from "./falco-flags.js";
 import { PARTITION_COUNT, within } from "./forwarding.js";
 import type { JudgeFlags } from "./judge.js";
@@ -24,6 +25,11 @@ export function defineJudge(program: Command, done: (status: number) => void): v
       "--partitions <n>",
       "how many streams share the blocks of all tasks, 1 to 4096, as sidecars say it (default: 8)",
       within(PARTITION_COUNT),
+    )
+    .option(
+      "--replicas <n>",
+      "how many servers keep the streams and buckets that it makes, 1 to 5 (default: 1); one that is there stays as it is",
+      within({ least: 1, most: REPLICAS_MAX }),
     )
     .option(
       "--http <address>",

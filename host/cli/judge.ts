@@ -22,6 +22,7 @@ export interface JudgeFlags {
   readonly store?: string;
   readonly policy: readonly string[];
   readonly partitions?: number;
+  readonly replicas?: number;
   readonly http: string;
 }
 
@@ -30,7 +31,7 @@ export interface JudgeFlags {
  * a policy.
  */
 export async function judge(flags: JudgeFlags): Promise<number> {
-  const { bus: url, store: place, busCreds, busCa, partitions = PARTITIONS, http } = flags;
+  const { bus: url, store: place, busCreds, busCa, partitions = PARTITIONS, replicas = 1, http } = flags;
   if (url === undefined || parseNatsUrl(url) === null)
     throw usage("Give --bus nats://HOST[:PORT] or tls://HOST[:PORT].");
   if (place === undefined) throw usage("Give --store PLACE.");
@@ -39,7 +40,7 @@ export async function judge(flags: JudgeFlags): Promise<number> {
   const policies = await loadPolicies(flags.policy);
   const store = await openStore({ place, onFault: (error) => warn(`vedette: ${explain(error)}`) });
   const bus = { url, ...(busCreds && { creds: busCreds }), ...(busCa && { ca: busCa }) };
-  const pool = new JudgePool({ bus, store, partitions, policies, say: warn });
+  const pool = new JudgePool({ bus, store, partitions, policies, replicas, say: warn });
   const monitor = new PoolMonitor(() => pool);
   try {
     await monitor.listen(placeOf(http), http);

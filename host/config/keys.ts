@@ -25,6 +25,7 @@ const WORKERS_MAX = 8;
 const SECONDS_MAX = 999;
 const SPOOL_MIB_MAX = 1024;
 const PARTITIONS_MAX = 4096;
+const REPLICAS_MAX = 5;
 
 const text = z.string().min(1);
 const texts = z.array(text);
@@ -83,6 +84,7 @@ export const KEYS: Readonly<Record<string, Key>> = {
   forward_spool: { option: "forward-spool", schema: text },
   forward_spool_mib: { option: "forward-spool-mib", schema: count(1, SPOOL_MIB_MAX) },
   partitions: { option: "partitions", schema: count(1, PARTITIONS_MAX) },
+  replicas: { option: "replicas", schema: count(1, REPLICAS_MAX) },
   drain: { option: "drain", schema: count(0, SECONDS_MAX) },
   log_format: { option: "log-format", schema: z.enum(["text", "json"]) },
   quiet: { option: "quiet", schema: yes },

@@ -27,6 +27,8 @@ export interface StreamForm {
   readonly maxMessages?: number;
   /** Of one message; more is refused. */
   readonly maxMessageBytes?: number;
+  /** How many servers keep it (1). */
+  readonly replicas?: number;
   /** It is gone with the server. */
   readonly isInMemory?: boolean;
 }

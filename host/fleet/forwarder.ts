@@ -16,7 +16,7 @@ import { BLOCK_BYTES_MAX, decodeBlock } from "./block.js";
 import { type Bus, BusFailure } from "./bus.js";
 import { Lane, type Waiting } from "./lane.js";
 import { Spool } from "./spool.js";
-import type { Place } from "./subject.js";
+import { blockStream, type Place } from "./subject.js";
 
 /** Why events never got to the bus: no room, a file that is none of ours, or the end of this host. */
 export type LossCause = "full" | "damaged" | "ended";
@@ -65,7 +65,6 @@ const RETRY_MS = 200;
 const RETRY_MS_MAX = 30_000;
 /** Of sources and of lanes. Those of agents that are connected, 256 at most, are kept beyond it. */
 const LANES_MAX = 1_024;
-const STREAM = { maxAgeMs: 2 * 3_600_000, maxBytes: 512 << 20 };
 
 /** Forwards from when it is made until finish(). */
 export class Forwarder {
@@ -401,8 +400,7 @@ export class Forwarder {
 
   async #ensured(): Promise<boolean> {
     const { bus, place } = this.#options;
-    const { stream: name, subjects } = place;
-    return bus.ensure({ name, subjects, ...STREAM }, this.#stop.signal).then(
+    return bus.ensure(blockStream(place.partition), this.#stop.signal).then(
       () => true,
       () => false,
     );

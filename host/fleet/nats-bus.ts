@@ -80,6 +80,7 @@ export class NatsBus implements Bus {
         retention: RetentionPolicy.Limits,
         discard: DiscardPolicy.Old,
         storage: form.isInMemory === true ? StorageType.Memory : StorageType.File,
+        num_replicas: form.replicas ?? 1,
         max_age: form.maxAgeMs * MS_NS,
         max_bytes: form.maxBytes,
         max_msgs_per_subject: form.maxMessages ?? -1,

@@ -29,7 +29,7 @@ import type { PoolCounts } from "./pool-counts.js";
 import { Positions } from "./positions.js";
 import type { Snapshots } from "./snapshots.js";
 import { Streams } from "./streams.js";
-import { DEAD_STREAM, deadSubject, streamOf } from "./subject.js";
+import { blockStream, DEAD_STREAM, deadSubject, streamOf } from "./subject.js";
 
 /** When a partition is committed: all that it judged since is judged again by the next owner. */
 export interface CommitTiming {
@@ -51,6 +51,8 @@ export interface PartitionOptions {
   readonly snapshots: Snapshots;
   readonly findings: FindingWriter;
   readonly policies: readonly LoadedPolicy[];
+  /** Of streams that it makes: how many servers keep them (1). */
+  readonly replicas?: number;
   readonly counts: PoolCounts;
   readonly say: (line: string) => void;
   readonly onFault: (error: VedetteError) => void;
@@ -185,7 +187,7 @@ export class PartitionJudge {
     const { signal } = this.#reading;
     for (let delay = RETRY_MS; !signal.aborted && !this.#isLost(); ) {
       try {
-        const edges = await bus.edges(this.#stream, signal);
+        const edges = (await bus.edges(this.#stream, signal)) ?? (await this.#made(signal));
         if (edges !== null) this.#meet(edges);
         if (edges !== null && (await this.#readOn())) delay = RETRY_MS;
         else await pause(NOBODY_MS, signal);
@@ -197,6 +199,17 @@ export class PartitionJudge {
       }
     }
     if (this.#failure !== null) throw this.#failure;
+  }
+
+  /** Whoever comes first makes the stream, if he may: this host knows how many servers are to keep it. */
+  async #made(signal: AbortSignal): Promise<StreamEdges | null> {
+    const { bus, partition, replicas = 1 } = this.#options;
+    try {
+      await bus.ensure({ ...blockStream(partition), replicas }, signal);
+    } catch (error) {
+      this.#tell(`the stream ${this.#stream} is not there, and cannot be made`, reasonOf(error));
+    }
+    return bus.edges(this.#stream, signal);
   }
 
   /**
@@ -332,14 +345,14 @@ export class PartitionJudge {
 
   /** Of a message that may end this process: says that it is begun. False: it is put aside. */
   async #begin({ seq, body, subject }: BusMessage): Promise<boolean> {
-    const { partition, bus, counts } = this.#options;
+    const { partition, bus, counts, replicas = 1 } = this.#options;
     const begun = await this.#row.begin(seq);
     if (begun !== "aside") return begun === "begun";
     counts.add("poison");
     this.#positions.expect("poison", taskOf(subject));
     this.#tell(`block ${seq} of ${this.#stream} is put aside`, "each host that judged it came to its end", String(seq));
     await bus
-      .ensure(DEAD_STREAM, this.#writing.signal)
+      .ensure({ ...DEAD_STREAM, replicas }, this.#writing.signal)
       .then(() => bus.publish(deadSubject(partition), body, this.#writing.signal))
       .catch((error: unknown) => this.#tell("a block that was put aside is nowhere kept", reasonOf(error)));
     this.#seq = seq;

@@ -23,6 +23,8 @@ export interface PoolOptions {
   /** The same for all hosts of the pool. */
   readonly partitions: number;
   readonly policies: readonly LoadedPolicy[];
+  /** Of what it makes on the bus: how many servers keep it, 1, 3 or 5. */
+  readonly replicas: number;
   readonly say: (line: string) => void;
   readonly timing?: LeaseTiming;
   readonly commit?: CommitTiming;
@@ -58,13 +60,13 @@ export class JudgePool {
     this.#options = options;
     this.#client = new NatsClient(options.bus);
     this.#bus = new NatsBus(options.bus);
-    this.#snapshots = new KvSnapshots({ client: this.#client, bucket: SNAPSHOTS, replicas: 1 });
+    this.#snapshots = new KvSnapshots({ client: this.#client, bucket: SNAPSHOTS, replicas: options.replicas });
     this.#failed = new Promise((_, reject) => {
       this.#fail = reject;
     });
     this.#failed.catch(() => undefined);
     this.#pool = new LeasePool({
-      leases: new KvLeases({ client: this.#client, bucket: LEASES, replicas: 1 }),
+      leases: new KvLeases({ client: this.#client, bucket: LEASES, replicas: options.replicas }),
       host: `${hostname()
         .replace(/[^A-Za-z0-9_-]/g, "-")
         .slice(0, 100)}-${randomUUID()}`,
@@ -109,11 +111,21 @@ export class JudgePool {
   }
 
   async #judge(partition: number, epoch: number): Promise<void> {
-    const { store, policies, say, commit } = this.#options;
+    const { store, policies, replicas, say, commit } = this.#options;
     const holds = (): boolean => this.#pool.holds(partition);
     while (holds() && this.#pool.held.get(partition) === epoch) {
       const judge = new PartitionJudge({
-        ...{ partition, epoch, holds, bus: this.#bus, snapshots: this.#snapshots, policies, counts: this.#counts, say },
+        ...{
+          partition,
+          epoch,
+          holds,
+          bus: this.#bus,
+          snapshots: this.#snapshots,
+          policies,
+          counts: this.#counts,
+          replicas,
+          say,
+        },
         ...(commit === undefined ? {} : { commit }),
         findings: new FindingWriter({ store, say }),
         onFault: (error) => say(`vedette: ${explain(error)}`),

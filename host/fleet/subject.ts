@@ -17,6 +17,9 @@ export const PARTITIONS = 8;
 /** The most that there may be: each is a stream of the server's. */
 export const PARTITIONS_MAX = 4096;
 
+/** The most servers that may keep a stream of JetStream. */
+export const REPLICAS_MAX = 5;
+
 /** A place on the bus. `stream` takes `subjects`, among them `subject`. */
 export interface Place {
   readonly partition: number;
@@ -33,7 +36,7 @@ export function placeOfBlocks(tenant: string, task: string, partitions: number):
     partition,
     subject: `vd.b.${subjectToken(tenant)}.${partition}.${token}`,
     stream: streamOf(partition),
-    subjects: [`vd.b.*.${partition}.*`],
+    subjects: blockStream(partition).subjects,
   };
 }
 
@@ -44,6 +47,14 @@ export function subjectOfBeats(tenant: string, task: string): string {
 
 /** The stream of a partition's blocks. */
 export const streamOf = (partition: number): string => `VB_${partition}`;
+
+/** That stream, to be made. */
+export const blockStream = (partition: number): StreamForm => ({
+  name: streamOf(partition),
+  subjects: [`vd.b.*.${partition}.*`],
+  maxAgeMs: 2 * 3_600_000,
+  maxBytes: 512 << 20,
+});
 
 /** Where a block goes that no host of the pool can judge. */
 export const deadSubject = (partition: number): string => `vd.dead.${partition}`;

@@ -189,9 +189,10 @@ test("what policies remember goes on with the next owner, exactly where the last
       owner.drop();
     }
   }
-  place.owner();
+  const last = place.owner();
   await place.committed();
   assert.equal([...new Set(place.ids)].sort(), await expectedIds(policy, agents));
+  await last.giveBack(10_000);
 });
 
 test.run();

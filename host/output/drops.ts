@@ -42,6 +42,7 @@ export interface DropOptions {
 /** What the alert is called. */
 export const DROP_RULE = "Falco internal: syscall event drop";
 const LOOK_MS = 1_000;
+const MS_PER_S = 1_000;
 const MS_NS = 1_000_000n;
 
 /** Begins when it is made. Whoever made it must close it. */
@@ -81,7 +82,7 @@ export class Drops {
   #mayAct(): boolean {
     const { rate, burst } = this.#options.settings;
     const now = this.#now();
-    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#since) / LOOK_MS) * rate);
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#since) / MS_PER_S) * rate);
     this.#since = now;
     if (this.#tokens < 1) return false;
     this.#tokens--;

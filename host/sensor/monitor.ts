@@ -67,7 +67,7 @@ export interface MonitorDoor {
 }
 
 /** Where a monitor says whether it lives, unless its door says otherwise. */
-export const HEALTHZ = "/healthz";
+const HEALTHZ = "/healthz";
 
 type Page = (response: ServerResponse) => void;
 
@@ -161,10 +161,10 @@ export class Monitor implements IntakeCounts {
   #pagesOf({ pages = null, healthz = HEALTHZ, versions, metrics }: MonitorDoor): ReadonlyMap<string, Page> {
     const version: Page = (response) => sendJson(response, 200, versions ?? "");
     const all: [path: string, page: Page][] = [
-      [healthz, (response) => this.#live(response)],
       ["/metrics", (response) => void this.#answer(response, metrics)],
       ["/api/v1/health", (response) => sendJson(response, this.#health.isWell() ? 200 : 503, this.#health.json())],
       ...(versions === undefined ? [] : [["/versions", version] as [string, Page]]),
+      [healthz, (response) => this.#live(response)], // the last: no name that it is given opens another page
     ];
     return new Map(all.filter(([path]) => pages?.includes(path) ?? true));
   }

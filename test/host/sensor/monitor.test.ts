@@ -65,4 +65,15 @@ test("a visitor who goes in the middle of the numbers ends nothing", async () =>
   monitor.close();
 });
 
+test("a path of health that is another page's name says whether it lives, and opens no other page", async () => {
+  for (const healthz of ["/metrics", "/api/v1/health", "/versions"]) {
+    const monitor = new Monitor(new Health());
+    const port = await monitor.listen("127.0.0.1:0", { healthz, pages: [healthz], versions: "{}" });
+    const answered = await fetch(`http://127.0.0.1:${port}${healthz}`);
+    assert.equal([answered.status, await answered.text()], [503, "starting\n"], healthz);
+    assert.is((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 404);
+    monitor.close();
+  }
+});
+
 test.run();

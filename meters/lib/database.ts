@@ -36,3 +36,12 @@ export function labelOperation(e: Event, isOfClient: bool, system: string, opera
   to.label(programName(e)).label(system).label(operation);
   if (isOfClient) to.label(e.fd.sip).label(e.fd.sport);
 }
+
+/** Gives the last two labels, the error twice. 0: there was none; one that is not listed is `_OTHER`. */
+export function labelErrorNumber(to: HistogramInstrument, error: u32, isListed: bool): void {
+  for (let label = 0; label < 2; label++) {
+    if (error == 0) to.label("");
+    else if (isListed) to.label(error);
+    else to.label("_OTHER");
+  }
+}

@@ -3,7 +3,7 @@
 // reply is its own is MongoDb's to say (rules-wasm/mongodb/mongodb.ts).
 import { AnyTransfer, Event, meter } from "vedette";
 import { MongoDb } from "vedette/protocols";
-import { durationOf, labelOperation } from "./database";
+import { durationOf, labelErrorNumber, labelOperation } from "./database";
 import { tellUnsynced } from "./unsynced";
 
 const CONNECTIONS = new MongoDb();
@@ -28,9 +28,5 @@ function label(e: Event, i: i32): void {
   labelOperation(e, isOfClient, "mongodb", CONNECTIONS.operation(i));
   if (CONNECTIONS.isNamed(i)) to.label(CONNECTIONS.collection(i));
   else to.label(CONNECTIONS.hasCollection(i) ? "_OTHER" : "");
-  for (let label = 0; label < 2; label++) {
-    if (CONNECTIONS.error(i) == 0) to.label("");
-    else if (CONNECTIONS.isListed(i)) to.label(CONNECTIONS.error(i));
-    else to.label("_OTHER");
-  }
+  labelErrorNumber(to, CONNECTIONS.error(i), CONNECTIONS.isListed(i));
 }

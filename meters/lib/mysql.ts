@@ -3,7 +3,7 @@
 // statement is and where it ends is MySql's to say (rules-wasm/mysql/mysql.ts).
 import { AnyTransfer, Event, meter } from "vedette";
 import { MySql } from "vedette/protocols";
-import { durationOf, labelOperation } from "./database";
+import { durationOf, labelErrorNumber, labelOperation } from "./database";
 import { tellUnsynced } from "./unsynced";
 
 const CONNECTIONS = new MySql();
@@ -27,9 +27,5 @@ function label(e: Event, i: i32): void {
   const isOfClient = CONNECTIONS.isOfClient(i), to = durationOf(isOfClient);
   labelOperation(e, isOfClient, "mysql", CONNECTIONS.operation(i));
   to.label("");
-  for (let label = 0; label < 2; label++) {
-    if (CONNECTIONS.error(i) == 0) to.label("");
-    else if (CONNECTIONS.isListed(i)) to.label(CONNECTIONS.error(i));
-    else to.label("_OTHER");
-  }
+  labelErrorNumber(to, CONNECTIONS.error(i), CONNECTIONS.isListed(i));
 }

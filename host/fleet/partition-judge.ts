@@ -274,12 +274,13 @@ export class PartitionJudge {
     const { counts } = this.#options;
     const block = this.#blockIn(message);
     if (block === null) return;
-    const { source } = block.sender;
+    // Who knows another task's agent may say that he is it, and must not move that agent's position.
+    const agent = `${message.subject} ${block.sender.source}`;
     const task = taskOf(message.subject);
-    const { fresh, twice, missing } = this.#positions.take(source, task, block.batches, message.time);
+    const { fresh, twice, missing } = this.#positions.take(agent, task, block.batches, message.time);
     counts.add("duplicates", twice);
     for (const { cause, events } of missing) counts.addLost(cause, events);
-    const stream = this.#streams.meet(source, block);
+    const stream = this.#streams.meet(agent, block);
     for (const { batch } of fresh) {
       counts.add("events", batch.count);
       if (batch.count > 0) await this.#offer(batch, stream);

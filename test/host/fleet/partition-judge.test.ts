@@ -177,6 +177,24 @@ test("H74: times that an agent makes up fill the limits of its alerts with two h
   assert.is(forwardedTime(now - hour), now - hour);
 });
 
+test("H82: who knows another task's agent and sends ahead of it in its name keeps no event of it from being judged", async () => {
+  const place = new Place();
+  const [agent, attacker] = [new ForwardedAgent(0, 1), new ForwardedAgent(1, 1)];
+  const owner = place.owner();
+  await place.send(agent);
+  const ahead = new ForwardedAgent(0, 1);
+  const [, , , , far] = ahead.make(5);
+  await place.send(attacker, ahead.block([far!], { task: attacker.task, taskArn: attacker.task }), attacker.subject);
+  await place.send(agent);
+  await place.send(agent);
+  await place.committed();
+  const { duplicates, refused } = place.counts.read();
+  assert.equal([duplicates, refused], [0, 0]);
+  const ids = new Set(place.ids);
+  for (const id of await expectedIds(policy, [agent])) assert.ok(ids.has(id), id);
+  await owner.giveBack(10_000);
+});
+
 test("what policies remember goes on with the next owner, exactly where the last one stood", async () => {
   const place = new Place();
   const agents = Array.from({ length: 3 }, (_, number) => new ForwardedAgent(number, 1));

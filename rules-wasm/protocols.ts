@@ -2,7 +2,7 @@
 // What a policy imports of the protocols: `import { Redis } from "vedette/protocols"`. They are not in
 // "vedette" itself, because each of them brings memory and code that every policy would carry. Their tables
 // of words are @lazy: a policy has those of the protocols that it uses.
-export { programName } from "./connection/key";
+export { labelsKey, programName } from "./connection/key";
 export { Protocol } from "./connection/protocol";
 export { Dns } from "./dns/dns";
 export { DnsQuery } from "./dns/dns-query";

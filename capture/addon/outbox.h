@@ -17,10 +17,10 @@
 namespace vedette::addon {
 
 struct News {
-  enum class Kind : uint8_t { Hello, End, Closed, Exit, Refused, Prevented, Responded, Hashed };
+  enum class Kind : uint8_t { Hello, End, Closed, Exit, Refused, Prevented, Responded, Hashed, Usage };
   Kind kind;
   uint32_t stream = 0;
-  std::vector<uint8_t> frame{};  // Hello, End, Prevented, Responded, Hashed: the msgpack array
+  std::vector<uint8_t> frame{};  // Hello, End, Prevented, Responded, Hashed, Usage: the msgpack array
   std::string peer{};            // Closed, Refused: who it was, in words
   std::string code{};            // Closed: of the catalogue, empty when the agent closed it
   std::string detail{};          // Closed: the reason

@@ -45,7 +45,7 @@ Napi::Object failed(Napi::Env env, int error) {
 }
 
 Napi::Object describe(Napi::Env env, const News& news) {
-  static constexpr const char* kNames[] = {"hello", "end", "closed", "exit", "refused", "prevented", "responded", "hashed"};
+  static constexpr const char* kNames[] = {"hello", "end", "closed", "exit", "refused", "prevented", "responded", "hashed", "usage"};
   Napi::Object object = Napi::Object::New(env);
   object.Set("kind", kNames[static_cast<size_t>(news.kind)]);
   object.Set("stream", news.stream);

@@ -65,6 +65,7 @@ std::optional<News::Kind> kind_of(std::string_view frame) {
   if (frame == "prevented") return News::Kind::Prevented;
   if (frame == "responded") return News::Kind::Responded;
   if (frame == "hashed") return News::Kind::Hashed;
+  if (frame == "usage") return News::Kind::Usage;
   return std::nullopt;
 }
 

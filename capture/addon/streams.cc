@@ -20,7 +20,8 @@ bool is_frame(News::Kind kind) {
     case News::Kind::End:
     case News::Kind::Prevented:
     case News::Kind::Responded:
-    case News::Kind::Hashed: return true;
+    case News::Kind::Hashed:
+    case News::Kind::Usage: return true;
     case News::Kind::Closed:
     case News::Kind::Exit:
     case News::Kind::Refused: return false;

@@ -21,6 +21,7 @@ namespace {
 constexpr int kPollMs = 50;           // how soon a deadline set by another thread is noticed
 constexpr size_t kPieceMax = 1 << 18;  // of a frame, at a time
 constexpr uint64_t kBeatNs = 1'000'000'000;
+constexpr uint64_t kUsageNs = 10'000'000'000;
 constexpr uint64_t kGreetingNs = 2'000'000'000;  // a host that says nothing is sent everything
 
 bool is_socket(int fd) {
@@ -46,6 +47,8 @@ Result<void> HostLink::open() {
   words_ = {};
   owes_answer_ = false;
   wants_fill_ = false;
+  wants_usage_ = false;
+  told_usage_ns_ = 0;
   batch_age_ms_ = 0;
   desk_.greet();
   hasher_.greet();
@@ -62,7 +65,7 @@ Result<void> HostLink::hear_greeting() {
   return {};
 }
 
-bool HostLink::send(std::span<const uint8_t> frame) { return answer_table() && answer_requests() && tell_fill() && send_whole(frame); }
+bool HostLink::send(std::span<const uint8_t> frame) { return answer_table() && answer_requests() && tell_fill() && tell_usage() && send_whole(frame); }
 
 // Between two frames only.
 bool HostLink::answer_table() {
@@ -93,6 +96,14 @@ bool HostLink::tell_fill() {
   if (!wants_fill_ || now - told_fill_ns_ < kBeatNs || pulse_.is_stuck(now)) return true;
   told_fill_ns_ = now;
   return send_whole(fill_frame(ask_fill_()));
+}
+
+// Likewise, and seldom: /proc is read for it.
+bool HostLink::tell_usage() {
+  const uint64_t now = monotonic_ns();
+  if (!wants_usage_ || now - told_usage_ns_ < kUsageNs || pulse_.is_stuck(now)) return true;
+  told_usage_ns_ = now;
+  return send_whole(usage_frame(ask_usage_()));
 }
 
 // Only to a host at a socket: a file and a pipe have nobody who waits for us. A tracing thread that is stuck
@@ -152,7 +163,7 @@ bool HostLink::is_given_up() const {
 bool HostLink::listen(int wait_ms) {
   if (!socket_.is_open()) return false;
   pollfd slot{is_socket_ ? socket_.get() : -1, POLLIN, 0};  // a file or a pipe says nothing
-  if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return answer_table() && answer_requests() && tell_fill() && keep_alive();
+  if (::poll(&slot, 1, wait_ms) <= 0 || hear()) return answer_table() && answer_requests() && tell_fill() && tell_usage() && keep_alive();
   close();
   return false;
 }
@@ -200,6 +211,7 @@ void HostLink::heed(const HostWord& word) {
     }
     case HostWord::Kind::Watch: take_files_(word.paths); break;
     case HostWord::Kind::Fill: wants_fill_ = true; break;
+    case HostWord::Kind::Usage: wants_usage_ = true; break;
     case HostWord::Kind::Age: batch_age_ms_ = word.number; break;
     case HostWord::Kind::Unknown: break;
   }

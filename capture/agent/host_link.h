@@ -14,6 +14,7 @@
 #include "capture/agent/hasher.h"
 #include "capture/agent/host_address.h"
 #include "capture/agent/host_words.h"
+#include "capture/agent/usage.h"
 #include "capture/tracer/pulse.h"
 #include "capture/tracer/response_desk.h"
 
@@ -29,12 +30,14 @@ class HostLink {
   using TakeFiles = std::function<void(std::vector<std::string>)>;
   // How full spool and rings are: told once a second to a host that asks for it.
   using AskFill = std::function<AgentFill()>;
+  // What the container uses: told every ten seconds to a host that asks for it.
+  using AskUsage = std::function<Usage()>;
   // `desk`: where requests for responses go, and answers come from. `hasher`: who is asked what a process
   // runs. `pulse`: of the thread whose work it is that we live for.
-  HostLink(HostAddress address, Hello hello, TakeTable take_table, TakeFiles take_files, AskFill ask_fill, ResponseDesk& desk,
-           Hasher& hasher, const Pulse& pulse)
+  HostLink(HostAddress address, Hello hello, TakeTable take_table, TakeFiles take_files, AskFill ask_fill, AskUsage ask_usage,
+           ResponseDesk& desk, Hasher& hasher, const Pulse& pulse)
       : address_(std::move(address)), hello_(std::move(hello)), take_table_(std::move(take_table)),
-        take_files_(std::move(take_files)), ask_fill_(std::move(ask_fill)), desk_(desk), hasher_(hasher), pulse_(pulse) {}
+        take_files_(std::move(take_files)), ask_fill_(std::move(ask_fill)), ask_usage_(std::move(ask_usage)), desk_(desk), hasher_(hasher), pulse_(pulse) {}
 
   // Connects, says hello, and where the host acknowledges waits a moment for its first word: what it has
   // already.
@@ -80,6 +83,7 @@ class HostLink {
   bool answer_table();
   bool answer_requests();
   bool tell_fill();
+  bool tell_usage();
   bool keep_alive();
   bool is_given_up() const;
   void close();
@@ -89,6 +93,7 @@ class HostLink {
   TakeTable take_table_;
   TakeFiles take_files_;
   AskFill ask_fill_;
+  AskUsage ask_usage_;
   ResponseDesk& desk_;
   Hasher& hasher_;
   std::function<void()> on_over_;
@@ -106,6 +111,8 @@ class HostLink {
   bool wants_fill_ = false;     // the host of this connection
   uint64_t batch_age_ms_ = 0;
   uint64_t told_fill_ns_ = 0;   // when it was last told
+  bool wants_usage_ = false;    // the same of what the container uses
+  uint64_t told_usage_ns_ = 0;
   uint64_t said_ns_ = 0;  // when the last frame was sent
   HostWords words_;
   std::atomic<uint64_t> deadline_ns_{0};

@@ -40,6 +40,8 @@ HostWord read_word(std::span<const uint8_t> frame) {
     word.number = unpack.number();
   } else if (name == "fill") {
     word.kind = HostWord::Kind::Fill;
+  } else if (name == "usage") {
+    word.kind = HostWord::Kind::Usage;
   } else if (name == "watch") {
     word.kind = HostWord::Kind::Watch;
     for (size_t left = unpack.array(); left > 0 && !unpack.failed(); --left) word.paths.emplace_back(unpack.text().value_or(""));

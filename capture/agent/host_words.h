@@ -16,7 +16,7 @@
 namespace vedette {
 
 struct HostWord {
-  enum class Kind : uint8_t { Ready, Acknowledge, Error, Prevent, Watch, Respond, Hash, Fill, Age, Unknown };
+  enum class Kind : uint8_t { Ready, Acknowledge, Error, Prevent, Watch, Respond, Hash, Fill, Usage, Age, Unknown };
   Kind kind = Kind::Unknown;
   uint64_t number = 0;  // Acknowledge: every frame up to this one has been judged; Age: ms
   std::string text;     // Error: its code

@@ -27,6 +27,7 @@
 #include "capture/agent/recorder.h"
 #include "capture/agent/tiers.h"
 #include "capture/agent/uplink.h"
+#include "capture/agent/usage_reader.h"
 #include "capture/kernel/capabilities.h"
 #include "capture/kernel/features.h"
 #include "capture/kernel/proc.h"
@@ -54,7 +55,7 @@ struct Agent {
       : options(options), inline_tier(make_inline_tier(options, clock)), source(random_source()), spool(options.spool_bytes, kSpoolWaitNs, options.overload, &pulse),
         link(options.host, [this] { return hello_frame(source, this->options, inline_tier != nullptr); },
              [this](std::span<const uint8_t> frame) { return take_table(frame); },
-             [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }, [this] { return fill(); }, desk, hasher, pulse), recorder(source, clock, spool, lost),
+             [this](std::vector<std::string> paths) { open_watch.watch(std::move(paths)); }, [this] { return fill(); }, [this] { return usage.read(); }, desk, hasher, pulse), recorder(source, clock, spool, lost),
         uplink(link, recorder, spool, lost, [this] { if (this->options.lost_report.empty()) report_host_gone(); }) {}
 
   const Options& options;
@@ -69,6 +70,7 @@ struct Agent {
   InotifyOpenWatch open_watch;
   ResponseDesk desk{options.respond, [this](const std::vector<PreventRow>& rows) { return obstacle_to({.rows = rows}, means()); }};
   Hasher hasher;
+  UsageReader usage;
   HostLink link;
   Recorder recorder;
   Uplink uplink;

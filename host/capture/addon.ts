@@ -8,13 +8,13 @@ import { nativeFile } from "../paths.js";
 import { reasonOf } from "../reason.js";
 
 /**
- * What the addon's threads found since the last collect(). `hello`, `end`, `prevented`, `responded` and
- * `hashed` carry the agent's frame unread; `closed` carries a code of the catalogue, or an empty one where
- * the agent left by itself.
+ * What the addon's threads found since the last collect(). `hello`, `end`, `prevented`, `responded`,
+ * `hashed` and `usage` carry the agent's frame unread; `closed` carries a code of the catalogue, or an
+ * empty one where the agent left by itself.
  */
 export type News =
   | {
-      readonly kind: "hello" | "prevented" | "responded" | "hashed";
+      readonly kind: "hello" | "prevented" | "responded" | "hashed" | "usage";
       readonly stream: number;
       readonly frame: Uint8Array;
     }

@@ -35,8 +35,19 @@ import {
 } from "./hello.js";
 import { freeNumber, type Inherited, stillOpen } from "./inheritance.js";
 import { CONTROL_BYTES, closeRing, openReader, wakeReaders } from "./ring.js";
+import { type AgentUsage, readUsage, usageFrame } from "./usage.js";
 
-export type { End, HashAnswer, HashRequest, Hello, ResponseAction, ResponseAnswer, ResponseRequest, StreamCounts };
+export type {
+  AgentUsage,
+  End,
+  HashAnswer,
+  HashRequest,
+  Hello,
+  ResponseAction,
+  ResponseAnswer,
+  ResponseRequest,
+  StreamCounts,
+};
 export { RESPONSE_ACTIONS };
 
 /** What Capture calls, on the thread that made it. */
@@ -54,6 +65,8 @@ export interface CaptureHandlers {
   readonly onResponded?: (stream: number, answer: ResponseAnswer) => void;
   /** It says what a process runs. */
   readonly onHashed?: (stream: number, answer: HashAnswer) => void;
+  /** It says what its container uses. */
+  readonly onUsage?: (stream: number, usage: AgentUsage) => void;
   /** A stream was closed; `error` when it was we who refused it. */
   readonly onClosed?: (stream: number, error: VedetteError | null, counts: StreamCounts | undefined) => void;
   /** A stream that never said hello was closed, for this. */
@@ -194,6 +207,11 @@ export class Capture {
     return this.#receiver.send(stream, fillFrame());
   }
 
+  /** Asks the agent to say every ten seconds what its container uses (onUsage). An older agent does not. */
+  askUsage(stream: number): boolean {
+    return this.#receiver.send(stream, usageFrame());
+  }
+
   /**
    * Lets batches of calls like read become so old before the agent seals them, 1 to 100 ms, as long as this
    * connection lives. An older agent does not heed it.
@@ -265,6 +283,13 @@ export class Capture {
           stream,
           () => readHashed(news.frame),
           (answer) => this.#handlers.onHashed?.(stream, answer),
+        );
+        break;
+      case "usage":
+        this.#hear(
+          stream,
+          () => readUsage(news.frame),
+          (usage) => this.#handlers.onUsage?.(stream, usage),
         );
         break;
       case "closed":

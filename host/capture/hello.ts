@@ -215,7 +215,8 @@ export const ackFrame = (seq: number): Uint8Array => packr.pack(["ack", seq]);
 export const errorFrame = (error: VedetteError): Uint8Array =>
   packr.pack(["error", error.code, error.message.slice(0, 1024)]);
 
-function unpack(frame: Uint8Array, elements: number): unknown[] {
+/** The elements of a frame. Throws VEDETTE_FRAME_UNEXPECTED where it has fewer. */
+export function unpack(frame: Uint8Array, elements: number): unknown[] {
   let value: unknown;
   try {
     value = unpackr.unpack(frame);

@@ -6,6 +6,7 @@ import { ERRORS } from "../../build/generated/errors.js";
 import { VedetteError } from "../errors.js";
 import {
   type AgentOptions,
+  type AgentUsage,
   Capture,
   type CaptureHandlers,
   type End,
@@ -40,6 +41,7 @@ export interface SessionHandlers {
   readonly onPrevented?: (stream: number, obstacle: string) => void;
   readonly onResponded?: (stream: number, answer: ResponseAnswer) => void;
   readonly onHashed?: (stream: number, answer: HashAnswer) => void;
+  readonly onUsage?: (stream: number, usage: AgentUsage) => void;
 }
 
 /**
@@ -83,12 +85,9 @@ export class Session {
     }
   }
 
-  #captureHandlers({ onWake, onHello, onPrevented, onResponded, onHashed }: SessionHandlers): CaptureHandlers {
+  #captureHandlers({ onHello, ...passed }: SessionHandlers): CaptureHandlers {
     return {
-      ...(onWake === undefined ? {} : { onWake }),
-      ...(onPrevented === undefined ? {} : { onPrevented }),
-      ...(onResponded === undefined ? {} : { onResponded }),
-      ...(onHashed === undefined ? {} : { onHashed }),
+      ...passed,
       onHello: (hello) => {
         this.#hello = hello;
         onHello?.(hello);

@@ -28,9 +28,10 @@ import { Doubts, QuotaByContainer } from "./doubts.js";
 import { fillsOf } from "./fills.js";
 import { type Guest, Guests } from "./guests.js";
 import { type ArrivedBatch, Ledger } from "./ledger.js";
-import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer, PeerFill } from "./peer.js";
+import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer, PeerFill, PeerUsage } from "./peer.js";
 import type { Secrets } from "./secret.js";
 import { type TakeBatch, type Tap, Taps } from "./tap.js";
+import { Usages } from "./usages.js";
 
 /**
  * What the sidecar's intake needs from its sensor. One reader's place in the ring is kept for each of
@@ -74,6 +75,7 @@ export class Agents implements Intake {
   readonly #lost = new Map<string, readonly number[]>();
   /** Words about strangers. */
   readonly #sayings = new Bucket({ burst: 20, perMinute: 20 });
+  readonly #usages = new Usages();
   readonly #doubts: Doubts;
   /** Alerts about agents that are gone or silent. */
   readonly #ends = new QuotaByContainer();
@@ -106,6 +108,10 @@ export class Agents implements Intake {
       onHashed: (stream, answer) => {
         const guest = this.#guests.get(stream);
         if (guest !== undefined) handlers.onHashed(guest, answer);
+      },
+      onUsage: (stream, usage) => {
+        const guest = this.#guests.get(stream);
+        if (guest !== undefined) this.#usages.hear(guest, usage);
       },
       onClosed: (stream, error, counts) => this.#onClosed(stream, error, counts),
       onStranger: (error) => this.#onTurnedAway(error, 0),
@@ -194,6 +200,10 @@ export class Agents implements Intake {
 
   fills(): readonly PeerFill[] {
     return fillsOf(this.#guests.all(), (stream) => this.#capture.counts(stream));
+  }
+
+  usages(): readonly PeerUsage[] {
+    return this.#usages.of(this.#guests.all());
   }
 
   /**
@@ -285,6 +295,7 @@ export class Agents implements Intake {
     this.#options.say(`watching ${guest.name}: ${hello.command.join(" ").slice(0, 200)}`);
     this.#capture.acknowledge(guest.number, this.#ledger.received(guest.source));
     this.#capture.askFill(guest.number);
+    this.#capture.askUsage(guest.number);
     const ageMs = batchAgeMs();
     if (ageMs !== null) this.#capture.letAge(guest.number, ageMs);
     // What is to be denied is known before the first exec (--start security).

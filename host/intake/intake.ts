@@ -12,6 +12,7 @@ export type {
   IntakeHealth,
   Peer,
   PeerFill,
+  PeerUsage,
   RingHealth,
 } from "./peer.js";
 export { openRecorded, type RecordedFile } from "./recorded-file.js";

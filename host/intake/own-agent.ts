@@ -10,8 +10,9 @@ import type { GuardNews } from "../output/guard-alert.js";
 import { openChecked } from "../wire/batch.js";
 import { factsOf, sourceName } from "./batch-facts.js";
 import { fillsOf } from "./fills.js";
-import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer, PeerFill } from "./peer.js";
+import type { Intake, IntakeCounts, IntakeHandlers, IntakeHealth, Peer, PeerFill, PeerUsage } from "./peer.js";
 import { type TakeBatch, type Tap, Taps } from "./tap.js";
+import { Usages } from "./usages.js";
 
 /** All may be left out: `trace` and `record` judge nothing. */
 export interface OwnAgentHandlers extends Partial<IntakeHandlers> {
@@ -43,6 +44,7 @@ export class OwnAgent implements Intake {
   #peer: Peer | null = null;
   #source = "";
   #holdsTable = false;
+  readonly #usages = new Usages();
 
   /** `workers`: threads that will read what comes. `counts`: null: nobody counts. */
   constructor(workers: number, handlers: OwnAgentHandlers = {}, counts: IntakeCounts | null = null) {
@@ -57,6 +59,9 @@ export class OwnAgent implements Intake {
       },
       onHashed: (_stream, answer) => {
         if (this.#peer !== null) handlers.onHashed?.(this.#peer, answer);
+      },
+      onUsage: (_stream, usage) => {
+        if (this.#peer !== null) this.#usages.hear(this.#peer, usage);
       },
     });
     const { capture } = this.#session;
@@ -141,6 +146,10 @@ export class OwnAgent implements Intake {
     return fillsOf(this.#peer === null ? [] : [this.#peer], (stream) => this.#session.capture.counts(stream));
   }
 
+  usages(): readonly PeerUsage[] {
+    return this.#peer === null || this.#session.hasEnded ? [] : this.#usages.of([this.#peer]);
+  }
+
   /** The workload goes on, and nobody reads for the workers any more. */
   abandon(reason: string): GuardNews {
     for (const reader of this.readers) closeReader(this.ring, reader);
@@ -167,6 +176,7 @@ export class OwnAgent implements Intake {
     this.#counts?.onAgents(1);
     this.#handlers.onHost?.(this.#peer);
     this.#session.capture.askFill(number);
+    this.#session.capture.askUsage(number);
     if (this.#handlers.onHello?.(this.#peer) === true) this.#session.capture.ready(number);
   }
 

@@ -5,7 +5,7 @@
 // acknowledges by one call.
 //
 //   onHello - onBatch ... - acknowledge ... - onEnd - onLeft
-import type { HashAnswer, HashRequest, ResponseAnswer, ResponseRequest } from "../capture/agent.js";
+import type { AgentUsage, HashAnswer, HashRequest, ResponseAnswer, ResponseRequest } from "../capture/agent.js";
 import type { VedetteError } from "../errors.js";
 import type { GuardNews } from "../output/guard-alert.js";
 import type { ContainerFacts } from "../wire/container.js";
@@ -92,6 +92,11 @@ export interface PeerFill {
   readonly ringsMax: number;
 }
 
+/** What a peer's container uses, by its own word. */
+export interface PeerUsage extends AgentUsage {
+  readonly name: string;
+}
+
 /** What takes batches in. The sensor owns it and closes it. */
 export interface Intake {
   /** What workers read, and a place there for each of them. */
@@ -130,6 +135,8 @@ export interface Intake {
   health(): IntakeHealth;
   /** Of those who are there and have said how full they are. */
   fills(): readonly PeerFill[];
+  /** What the containers use of those who are there and have said it. */
+  usages(): readonly PeerUsage[];
   /** Nobody judges any more. Whoever is watched does not wait for us; gives what that means for them. */
   abandon(reason: string): GuardNews;
   /** Nothing more comes. */

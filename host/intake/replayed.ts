@@ -9,7 +9,7 @@ import type { GuardNews } from "../output/guard-alert.js";
 import type { RecordedEntry } from "../recording/recording.js";
 import type { Batch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
-import type { Intake, IntakeHandlers, IntakeHealth, Peer, PeerFill } from "./peer.js";
+import type { Intake, IntakeHandlers, IntakeHealth, Peer, PeerFill, PeerUsage } from "./peer.js";
 import type { RecordedFile } from "./recorded-file.js";
 import { type TakeBatch, type Tap, Taps } from "./tap.js";
 
@@ -101,6 +101,10 @@ export class Replayed implements Intake {
 
   /** Whoever recorded it is not there any more. */
   fills(): readonly PeerFill[] {
+    return [];
+  }
+
+  usages(): readonly PeerUsage[] {
     return [];
   }
 

@@ -26,6 +26,12 @@ export interface MetricTimes {
 }
 
 const CUMULATIVE = 2;
+/** What OpenTelemetry calls attributes that Prometheus knows as labels. */
+const ATTRIBUTES: Readonly<Record<string, string>> = {
+  cpu_mode: "cpu.mode",
+  disk_io_direction: "disk.io.direction",
+  server_port: "server.port",
+};
 const UNITS: readonly (readonly [ending: string, unit: string])[] = [
   ["_seconds", "s"],
   ["_bytes", "By"],
@@ -117,6 +123,6 @@ function histogramPoints(name: string, values: readonly FamilyValue[]): object[]
 
 function attributesOf(labels: Readonly<Record<string, string | number | undefined>>): object[] {
   return Object.entries(labels).flatMap(([key, value]) =>
-    value === undefined ? [] : [{ key, value: { stringValue: String(value) } }],
+    value === undefined ? [] : [{ key: ATTRIBUTES[key] ?? key, value: { stringValue: String(value) } }],
   );
 }

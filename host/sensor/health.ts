@@ -8,7 +8,7 @@
 // makes it red: a
 //                    tenant could have the whole task restarted
 import type { SeatStatus } from "../engine/engine.js";
-import type { IntakeHealth, PeerFill } from "../intake/intake.js";
+import type { IntakeHealth, PeerFill, PeerUsage } from "../intake/intake.js";
 import { isWell, outputHealth } from "../output/health.js";
 import type { OutputStats } from "../output/output.js";
 import { VERSION } from "../version.js";
@@ -18,6 +18,7 @@ export interface HealthParts {
   readonly workers: () => WorkerHealth;
   readonly intake: () => IntakeHealth;
   readonly fills: () => readonly PeerFill[];
+  readonly usages: () => readonly PeerUsage[];
   readonly outputs: () => readonly OutputStats[];
   readonly policies: () => readonly PolicyState[];
   readonly runs: () => readonly Running[];
@@ -129,6 +130,11 @@ export class Health {
   /** How full the agents are, as far as they say so. */
   fills(): readonly PeerFill[] {
     return this.#parts.fills?.() ?? [];
+  }
+
+  /** What containers use, as far as their agents say so. */
+  usages(): readonly PeerUsage[] {
+    return this.#parts.usages?.() ?? [];
   }
 
   /** Why the bus takes nothing; null: it does, or there is none. */

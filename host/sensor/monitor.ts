@@ -35,6 +35,7 @@ import type { Health } from "./health.js";
 import { registerIncidents } from "./incident-metrics.js";
 import { registerMeasures } from "./measure-metrics.js";
 import { registerState } from "./state-metrics.js";
+import { registerUsages } from "./usage-metrics.js";
 
 /** Codes by which a stream may be refused. */
 const REFUSALS = ["VEDETTE_SECRET_WRONG", "VEDETTE_NAME_UNPROVEN", "VEDETTE_SCHEMA_MISMATCH"];
@@ -120,6 +121,11 @@ export class Monitor implements IntakeCounts {
     registerFills(
       this.#registry,
       () => health.fills(),
+      (name) => this.#label(name),
+    );
+    registerUsages(
+      this.#registry,
+      () => health.usages(),
       (name) => this.#label(name),
     );
     for (const code of REFUSALS) this.#refusals.inc({ code }, 0);

@@ -426,6 +426,7 @@ export class Sensor<I extends Intake = Intake> {
     this.#intake = this.#opened.add(await intake(handlers, this.#roster ?? monitor), (one) => one.close());
     this.#opened.add(null, () => clearTimeout(this.#turn ?? undefined));
     this.health.watch({ intake: () => this.#intake.health(), fills: () => this.#intake.fills() });
+    this.health.watch({ usages: () => this.#intake.usages() });
   }
 
   #openRecorder(path: string): void {

@@ -239,6 +239,11 @@ export function fill(...numbers: readonly unknown[]): Buffer {
   return frame(packr.pack(["fill", ...numbers]));
 }
 
+/** An agent's word on what its container uses, true or not. */
+export function usage(...words: readonly unknown[]): Buffer {
+  return frame(packr.pack(["usage", ...words]));
+}
+
 export function sourceOf(number: number): Uint8Array {
   const source = Buffer.alloc(16, 0x5a);
   source.writeUInt32LE(number);

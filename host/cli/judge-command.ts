@@ -5,10 +5,11 @@ import { REPLICAS_MAX } from "../fleet/subject.js";
 import { collect } from "./falco-flags.js";
 import { PARTITION_COUNT, within } from "./forwarding.js";
 import type { JudgeFlags } from "./judge.js";
+import { addTenantOptions } from "./policy-service.js";
 
 /** Adds the command to the program. `done` takes the exit status. */
 export function defineJudge(program: Command, done: (status: number) => void): void {
-  program
+  const command = program
     .command("judge")
     .description("judge events that many tasks forward to a bus, as one of a pool of hosts, until it is stopped")
     .option("--bus <url>", "nats://HOST[:4222] or tls://HOST[:4222]; several with commas between them")
@@ -20,7 +21,8 @@ export function defineJudge(program: Command, done: (status: number) => void): v
       "a policy's folder or module (.wasm), a folder of them, or `pack`; may be given again (default: pack)",
       collect,
       [],
-    )
+    );
+  addTenantOptions(command)
     .option(
       "--partitions <n>",
       "how many streams share the blocks of all tasks, 1 to 4096, as sidecars say it (default: 8)",

@@ -2,20 +2,21 @@
 // `vedette judge`: a host of the pool that judges what many tasks forward, until SIGTERM or SIGINT. Then it
 // commits and gives its partitions back.
 import { explain, VedetteError } from "../errors.js";
-import { JudgePool } from "../fleet/pool.js";
+import { JudgePool, type PoolOptions } from "../fleet/pool.js";
 import { PoolMonitor } from "../fleet/pool-monitor.js";
 import { PARTITIONS } from "../fleet/subject.js";
 import { counted } from "../output/counted.js";
 import { parseNatsUrl } from "../output/nats-url.js";
 import { loadPolicies } from "../policy/load.js";
 import { reasonOf } from "../reason.js";
-import { placeOf } from "../sensor/sensor.js";
+import { Opened, placeOf } from "../sensor/sensor.js";
 import { openStore } from "../store/open.js";
 import { say, warn } from "./failure.js";
+import { JudgedTenants, type TenantFlags } from "./judge-tenants.js";
 import { policiesText } from "./judged.js";
 
 /** The command's flags, as they were typed. */
-export interface JudgeFlags {
+export interface JudgeFlags extends TenantFlags {
   readonly bus?: string;
   readonly busCreds?: string;
   readonly busCa?: string;
@@ -38,28 +39,36 @@ export async function judge(flags: JudgeFlags): Promise<number> {
   const stopped = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.abort());
   const policies = await loadPolicies(flags.policy);
-  const store = await openStore({ place, onFault: (error) => warn(`vedette: ${explain(error)}`) });
-  const bus = { url, ...(busCreds && { creds: busCreds }), ...(busCa && { ca: busCa }) };
-  const pool = new JudgePool({ bus, store, partitions, policies, replicas, say: warn });
-  const monitor = new PoolMonitor(() => pool);
+  const onFault = (error: VedetteError): void => warn(`vedette: ${explain(error)}`);
+  const opened = new Opened();
   try {
+    const store = opened.add(await openStore({ place, onFault }), (one) => one.close());
+    const tenants = flags.policiesD === undefined ? null : await JudgedTenants.open(flags, { say: warn, onFault });
+    if (tenants !== null) opened.add(tenants, (one) => one.close());
+    const bus = { url, ...(busCreds && { creds: busCreds }), ...(busCa && { ca: busCa }) };
+    const pool = new JudgePool({ bus, store, partitions, policies, replicas, say: warn, ...handed(tenants) });
+    const monitor = opened.add(new PoolMonitor(pool, () => tenants?.statuses() ?? []), (one) => one.close());
     await monitor.listen(placeOf(http), http);
-    say(
-      `vedette: judging ${counted(partitions, "partition")} of ${url} by ${policiesText({ policies })}, into ${store.name}`,
-    );
+    const by = policiesText({ policies: [...policies, ...(tenants?.house.policies ?? [])] });
+    say(`vedette: judging ${counted(partitions, "partition")} of ${url} by ${by}, into ${store.name}`);
     await pool.run(stopped.signal).catch((cause: unknown) => {
       if (cause instanceof VedetteError) throw cause;
-      throw new VedetteError(
-        "VEDETTE_STOPPED_JUDGING",
-        { reason: reasonOf(cause), unjudged: "What was not committed is judged again." },
-        { cause },
-      );
+      const unjudged = "What was not committed is judged again.";
+      throw new VedetteError("VEDETTE_STOPPED_JUDGING", { reason: reasonOf(cause), unjudged }, { cause });
     });
     return 0;
   } finally {
-    monitor.close();
-    await store.close();
+    await opened.close();
   }
+}
+
+function handed(tenants: JudgedTenants | null): Partial<PoolOptions> {
+  if (tenants === null) return {};
+  return {
+    tenants: tenants.house,
+    onFault: (error, policy) => tenants.tellFault(error, policy),
+    onTenantAlert: (alert) => tenants.deliver(alert),
+  };
 }
 
 function usage(problem: string): VedetteError {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of `run` and `serve` that open the engine to tenants.
+// The options of `run` and `serve` that open the engine to tenants; some of them are `judge`'s, too.
 import { type Command, InvalidArgumentError, Option } from "commander";
 
 const WORKERS_MAX = 8;
@@ -7,13 +7,18 @@ const WORKERS_MAX = 8;
 const EVIDENCE_MIB = { least: 128, most: 1_048_576 };
 const EVIDENCE_H = { least: 1, most: 8760 };
 
-/** Adds the options and gives the command back. */
-export function addServiceOptions(command: Command): Command {
+/** Those of all who judge by tenants' policies. Gives the command back. */
+export function addTenantOptions(command: Command): Command {
   return command
     .option("--policies-d <dir>", "a watched folder: DIR/TENANT/POLICY/ is loaded, replaced and removed as it changes")
     .option("--tenants <file>", "tenants.yaml: who may load policies, what they see, and their limits")
     .option("--require-signed", "take policies from --policies-d only with a signature of their tenant's key")
-    .option("--serials <file>", "keep the serials of accepted signatures here over restarts: an older list is refused")
+    .option("--serials <file>", "keep the serials of accepted signatures here over restarts: an older list is refused");
+}
+
+/** Adds the options and gives the command back. */
+export function addServiceOptions(command: Command): Command {
+  return addTenantOptions(command)
     .addOption(
       new Option("--isolation <how>", "where tenants' policies run: a thread, or a process without files and network")
         .choices(["thread", "process"])

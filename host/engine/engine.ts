@@ -9,6 +9,7 @@ import { headOf, openReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import type { Measured } from "../wasm/metrics-region.js";
+import type { BusSubject } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { Behind } from "./behind.js";
 import type { WorkerControl } from "./control.js";
@@ -39,6 +40,8 @@ export interface EngineHandlers {
   readonly onMeasured?: (policy: LoadedPolicy, measured: Measured) => void;
   /** What a policy measured since the last time is gone with its worker: at most a second's. */
   readonly onUnmeasured?: (policy: LoadedPolicy) => void;
+  /** It begins with no state, though there was one: that was of another form, or meant something else. */
+  readonly onCold?: (policy: LoadedPolicy) => void;
 }
 
 /** What the engine needs from its start. `budgetMs` is in milliseconds, 100 by default. */
@@ -83,7 +86,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #placement = new Placement();
   readonly #quarantine: Quarantine;
-  readonly #containers = new Map<number, ContainerFacts>();
+  readonly #streams = { containers: new Map<number, ContainerFacts>(), subjects: new Map<number, BusSubject>() };
   readonly #watchdog: Watchdog;
   readonly #progress: Progress;
   /**
@@ -138,7 +141,7 @@ export class Engine {
     const engine = new Engine(options);
     const { posts } = engine.#placement;
     try {
-      for (const post of posts) void post.start(engine.#containers, engine.#isFit).catch(engine.#fail);
+      for (const post of posts) void post.start(engine.#streams, engine.#isFit).catch(engine.#fail);
       for (const post of posts) await post.ready();
       engine.#isStarted = true;
       const fault = engine.#faults[0];
@@ -179,9 +182,12 @@ export class Engine {
     );
   }
 
-  /** Seats a policy: it judges from the next batch on. Gives its id; throws when it cannot start. */
-  add(policy: LoadedPolicy): Promise<number> {
-    return this.#next(() => this.#swap(null, policy));
+  /**
+   * Seats a policy: it judges from the next batch on. It begins with what was kept of it, if that is of its
+   * form. Gives its id; throws when it cannot start.
+   */
+  add(policy: LoadedPolicy, kept: KeptState | null = null): Promise<number> {
+    return this.#next(() => this.#swap(null, policy, kept === null ? null : StateKeep.with(kept).memory));
   }
 
   /**
@@ -205,14 +211,26 @@ export class Engine {
    * arrives from now on.
    */
   setContainer(stream: number, facts: ContainerFacts | null): void {
-    if (facts === null) this.#containers.delete(stream);
-    else this.#containers.set(stream, facts);
+    const { containers } = this.#streams;
+    if (facts === null) containers.delete(stream);
+    else containers.set(stream, facts);
     for (const post of this.#placement.posts) post.send({ kind: "container", stream, facts });
+  }
+
+  /**
+   * Under which subject of a bus a stream comes: known to every batch of it that arrives from now on. It
+   * stays the same until the stream is over, which null says.
+   */
+  setSubject(stream: number, subject: BusSubject | null): void {
+    const { subjects } = this.#streams;
+    if (subject === null) subjects.delete(stream);
+    else subjects.set(stream, subject);
+    for (const post of this.#placement.posts) post.send({ kind: "subject", stream, subject });
   }
 
   /** What the orchestrator has said of the streams' containers. */
   get containers(): ReadonlyMap<number, ContainerFacts> {
-    return this.#containers;
+    return this.#streams.containers;
   }
 
   /**
@@ -250,19 +268,22 @@ export class Engine {
     return result;
   }
 
-  async #swap(out: number | null, policy: LoadedPolicy): Promise<number> {
+  async #swap(out: number | null, policy: LoadedPolicy, kept: Seat["keep"] = null): Promise<number> {
     const refused = (reason: string): VedetteError =>
       new VedetteError("VEDETTE_POLICY_INIT", { policy: policy.name, reason });
     if (this.#isStopping) throw refused("the engine has ended");
     const owner = this.#placement.owner(policy);
     const post = (out === null ? undefined : this.#placement.homes.get(out)) ?? this.#placement.of(owner);
     const old = out === null ? undefined : post.seats.get(out);
-    const keep = old !== undefined && old.policy.state === policy.state ? old.keep : null;
-    const seat = { ...this.#seat(policy, owner), keep };
+    const before = kept ?? old?.keep ?? null;
+    const isAsBefore = old === undefined || old.policy.state === policy.state;
+    const seat = { ...this.#seat(policy, owner), keep: isAsBefore ? before : null };
     this.#placement.homes.set(seat.id, post);
     const fault = await post.swap(out, seat);
     if (fault === null) {
       if (out !== null) this.#forget(out);
+      const now = post.seats.get(seat.id)?.keep ?? null;
+      if (before !== null && (!isAsBefore || new StateKeep(before).isLeftBy(now))) this.#options.onCold?.(policy);
       return seat.id;
     }
     this.#placement.homes.delete(seat.id);
@@ -361,7 +382,11 @@ export class Engine {
 
   #onSeated(post: Post, { id, fault, keep }: Report & { kind: "seated" }): void {
     const seat = post.seats.get(id);
-    if (seat !== undefined) post.seats.set(id, { ...seat, keep });
+    if (seat !== undefined) {
+      post.seats.set(id, { ...seat, keep });
+      if (fault === null && seat.keep !== null && new StateKeep(seat.keep).isLeftBy(keep))
+        this.#options.onCold?.(seat.policy);
+    }
     if (fault !== null) this.#cannotStart(id, fault);
   }
 
@@ -390,7 +415,7 @@ export class Engine {
       if (control.epoch === epoch && post.seats.has(id)) control.finish(id);
       if (control.running >= 0) control.leave();
     };
-    post.replace(this.#containers, this.#isFit, mend).catch(this.#fail);
+    post.replace(this.#streams, this.#isFit, mend).catch(this.#fail);
   }
 
   #onOverspent(id: number): void {
@@ -442,7 +467,7 @@ export class Engine {
       this.#fault(id, "VEDETTE_POLICY_TRAPPED", { event: "?", reason });
       this.#quarantine.add(id);
     }
-    await post.start(this.#containers, this.#isFit);
+    await post.start(this.#streams, this.#isFit);
   }
 
   /** A policy has rested long enough: it sits down again. */
@@ -461,7 +486,7 @@ export class Engine {
     try {
       const post = this.#newPost(openReader(ring, false), true);
       this.#placement.slow = post;
-      post.start(this.#containers, this.#isFit).catch(this.#fail);
+      post.start(this.#streams, this.#isFit).catch(this.#fail);
       return post;
     } catch {
       return null; // the ring has no place for another reader

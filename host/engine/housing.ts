@@ -9,6 +9,16 @@ import type { LoadedPolicy } from "./policy.js";
 
 type House = Pick<Engine, "add" | "replace" | "remove" | "status">;
 
+/** Where policies of a watched folder live. */
+export interface PolicyHouse extends Omit<House, "add"> {
+  add(policy: LoadedPolicy): Promise<number>;
+  /** Nothing of a tenant is to be left: it has no policies, or is housed otherwise from now on. */
+  vacate(tenant: string): void;
+  /** Nothing more comes: resolves when all was judged. */
+  finished(): Promise<void>;
+  stop(): void;
+}
+
 /** The engine, and what the cells need. */
 export interface HousingOptions {
   readonly ring: SharedArrayBuffer;
@@ -28,7 +38,7 @@ interface Place {
 }
 
 /** One house for all policies. It owns the cells, not the engine. */
-export class Housing implements House {
+export class Housing implements PolicyHouse {
   readonly #options: HousingOptions;
   readonly #cells = new Map<string, Cell>();
   readonly #places = new Map<number, Place>();

@@ -51,6 +51,14 @@ export class StateKeep {
     return whole === 0 ? null : { schema: this.#schema[0] as bigint, bytes: this.#copy(whole).slice() };
   }
 
+  /** Whether it holds something, and a state that is kept in `next` could not begin with it. */
+  isLeftBy(next: SharedArrayBuffer | null): boolean {
+    if (Atomics.load(this.#words, 0) === 0) return false;
+    if (next === null) return true;
+    const other = new StateKeep(next);
+    return this.#words[1] !== other.#words[1] || this.#schema[0] !== other.#schema[0];
+  }
+
   /** Whether a state of this form can be kept here, and what is here be given to it. */
   fits(state: PolicyState): boolean {
     return this.#words[1] === state.bytes.length && this.#schema[0] === state.schema;

@@ -3,6 +3,7 @@
 // their code, and shared memory its content.
 import type { Alert } from "../output/alert.js";
 import type { Measured } from "../wasm/metrics-region.js";
+import type { BusSubject } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { LimitTime } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
@@ -28,13 +29,20 @@ export interface Place {
   readonly last: number;
 }
 
+/** What is known of the streams whose batches are judged, by their numbers. */
+export interface KnownStreams {
+  readonly containers: ReadonlyMap<number, ContainerFacts>;
+  /** Of those that came over a bus. */
+  readonly subjects: ReadonlyMap<number, BusSubject>;
+}
+
 /** What a worker is started with. Shared memory in it outlives the worker. */
 export interface WorkerStart {
   readonly ring: SharedArrayBuffer;
   readonly reader: number;
   readonly control: SharedArrayBuffer;
   readonly seats: readonly Seat[];
-  readonly containers: ReadonlyMap<number, ContainerFacts>;
+  readonly streams: KnownStreams;
   readonly budgetMs: number;
   /** It is the one for who is slow: it lets the others go before it, and may be overtaken. */
   readonly isSlow: boolean;
@@ -60,10 +68,12 @@ export type Order =
   /** These come, from elsewhere, and it goes on. */
   | { readonly kind: "take"; readonly number: number; readonly seats: readonly Seat[] }
   /** What the orchestrator says of the container that a stream comes from; null: the stream is over. */
-  | { readonly kind: "container"; readonly stream: number; readonly facts: ContainerFacts | null };
+  | { readonly kind: "container"; readonly stream: number; readonly facts: ContainerFacts | null }
+  /** Under which subject of a bus a stream comes; null: the stream is over. */
+  | { readonly kind: "subject"; readonly stream: number; readonly subject: BusSubject | null };
 
 /** An order that the worker answers with a report `done` of the same number. */
-export type NumberedOrder = Exclude<Order, { readonly kind: "container" }>;
+export type NumberedOrder = Exclude<Order, { readonly kind: "container" | "subject" }>;
 
 /** How a policy sat down: a fault in words, or null, and where its state is kept. */
 export interface Sitting {

@@ -5,10 +5,9 @@
 import type { Worker } from "node:worker_threads";
 import { positionOf, wakeReaders } from "../capture/ring.js";
 import { startThread } from "../thread.js";
-import type { ContainerFacts } from "../wire/container.js";
 import { WorkerControl } from "./control.js";
 import type { LimitTime } from "./limiter.js";
-import type { NumberedOrder, Order, Place, Report, Seat, Sitting, WorkerStart } from "./messages.js";
+import type { KnownStreams, NumberedOrder, Order, Place, Report, Seat, Sitting, WorkerStart } from "./messages.js";
 import { stepBack, threads } from "./thread-time.js";
 
 /** What a post tells the engine. */
@@ -67,22 +66,18 @@ export class Post {
   /**
    * Starts a worker with the seats for which `isFit` holds; resolves when it is ready, or gone and replaced.
    */
-  start(containers: ReadonlyMap<number, ContainerFacts>, isFit: (id: number) => boolean): Promise<void> {
-    this.#starting = this.#spawn(containers, isFit);
+  start(streams: KnownStreams, isFit: (id: number) => boolean): Promise<void> {
+    this.#starting = this.#spawn(streams, isFit);
     return this.#starting;
   }
 
   /** Ends the worker and starts another, after `mend` has set the control block right. */
-  replace(
-    containers: ReadonlyMap<number, ContainerFacts>,
-    isFit: (id: number) => boolean,
-    mend: () => void,
-  ): Promise<void> {
+  replace(streams: KnownStreams, isFit: (id: number) => boolean, mend: () => void): Promise<void> {
     const worker = this.#worker;
     this.#worker = null; // its exit is ours to handle
     this.#starting = (worker?.terminate() ?? Promise.resolve()).then(() => {
       mend();
-      return this.#spawn(containers, isFit);
+      return this.#spawn(streams, isFit);
     });
     return this.#starting;
   }
@@ -194,7 +189,7 @@ export class Post {
     });
   }
 
-  #spawn(containers: ReadonlyMap<number, ContainerFacts>, isFit: (id: number) => boolean): Promise<void> {
+  #spawn(streams: KnownStreams, isFit: (id: number) => boolean): Promise<void> {
     const { ring, reader, budgetMs, isSlow, isReplay, limits } = this.#options;
     const seats = [...this.seats.values()].filter(({ id }) => isFit(id));
     const { memory: control } = this.control;
@@ -203,7 +198,7 @@ export class Post {
       reader,
       control,
       seats,
-      containers,
+      streams,
       budgetMs,
       isSlow,
       isHeld: this.#isHeld,

@@ -21,6 +21,8 @@ import { type Glob, globMatches } from "./glob.js";
 
 /** Empty lists are no condition; within a list one is enough. */
 export interface Scope {
+  /** The token of a tenant in a bus's subject: only what came under that. Undefined: whatever came. */
+  readonly tenant?: string;
   /** container.id or container.name. */
   readonly containers: readonly Glob[];
   /** container.image.repository, or the image as it was asked for: of processes of that container only. */
@@ -66,6 +68,7 @@ function scopeKey(scope: Scope): string {
 }
 
 function makeView(batch: Batch, scope: Scope): Batch | null {
+  if (scope.tenant !== undefined && batch.subject?.tenant !== scope.tenant) return null;
   if (!isContainerIn(batch.container, scope)) return null;
   const count = batch.processes.length / PROCESS_SIZE;
   const isIn = Array.from({ length: count }, (_, index) =>
@@ -156,6 +159,7 @@ function filtered(batch: Batch, isIn: readonly boolean[]): Batch {
     }),
   );
   view.container = batch.container;
+  view.subject = batch.subject;
   return view;
 }
 

@@ -56,7 +56,8 @@ const control = new WorkerControl(start.control);
 const seated = new Map<number, Seated>();
 const bounds = new Map<string, SharedBounds>();
 const allowances = new Map<string, MeasureAllowance>();
-const containers = new Map(start.containers);
+const containers = new Map(start.streams.containers);
+const subjects = new Map(start.streams.subjects);
 const charges = new ChargeClock();
 const budgetNs = start.budgetMs * 1e6;
 const limitTime = LIMIT_CLOCKS[start.limits];
@@ -153,6 +154,7 @@ function tellMissed(number: number): void {
 function judgeBatch(raw: RawBatch, position: number): void {
   const batch = openChecked(raw.bytes);
   batch.container = containers.get(raw.stream) ?? null;
+  batch.subject = subjects.get(raw.stream) ?? null;
   clock = batch.clock;
   tellMissed(raw.number);
   const views = new ScopedViews(batch);
@@ -261,6 +263,10 @@ function obey(order: Order): void {
     case "container":
       if (order.facts === null) containers.delete(order.stream);
       else containers.set(order.stream, order.facts);
+      break;
+    case "subject":
+      if (order.subject === null) subjects.delete(order.stream);
+      else subjects.set(order.stream, order.subject);
   }
 }
 

@@ -4,10 +4,11 @@
 // lie.
 import { subjectToken } from "../output/nats-subject.js";
 import type { ForwardedBlock } from "./block.js";
+import { tokensOf } from "./subject.js";
 
 /** Null: they agree. Else what does not, as the end of a sentence. */
 export function disagreement(subject: string, { sender, container }: ForwardedBlock): string | null {
-  const [tenant, , task] = subject.split(".").slice(-3);
+  const { tenant, task } = tokensOf(subject);
   if (tenant !== subjectToken(sender.tenant)) return "it is of another tenant than its subject";
   if (task !== subjectToken(sender.task)) return "it is of another task than its subject";
   const isOfTask = container === null || container.taskArn === null || container.taskArn === sender.task;

@@ -23,22 +23,16 @@ import { disagreement } from "./agreement.js";
 import { Bell } from "./bell.js";
 import { decodeBlock, type ForwardedBlock } from "./block.js";
 import type { Bus, BusMessage, StreamEdges } from "./bus.js";
+import { COMMIT, type CommitTiming } from "./commit-timing.js";
 import type { FindingWriter } from "./finding-writer.js";
+import { keptIn, memoriesOf } from "./memories.js";
 import { PartitionRow } from "./partition-row.js";
 import type { PoolCounts } from "./pool-counts.js";
 import { Positions } from "./positions.js";
 import type { Snapshots } from "./snapshots.js";
 import { Streams } from "./streams.js";
-import { blockStream, DEAD_STREAM, deadSubject, streamOf } from "./subject.js";
-
-/** When a partition is committed: all that it judged since is judged again by the next owner. */
-export interface CommitTiming {
-  readonly everyMs: number;
-  readonly bytes: number;
-}
-
-/** Each 5 s, or 64 MiB of blocks. */
-export const COMMIT: CommitTiming = { everyMs: 5_000, bytes: 64 << 20 };
+import { blockStream, DEAD_STREAM, deadSubject, streamOf, tokensOf } from "./subject.js";
+import type { TenantHouse } from "./tenant-house.js";
 
 /** One partition, and what its host has for all. */
 export interface PartitionOptions {
@@ -50,12 +44,17 @@ export interface PartitionOptions {
   readonly bus: Bus;
   readonly snapshots: Snapshots;
   readonly findings: FindingWriter;
+  /** The operator's own. */
   readonly policies: readonly LoadedPolicy[];
+  /** Where the tenants' policies are; undefined: there are none. */
+  readonly tenants?: TenantHouse;
   /** Of streams that it makes: how many servers keep them (1). */
   readonly replicas?: number;
   readonly counts: PoolCounts;
   readonly say: (line: string) => void;
-  readonly onFault: (error: VedetteError) => void;
+  readonly onFault: (error: VedetteError, policy: LoadedPolicy | null) => void;
+  /** Of a tenant's policy. It may come a second time after a hand-over. */
+  readonly onTenantAlert?: (alert: Alert) => void;
   readonly commit?: CommitTiming;
 }
 
@@ -83,7 +82,7 @@ export class PartitionJudge {
   readonly #reading = new AbortController();
   /** Nothing more is written: the partition is not ours any more. */
   readonly #writing = new AbortController();
-  readonly #streams: Streams;
+  #streams!: Streams;
   #positions = new Positions();
   readonly #row: PartitionRow;
   #engine!: Engine;
@@ -109,7 +108,6 @@ export class PartitionJudge {
       onFenced: () => this.drop(),
       tell: (what, why) => this.#tell(what, why),
     });
-    this.#streams = new Streams((stream, facts) => this.#engine.setContainer(stream, facts));
   }
 
   /** Blocks behind the one that was judged last, and how old that is, s; 0: none is. */
@@ -149,6 +147,7 @@ export class PartitionJudge {
       await this.#finish();
       return this.#isLost() ? "lost" : "returned";
     } finally {
+      this.#leave();
       await this.#engine?.stop();
     }
   }
@@ -158,8 +157,10 @@ export class PartitionJudge {
   }
 
   async #start(): Promise<void> {
-    const { policies, onFault, say } = this.#options;
+    const { policies, tenants, onFault, say } = this.#options;
     const { sources, memories } = (await this.#row.snapshot()) ?? { sources: [], memories: [] };
+    const onCold = (policy: LoadedPolicy): void => this.#tellCold(policy);
+    const kept = keptIn(memories, onCold);
     this.#positions = new Positions(sources, (source) => this.#streams.forget(source));
     this.#seq = this.#row.seq;
     this.#careful = this.#row.isDangerous ? CAREFUL_MESSAGES : 0;
@@ -170,16 +171,29 @@ export class PartitionJudge {
       isReplay: true, // nothing may be overtaken
       limits: "forwarded",
       hostname: (stream) => this.#streams.of(stream)?.host ?? "",
-      kept: ({ tenancy, name }) =>
-        memories.find(({ tenant, policy }) => tenant === (tenancy?.tenant ?? null) && policy === name)?.state ?? null,
+      kept,
       onAlert: (alert, stream) => this.#onAlert(alert, stream),
       onFault,
       onLog: (policy, _level, text) => say(`${policy}: ${text}`),
+      onCold,
     });
+    this.#streams = new Streams(this.#engine);
     this.#engine.finished.catch((error: unknown) => {
       this.#failure = error;
       this.#reading.abort();
     });
+    await tenants?.join(this.#engine, kept);
+  }
+
+  #tellCold({ name, tenancy }: LoadedPolicy): void {
+    const whose = tenancy == null ? name : `${tenancy.tenant}/${name}`;
+    const { partition, say } = this.#options;
+    say(`vedette: partition ${partition}: the policy ${whose} begins with no memory: its state is another now`);
+  }
+
+  /** Nobody seats a policy here any more. */
+  #leave(): void {
+    if (this.#engine !== undefined) this.#options.tenants?.leave(this.#engine);
   }
 
   async #readAll(): Promise<void> {
@@ -276,11 +290,11 @@ export class PartitionJudge {
     if (block === null) return;
     // Who knows another task's agent may say that he is it, and must not move that agent's position.
     const agent = `${message.subject} ${block.sender.source}`;
-    const task = taskOf(message.subject);
+    const { task } = tokensOf(message.subject);
     const { fresh, twice, missing } = this.#positions.take(agent, task, block.batches, message.time);
     counts.add("duplicates", twice);
     for (const { cause, events } of missing) counts.addLost(cause, events);
-    const stream = this.#streams.meet(agent, block);
+    const stream = this.#streams.meet(agent, message.subject, block);
     for (const { batch } of fresh) {
       counts.add("events", batch.count);
       if (batch.count > 0) await this.#offer(batch, stream);
@@ -299,7 +313,7 @@ export class PartitionJudge {
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
       counts.add("poison");
-      this.#positions.expect("poison", taskOf(subject));
+      this.#positions.expect("poison", tokensOf(subject).task);
       this.#tell(`block ${seq} of ${this.#stream} is passed over`, error.message, error.code);
     }
     return null;
@@ -314,9 +328,11 @@ export class PartitionJudge {
 
   #onAlert(alert: Alert, stream: number): void {
     if (this.#writing.signal.aborted) return;
-    const { counts, findings } = this.#options;
+    const { counts, findings, onTenantAlert } = this.#options;
     counts.add("findings");
-    findings.add(findingLine(withFacts(alert, this.#streams.of(stream)?.facts ?? null)));
+    const whole = withFacts(alert, this.#streams.of(stream)?.facts ?? null);
+    findings.add(findingLine(whole));
+    if (whole.tenant !== undefined) onTenantAlert?.(whole);
     void findings.flush(this.#writing.signal);
   }
 
@@ -336,10 +352,8 @@ export class PartitionJudge {
   }
 
   async #keep(): Promise<void> {
-    const memories = this.#engine.states().map(({ policy: { tenancy, name }, state }) => ({
-      ...{ tenant: tenancy?.tenant ?? null, policy: name, state },
-    }));
-    await this.#row.keep(this.#seq, { sources: [...this.#positions.entries()], memories });
+    const sources = [...this.#positions.entries()];
+    await this.#row.keep(this.#seq, { sources, memories: memoriesOf(this.#engine) });
     this.#committedAt = performance.now();
     this.#bytes = 0;
   }
@@ -350,7 +364,7 @@ export class PartitionJudge {
     const begun = await this.#row.begin(seq);
     if (begun !== "aside") return begun === "begun";
     counts.add("poison");
-    this.#positions.expect("poison", taskOf(subject));
+    this.#positions.expect("poison", tokensOf(subject).task);
     this.#tell(`block ${seq} of ${this.#stream} is put aside`, "each host that judged it came to its end", String(seq));
     await bus
       .ensure({ ...DEAD_STREAM, replicas }, this.#writing.signal)
@@ -363,6 +377,7 @@ export class PartitionJudge {
 
   /** Nothing more comes: what waits in policies is told, and all is kept. */
   async #finish(): Promise<void> {
+    this.#leave();
     this.#feed.close();
     await this.#engine.finished;
     if (!(await this.#options.findings.flush(this.#writing.signal)) || this.#isLost()) return;
@@ -376,8 +391,6 @@ export class PartitionJudge {
     this.#options.say(`vedette: ${what}: ${why}`);
   }
 }
-
-const taskOf = (subject: string): string => subject.split(".").at(-1) ?? "";
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);

@@ -15,6 +15,17 @@ export interface PoolSeen {
   readonly partitions: readonly PartitionState[];
 }
 
+/** A tenant's policy, in all partitions that the host has. */
+export interface PolicySeen {
+  readonly tenant: string;
+  readonly policy: string;
+  readonly version: string;
+  readonly state: string;
+  readonly events: number;
+  readonly alerts: number;
+  readonly lastError: string | null;
+}
+
 type Numbers = { readonly [Name in keyof PoolNumbers as PoolNumbers[Name] extends number ? Name : never]: string };
 
 const COUNTERS: { readonly [Name in keyof Numbers]: readonly [metric: string, help: string] } = {
@@ -30,21 +41,25 @@ const COUNTERS: { readonly [Name in keyof Numbers]: readonly [metric: string, he
 
 /** The server and its numbers. */
 export class PoolMonitor extends HttpServer {
-  constructor(seen: () => PoolSeen) {
-    const registry = registryOf(seen);
+  /** Both are asked at each look. `policies`: those of tenants. */
+  constructor(seen: PoolSeen, policies: () => readonly PolicySeen[]) {
+    const registry = registryOf(() => seen);
     super((request, response) => {
       const path = request.url?.split("?", 1)[0];
       if (path === "/healthz") response.writeHead(200).end("ok\n");
       else if (path === "/metrics") void answer(registry, response);
       else if (path === "/api/v1/health")
-        response.setHeader("content-type", "application/json").writeHead(200).end(healthJson(seen()));
+        response.setHeader("content-type", "application/json").writeHead(200).end(healthJson(seen, policies()));
       else response.writeHead(404).end();
     });
   }
 }
 
-function healthJson({ numbers, partitions }: PoolSeen): string {
-  return `${JSON.stringify({ version: VERSION, partitions, ...numbers }, null, 2)}\n`;
+function healthJson({ numbers, partitions }: PoolSeen, policies: readonly PolicySeen[]): string {
+  const told = policies.map(({ tenant, policy, version, state, events, alerts, lastError }) => ({
+    ...{ tenant, policy, version, state, events, alerts, lastError },
+  }));
+  return `${JSON.stringify({ version: VERSION, partitions, policies: told, ...numbers }, null, 2)}\n`;
 }
 
 function registryOf(seen: () => PoolSeen): Registry {

@@ -4,17 +4,20 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { LoadedPolicy } from "../engine/policy.js";
-import { explain } from "../errors.js";
+import { explain, type VedetteError } from "../errors.js";
+import type { Alert } from "../output/alert.js";
 import { NatsClient } from "../output/nats-client.js";
 import type { NatsPlace } from "../output/nats-url.js";
 import type { Store } from "../store/store.js";
+import type { CommitTiming } from "./commit-timing.js";
 import { FindingWriter } from "./finding-writer.js";
 import { KvLeases } from "./kv-leases.js";
 import { KvSnapshots } from "./kv-snapshots.js";
 import { LeasePool, type LeaseTiming } from "./lease-pool.js";
 import { NatsBus } from "./nats-bus.js";
-import { type CommitTiming, PartitionJudge } from "./partition-judge.js";
+import { PartitionJudge } from "./partition-judge.js";
 import { PoolCounts, type PoolNumbers } from "./pool-counts.js";
+import type { TenantHouse } from "./tenant-house.js";
 
 /** What a host of the pool judges, by what, and into what. The store is its caller's to close. */
 export interface PoolOptions {
@@ -22,7 +25,14 @@ export interface PoolOptions {
   readonly store: Pick<Store, "write">;
   /** The same for all hosts of the pool. */
   readonly partitions: number;
+  /** The operator's own. */
   readonly policies: readonly LoadedPolicy[];
+  /** Where the tenants' policies are; undefined: there are none. */
+  readonly tenants?: TenantHouse;
+  /** A policy is at fault. */
+  readonly onFault?: (error: VedetteError, policy: LoadedPolicy | null) => void;
+  /** Of a tenant's policy. It may come a second time after a hand-over. */
+  readonly onTenantAlert?: (alert: Alert) => void;
   /** Of what it makes on the bus: how many servers keep it, 1, 3 or 5. */
   readonly replicas: number;
   readonly say: (line: string) => void;
@@ -111,7 +121,7 @@ export class JudgePool {
   }
 
   async #judge(partition: number, epoch: number): Promise<void> {
-    const { store, policies, replicas, say, commit } = this.#options;
+    const { store, policies, tenants, replicas, say, onFault, onTenantAlert, commit } = this.#options;
     const holds = (): boolean => this.#pool.holds(partition);
     while (holds() && this.#pool.held.get(partition) === epoch) {
       const judge = new PartitionJudge({
@@ -127,8 +137,13 @@ export class JudgePool {
           say,
         },
         ...(commit === undefined ? {} : { commit }),
+        ...(tenants === undefined ? {} : { tenants }),
+        ...(onTenantAlert === undefined ? {} : { onTenantAlert }),
         findings: new FindingWriter({ store, say }),
-        onFault: (error) => say(`vedette: ${explain(error)}`),
+        onFault: (error, policy) => {
+          say(`vedette: ${explain(error)}`);
+          onFault?.(error, policy);
+        },
       });
       this.#judges.set(partition, judge);
       try {

@@ -18,6 +18,8 @@ export interface PolicyKey {
 
 /** What one policy remembers. */
 export interface PolicyMemory extends PolicyKey {
+  /** What its author says that its state means (policy.yaml: state). */
+  readonly word: string | null;
   readonly state: KeptState;
 }
 
@@ -31,28 +33,32 @@ const FORM = 1;
 const LEVEL = 1;
 /** Unpacked: a hundred policies' states of half a MiB. */
 const BYTES_MAX = 64 << 20;
+/** Of all policies together. */
+const MEMORIES_MAX = BYTES_MAX / 2;
 const whole = z.int().min(0);
 const Head = z.object({
   v: z.literal(FORM),
   sources: z.array(z.tuple([z.string(), whole, whole, z.string(), z.number()])),
   states: z.array(
-    z.object({ tenant: z.string().nullable(), policy: z.string(), schema: z.string().regex(/^\d+$/), size: whole }),
+    z.object({
+      tenant: z.string().nullable(),
+      policy: z.string(),
+      word: z.string().nullable().default(null),
+      schema: z.string().regex(/^\d+$/),
+      size: whole,
+    }),
   ),
 });
 
 /** Its bytes. Memories that would make it too large are left out: `left` says how many. */
 export function encodeSnapshot({ sources, memories }: Snapshot): { readonly bytes: Buffer; readonly left: number } {
-  let room = BYTES_MAX / 2;
-  const kept = memories.filter(({ state }) => {
-    room -= state.bytes.length;
-    return room >= 0;
-  });
+  const kept = fitting(memories);
   const head = Buffer.from(
     JSON.stringify({
       v: FORM,
       sources: sources.map(([source, { seq, num, task, at }]) => [source, seq, num, task, at]),
-      states: kept.map(({ tenant, policy, state: { schema, bytes } }) => ({
-        ...{ tenant, policy, schema: String(schema), size: bytes.length },
+      states: kept.map(({ tenant, policy, word, state: { schema, bytes } }) => ({
+        ...{ tenant, policy, word, schema: String(schema), size: bytes.length },
       })),
     }),
   );
@@ -62,17 +68,37 @@ export function encodeSnapshot({ sources, memories }: Snapshot): { readonly byte
   return { bytes: deflateRawSync(raw, { level: LEVEL }), left: memories.length - kept.length };
 }
 
+/**
+ * Those for which there is room. The operator's own come first. What they leave is shared out evenly, so that
+ * no tenant's memories push out another's.
+ */
+function fitting(memories: readonly PolicyMemory[]): PolicyMemory[] {
+  const tenants = new Set(memories.flatMap(({ tenant }) => tenant ?? []));
+  const own = within(MEMORIES_MAX, memories, null);
+  const left = MEMORIES_MAX - own.reduce((sum, { state }) => sum + state.bytes.length, 0);
+  return [...own, ...[...tenants].flatMap((tenant) => within(left / tenants.size, memories, tenant))];
+}
+
+function within(most: number, memories: readonly PolicyMemory[], whose: string | null): PolicyMemory[] {
+  let room = most;
+  return memories.filter(({ tenant, state }) => {
+    if (tenant !== whose || state.bytes.length > room) return false;
+    room -= state.bytes.length;
+    return true;
+  });
+}
+
 /** Null: it is none. */
 export function decodeSnapshot(bytes: Uint8Array): Snapshot | null {
   try {
     const raw = inflateRawSync(bytes, { maxOutputLength: BYTES_MAX });
     let at = 4 + raw.readUInt32LE(0);
     const { sources, states } = Head.parse(JSON.parse(raw.subarray(4, at).toString()));
-    const memories = states.map(({ tenant, policy, schema, size }) => {
+    const memories = states.map(({ tenant, policy, word, schema, size }) => {
       const own = raw.subarray(at, at + size);
       at += size;
       if (own.length !== size) throw new Error("a state is cut off");
-      return { tenant, policy, state: { schema: BigInt(schema), bytes: own } };
+      return { tenant, policy, word, state: { schema: BigInt(schema), bytes: own } };
     });
     const known = sources.map(([source, seq, num, task, time]) => [source, { seq, num, task, at: time }] as const);
     return { sources: known, memories };

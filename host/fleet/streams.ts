@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The numbers by which an engine knows agents, and what their latest blocks say of them. A number is given
-// out once.
+// The numbers by which an engine knows agents, under which subject of the bus each comes, and what their
+// latest blocks say of them. A number is given out once.
+import type { Engine } from "../engine/engine.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { ForwardedBlock } from "./block.js";
+import { tokensOf } from "./subject.js";
 
 /** What is known of an agent's place. */
 export interface StreamOrigin {
@@ -10,24 +12,27 @@ export interface StreamOrigin {
   readonly facts: ContainerFacts | null;
 }
 
-/** Those of one engine. */
+/** Those of one engine, which is told before it judges their batches, and when they are known no more. */
 export class Streams {
   readonly #numbers = new Map<string, number>();
   readonly #origins = new Map<number, StreamOrigin & { readonly told: string }>();
-  readonly #onContainer: (stream: number, facts: ContainerFacts | null) => void;
+  readonly #engine: Pick<Engine, "setContainer" | "setSubject">;
   #last = 0;
 
-  /** `onContainer` is told of a container before batches of it are judged, and when it is known no more. */
-  constructor(onContainer: (stream: number, facts: ContainerFacts | null) => void) {
-    this.#onContainer = onContainer;
+  constructor(engine: Pick<Engine, "setContainer" | "setSubject">) {
+    this.#engine = engine;
   }
 
-  /** The number of the agent that sends this block. */
-  meet(source: string, { host, container: facts }: ForwardedBlock): number {
-    const number = this.#numbers.get(source) ?? ++this.#last;
-    this.#numbers.set(source, number);
+  /** The number of the agent that sends this block. `agent` holds for one subject alone. */
+  meet(agent: string, subject: string, { host, container: facts }: ForwardedBlock): number {
+    const known = this.#numbers.get(agent);
+    const number = known ?? ++this.#last;
+    if (known === undefined) {
+      this.#numbers.set(agent, number);
+      this.#engine.setSubject(number, tokensOf(subject));
+    }
     const told = JSON.stringify(facts);
-    if (this.#origins.get(number)?.told !== told) this.#onContainer(number, facts);
+    if (this.#origins.get(number)?.told !== told) this.#engine.setContainer(number, facts);
     this.#origins.set(number, { host, facts, told });
     return number;
   }
@@ -36,11 +41,12 @@ export class Streams {
     return this.#origins.get(stream);
   }
 
-  forget(source: string): void {
-    const number = this.#numbers.get(source);
+  forget(agent: string): void {
+    const number = this.#numbers.get(agent);
     if (number === undefined) return;
-    this.#numbers.delete(source);
+    this.#numbers.delete(agent);
     this.#origins.delete(number);
-    this.#onContainer(number, null);
+    this.#engine.setContainer(number, null);
+    this.#engine.setSubject(number, null);
   }
 }

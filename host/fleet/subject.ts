@@ -7,6 +7,7 @@
 //   vd.hb.TENANT.TASK               the stream HB takes vd.hb.*.*
 //   vd.dead.PARTITION               the stream VB_DEAD takes vd.dead.*
 import { subjectToken } from "../output/nats-subject.js";
+import type { BusSubject } from "../wire/batch.js";
 import type { StreamForm } from "./bus.js";
 
 const FNV_OFFSET = 0x811c9dc5;
@@ -38,6 +39,12 @@ export function placeOfBlocks(tenant: string, task: string, partitions: number):
     stream: streamOf(partition),
     subjects: blockStream(partition).subjects,
   };
+}
+
+/** Whose a message of a subject is, as a server vouches for: tokens. */
+export function tokensOf(subject: string): BusSubject {
+  const [tenant = "", , task = ""] = subject.split(".").slice(-3);
+  return { tenant, task };
 }
 
 /** Where a task's beats go. */

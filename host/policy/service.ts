@@ -3,7 +3,7 @@
 // own alerts. A fault of a policy becomes an alert of Vedette's own, to the operator and to the policy's
 // owner.
 import type { Engine, EngineHandlers, SeatStatus } from "../engine/engine.js";
-import { Housing } from "../engine/housing.js";
+import { Housing, type PolicyHouse } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { isScopeOf, type Scope } from "../engine/scope.js";
 import type { TrialBatch, TrialResult } from "../engine/trial.js";
@@ -108,7 +108,7 @@ export class PolicyService {
   readonly #outputs: TenantOutputs;
   readonly #serials: Serials;
   readonly #say: Say;
-  #housing: Housing | null = null;
+  #housing: PolicyHouse | null = null;
   #watch: PolicyWatch | null = null;
   readonly #openAnswering: ((asked: Asked) => Promise<Answering>) | null;
   #answering: Answering | null = null;
@@ -129,21 +129,28 @@ export class PolicyService {
 
   /** Begins, when the engine runs. */
   async open(engine: Engine, ring: SharedArrayBuffer, handlers: ServiceHandlers): Promise<void> {
-    const { policiesD, isolation } = this.#flags;
-    const isApart = (tenant: string): boolean =>
-      isolation === "process" || this.#tenants?.get(tenant)?.isApart === true;
-    const housing = new Housing({ ring, engine, isApart, ...handlers });
-    this.#housing = housing;
-    this.#handlers = handlers;
-    if (policiesD !== undefined) {
-      const opening = this.#openWatch(policiesD, housing, handlers);
-      this.#work = opening.catch(() => undefined);
-      await opening;
-    }
+    await this.openIn((isApart) => new Housing({ ring, engine, isApart, ...handlers }), handlers);
     await this.#openAnswers(engine, ring);
   }
 
-  async #openWatch(folder: string, engine: Housing, handlers: ServiceHandlers): Promise<void> {
+  /**
+   * As open(), where policies live elsewhere, and nobody is answered. `isApart`: as tenants.yaml has it now.
+   */
+  async openIn(
+    houseOf: (isApart: (tenant: string) => boolean) => PolicyHouse,
+    handlers: ServiceHandlers,
+  ): Promise<void> {
+    const { policiesD, isolation } = this.#flags;
+    const house = houseOf((tenant) => isolation === "process" || this.#tenants?.get(tenant)?.isApart === true);
+    this.#housing = house;
+    this.#handlers = handlers;
+    if (policiesD === undefined) return;
+    const opening = this.#openWatch(policiesD, house, handlers);
+    this.#work = opening.catch(() => undefined);
+    await opening;
+  }
+
+  async #openWatch(folder: string, engine: PolicyHouse, handlers: ServiceHandlers): Promise<void> {
     const onNews = (news: WatchNews): void => {
       this.#onNews(news);
       handlers.onPolicies?.(this.#loaded());

@@ -12,6 +12,12 @@ import { Sections } from "./sections.js";
 
 export { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, BATCH_VERSION } from "./sections.js";
 
+/** Under which subject of a bus it came: its tokens, which a server vouches for (host/fleet/subject.ts). */
+export interface BusSubject {
+  readonly tenant: string;
+  readonly task: string;
+}
+
 /**
  * One batch as views of the bytes it came in. The constructor throws VEDETTE_BATCH_CORRUPT or
  * VEDETTE_SCHEMA_MISMATCH for a bad envelope, and checks no record: openBatch() does both.
@@ -19,6 +25,8 @@ export { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, BATCH_VERSION } from "./sections.js
 export class Batch extends Sections {
   /** What the orchestrator says of the container it came from; whoever opens the batch knows, and sets it. */
   container: ContainerFacts | null = null;
+  /** Null: it came over no bus. Whoever opens the batch sets it. */
+  subject: BusSubject | null = null;
   #offsets: Uint32Array | undefined;
   #near = 0;
 

@@ -56,6 +56,7 @@ export const DOORS: Record<string, string[]> = {
     "roll",
     "selection",
     "subject",
+    "tenant-house",
   ],
   "host/finding": ["finding", "priority", "stored"],
   "host/image": [],

@@ -50,7 +50,7 @@ class Pair {
       [pair.slow, slow],
     ] as const) {
       post.seats.set(seat.id, seat);
-      await post.start(new Map(), () => true);
+      await post.start({ containers: new Map(), subjects: new Map() }, () => true);
     }
     return pair;
   }

@@ -49,7 +49,7 @@ export function countingPolicy(): string {
 /** One agent of a task of its own. */
 export class ForwardedAgent {
   readonly task: string;
-  readonly tenant = "t";
+  readonly tenant: string;
   readonly source: string;
   readonly subject: string;
   readonly stream: string;
@@ -57,7 +57,8 @@ export class ForwardedAgent {
   readonly batches: Batch[] = [];
   readonly #number: number;
 
-  constructor(number: number, partitions: number) {
+  constructor(number: number, partitions: number, tenant = "t") {
+    this.tenant = tenant;
     this.#number = number;
     this.task = `arn:aws:ecs:eu-west-1:1:task/prod/${number}`;
     this.source = Buffer.alloc(16, number + 1).toString("hex");
@@ -66,9 +67,9 @@ export class ForwardedAgent {
     this.stream = stream;
   }
 
-  /** So many batches more. */
-  make(count: number): Batch[] {
-    return Array.from({ length: count }, () => this.#batch());
+  /** So many batches more. `failure`: the result of a call that fails. */
+  make(count: number, failure = -2): Batch[] {
+    return Array.from({ length: count }, () => this.#batch(failure));
   }
 
   /** A block of batches, as a sidecar makes it. */
@@ -80,7 +81,7 @@ export class ForwardedAgent {
     return encodeBlock({ sender, host: `h${this.#number}`, container }, sent);
   }
 
-  #batch(): Batch {
+  #batch(failure: number): Batch {
     const seq = this.batches.length + 1;
     const first = (seq - 1) * EVENTS + 1;
     const source = Buffer.from(this.source, "hex");
@@ -91,7 +92,7 @@ export class ForwardedAgent {
         process,
         tid: 100 + this.#number,
         time: timeOf(first + i),
-        result: (first + i) % FAILS_EACH === 0 ? -2 : 3,
+        result: (first + i) % FAILS_EACH === 0 ? failure : 3,
         params: { dirfd: -100, name: `/x${first + i}`, flags: 0 },
       });
     const batch = openBatch(builder.bytes());
@@ -108,7 +109,14 @@ const CONTAINER = {
 
 /** The names of findings that a sidecar of each agent raises. */
 export async function expectedIds(policy: string, agents: readonly ForwardedAgent[]): Promise<string[]> {
-  const policies: readonly LoadedPolicy[] = await loadPolicies([policy]);
+  return expectedOf(await loadPolicies([policy]), agents);
+}
+
+/** The same by policies that are loaded. */
+export async function expectedOf(
+  policies: readonly LoadedPolicy[],
+  agents: readonly ForwardedAgent[],
+): Promise<string[]> {
   const ids = await Promise.all(agents.map(({ batches }) => idsOf(policies, batches)));
   return ids.flat().sort();
 }

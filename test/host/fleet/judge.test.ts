@@ -5,15 +5,19 @@
 // Time limit: 300 s.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NatsBus } from "../../../host/fleet/nats-bus.js";
+import { loadPolicies } from "../../../host/policy/load.js";
+import { openTenant } from "../../../host/policy/tenants.js";
 import { scratch, VEDETTE } from "../../e2e/programs.js";
 import { until } from "../../until.js";
 import { NatsServer, missing as natsMissing } from "../output/nats-server.js";
 import { missing, PostgresServer } from "../store/postgres-server.js";
-import { countingPolicy, expectedIds, ForwardedAgent } from "./forwarded.js";
+import { countingPolicy, expectedIds, expectedOf, ForwardedAgent } from "./forwarded.js";
 
 if (natsMissing !== null || missing !== null) throw new Error(`it needs ${natsMissing ?? missing}`);
 
@@ -63,11 +67,11 @@ class Fleet {
       await Promise.all(this.agents.map((agent) => this.send(agent, agent.block(agent.make(3)))));
   }
 
-  async host(): Promise<ChildProcess> {
+  async host(...more: string[]): Promise<ChildProcess> {
     const socket = `${scratch()}/http`;
     const [command = "", ...first] = VEDETTE;
     const words = ["--bus", this.nats.url, "--store", this.place, "--policy", policy];
-    const all = [...first, "judge", ...words, "--partitions", String(PARTITIONS), "--http", `unix:${socket}`];
+    const all = [...first, "judge", ...words, "--partitions", String(PARTITIONS), "--http", `unix:${socket}`, ...more];
     const child = spawn(command, all, { stdio: ["ignore", "ignore", "pipe"] });
     child.stderr!.setEncoding("utf8").on("data", (part: string) => (this.said += part));
     this.hosts.push(child);
@@ -117,7 +121,11 @@ class Fleet {
 
   /** All that agents made has been judged: the store has it, each once. */
   async settle(): Promise<void> {
-    const expected = await expectedIds(policy, this.agents);
+    await this.stores(await expectedIds(policy, this.agents));
+  }
+
+  /** The store has these, each once, and no others. */
+  async stores(expected: readonly string[]): Promise<void> {
     let stored: string[] = [];
     const areStored = async (): Promise<boolean> => {
       stored = await this.stored();
@@ -203,6 +211,43 @@ test(
     third.kill("SIGTERM");
     assert.equal(await once(third, "exit"), [0, null], fleet.said);
     console.log(`${fleet.agents[0]!.batches.length * 8} batches of 8 tasks`);
+  }),
+);
+
+test(
+  "H85: a tenant's policies of --policies-d judge its own tasks in every partition, and a new version goes on with its memory",
+  inFleet(async (fleet) => {
+    const folder = scratch();
+    const [watched, file, alerts] = ["policies.d", "tenants.yaml", "red.json"].map((name) => join(folder, name));
+    const own = join(watched!, "red", "counting");
+    cpSync(policy, own, { recursive: true });
+    writeFileSync(file!, JSON.stringify({ tenants: { red: { alerts, limits: { alert_burst: 5000 } }, blue: {} } }));
+    const agents = ["red", "red", "blue"].map((tenant, i) => new ForwardedAgent(20 + i, PARTITIONS, tenant));
+    const send = async (): Promise<void> => {
+      for (const agent of agents) await fleet.send(agent, agent.block(agent.make(3)));
+    };
+    const { tenancy } = openTenant("red");
+    const loaded = (await loadPolicies([policy])).map((one) => ({ ...one, tenancy }));
+    const ofRed = (): Promise<string[]> => expectedOf(loaded, agents.slice(0, 2));
+    const all = async (): Promise<string[]> => [...(await expectedIds(policy, agents)), ...(await ofRed())].sort();
+    await send();
+    const host = await fleet.host("--policies-d", watched!, "--tenants", file!);
+    await fleet.stores(await all());
+    const yaml = join(own, "policy.yaml");
+    writeFileSync(yaml, readFileSync(yaml, "utf8").replace("1.0.0", "2.0.0"));
+    await until("the new version judges", () => fleet.said.includes("policy red/counting replaced"), {
+      tell: () => fleet.said,
+    });
+    await send();
+    await fleet.stores(await all());
+    host.kill("SIGTERM");
+    assert.equal(await once(host, "exit"), [0, null], fleet.said);
+    const told = readFileSync(alerts!, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).output);
+    assert.is(told.length, (await ofRed()).length, "red's file has what red's policy found, and nothing else");
+    assert.not.match(fleet.said, /begins with no memory/);
   }),
 );
 

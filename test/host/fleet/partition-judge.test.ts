@@ -4,74 +4,25 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { forwardedTime } from "../../../host/engine/limiter.js";
-import { FindingWriter } from "../../../host/fleet/finding-writer.js";
-import { PartitionJudge, type PartitionOptions } from "../../../host/fleet/partition-judge.js";
-import { PoolCounts } from "../../../host/fleet/pool-counts.js";
 import { loadPolicies } from "../../../host/policy/load.js";
 import { until } from "../../until.js";
 import { countingPolicy, expectedIds, ForwardedAgent } from "./forwarded.js";
-import { MemoryBus, MemorySnapshots } from "./memory-bus.js";
+import { MemoryBus } from "./memory-bus.js";
+import { PartitionPlace } from "./partition-place.js";
 
 const policy = countingPolicy();
 const policies = await loadPolicies([policy]);
 
-/** A pool of one partition. */
-class Place {
-  readonly bus = new MemoryBus();
-  readonly snapshots = new MemorySnapshots();
-  readonly counts = new PoolCounts();
-  readonly said: string[] = [];
-  readonly ids: string[] = [];
-  #epoch = 0;
-
-  /** The next owner. */
-  owner(more: Partial<PartitionOptions> = {}): PartitionJudge {
-    const say = (line: string): void => void this.said.push(line);
-    const store = {
-      write: async (lines: readonly string[]) => {
-        for (const line of lines) this.ids.push(JSON.parse(line.slice(1, line.indexOf("\n"))).id);
-        return { outcome: "done" as const };
-      },
-    };
-    const judge = new PartitionJudge({
-      ...{ partition: 0, epoch: ++this.#epoch, holds: () => true, bus: this.bus, snapshots: this.snapshots },
-      ...{ findings: new FindingWriter({ store, say }), policies, counts: this.counts, say },
-      ...{ onFault: (error) => say(error.message), commit: { everyMs: 50, bytes: 1 << 20 } },
-      ...more,
-    });
-    void judge.run();
-    return judge;
-  }
-
-  get row() {
-    return this.snapshots.rows.get(0)?.row;
-  }
-
-  async committed(seq = this.bus.messages.length): Promise<void> {
-    await until(`message ${seq} is committed`, () => this.row?.seq === seq && this.row.tries === 0, {
-      tell: () => JSON.stringify(this.row) + this.said.join("; "),
-    });
-  }
-
-  async send(agent: ForwardedAgent, block = agent.block(agent.make(2)), subject = agent.subject): Promise<void> {
-    await this.bus.publish(subject, block);
-  }
-
-  async judged(agents: readonly ForwardedAgent[]): Promise<void> {
-    await this.committed();
-    assert.equal([...this.ids].sort(), await expectedIds(policy, agents));
-  }
-}
-
 test("batches that come twice, also cut anew, are judged once; those that never come are counted", async () => {
-  const place = new Place();
+  const place = new PartitionPlace(policies);
   const agent = new ForwardedAgent(0, 1);
   const owner = place.owner();
   const [one, two, three, four] = agent.make(4) as [never, never, never, never];
   await place.send(agent, agent.block([one, two]));
   await place.send(agent, agent.block([one, two]));
   await place.send(agent, agent.block([two, three, four]));
-  await place.judged([agent]);
+  await place.committed();
+  assert.equal([...place.ids].sort(), await expectedIds(policy, [agent]));
   assert.equal([place.counts.read().duplicates, place.counts.read().lost.hole], [3, 0]);
   const [, , seven] = agent.make(3);
   await place.send(agent, agent.block([seven!]));
@@ -82,7 +33,7 @@ test("batches that come twice, also cut anew, are judged once; those that never 
 });
 
 test("H70: a block that says another tenant or task than its subject is refused and counted", async () => {
-  const place = new Place();
+  const place = new PartitionPlace(policies);
   const [agent, other] = [new ForwardedAgent(0, 1), new ForwardedAgent(1, 1)];
   const owner = place.owner();
   await place.send(agent, agent.block(agent.make(1), { taskArn: agent.task }));
@@ -91,14 +42,15 @@ test("H70: a block that says another tenant or task than its subject is refused 
   await place.send(other, other.block(batches, { tenant: "others" }));
   await place.send(other, other.block(batches, { taskArn: agent.task }));
   await place.send(other, other.block(batches), agent.subject);
-  await place.judged([agent]);
+  await place.committed();
+  assert.equal([...place.ids].sort(), await expectedIds(policy, [agent]));
   assert.is(place.counts.read().refused, 4);
   assert.is(place.said.filter((line) => line.includes("is refused")).length, 3, "each reason is told once");
   await owner.giveBack(10_000);
 });
 
 test("H71: a block that cannot be read is counted and passed over, and what it held is counted with the next", async () => {
-  const place = new Place();
+  const place = new PartitionPlace(policies);
   const agent = new ForwardedAgent(0, 1);
   const owner = place.owner();
   await place.send(agent);
@@ -115,7 +67,7 @@ test("H71: a block that cannot be read is counted and passed over, and what it h
 });
 
 test("H72: a block that ends each host that judges it is put aside, and the others are judged", async () => {
-  const place = new Place();
+  const place = new PartitionPlace(policies);
   const [agent, other] = [new ForwardedAgent(0, 1), new ForwardedAgent(1, 1)];
   await place.send(agent);
   await place.send(other);
@@ -155,7 +107,7 @@ test("H72: a block that ends each host that judges it is put aside, and the othe
 });
 
 test("H73: who has lost the partition and does not know it commits nothing, and doubles nothing", async () => {
-  const place = new Place();
+  const place = new PartitionPlace(policies);
   const agent = new ForwardedAgent(0, 1);
   const zombie = place.owner({ commit: { everyMs: 600_000, bytes: 1 << 30 } });
   await place.send(agent);
@@ -178,7 +130,7 @@ test("H74: times that an agent makes up fill the limits of its alerts with two h
 });
 
 test("H82: who knows another task's agent and sends ahead of it in its name keeps no event of it from being judged", async () => {
-  const place = new Place();
+  const place = new PartitionPlace(policies);
   const [agent, attacker] = [new ForwardedAgent(0, 1), new ForwardedAgent(1, 1)];
   const owner = place.owner();
   await place.send(agent);
@@ -196,7 +148,7 @@ test("H82: who knows another task's agent and sends ahead of it in its name keep
 });
 
 test("what policies remember goes on with the next owner, exactly where the last one stood", async () => {
-  const place = new Place();
+  const place = new PartitionPlace(policies);
   const agents = Array.from({ length: 3 }, (_, number) => new ForwardedAgent(number, 1));
   for (let round = 0; round < 6; round++) {
     const owner = place.owner();

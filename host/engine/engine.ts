@@ -14,6 +14,7 @@ import type { ContainerFacts } from "../wire/container.js";
 import { Behind } from "./behind.js";
 import type { WorkerControl } from "./control.js";
 import { type KeptState, StateKeep } from "./keep.js";
+import type { KeptLimits } from "./kept-limits.js";
 import type { LimitTime } from "./limiter.js";
 import type { Report, Seat } from "./messages.js";
 import { moveOwner } from "./move.js";
@@ -65,7 +66,13 @@ export interface EngineOptions extends EngineHandlers {
    * What a policy that is there from the start begins with, if it is of its form; undefined, null:
    * nothing.
    */
-  readonly kept?: (policy: LoadedPolicy) => KeptState | null;
+  readonly kept?: (policy: LoadedPolicy) => Kept | null;
+}
+
+/** What was kept of a policy that judged elsewhere. Null: nothing. */
+export interface Kept {
+  readonly state: KeptState | null;
+  readonly limits: KeptLimits | null;
 }
 
 /** The state of a seated policy. */
@@ -125,8 +132,7 @@ export class Engine {
     for (const policy of options.policies) {
       const owner = this.#placement.owner(policy);
       const kept = options.kept?.(policy) ?? null;
-      const keep = kept === null ? null : StateKeep.with(kept).memory;
-      const seat = { ...this.#seat(policy, owner), keep };
+      const seat = { ...this.#seat(policy, owner), ...seatedWith(kept) };
       const post = this.#placement.of(owner);
       post.seats.set(seat.id, seat);
       this.#placement.homes.set(seat.id, post);
@@ -182,12 +188,23 @@ export class Engine {
     );
   }
 
+  /** What is used up of each policy's limits: to be asked where states() is. */
+  async limits(): Promise<{ readonly policy: LoadedPolicy; readonly limits: KeptLimits }[]> {
+    const all = await Promise.all(this.#placement.posts.map(async (post) => ({ post, of: await post.limits() })));
+    return all.flatMap(({ post, of }) =>
+      [...of].flatMap(([id, limits]) => {
+        const policy = post.seats.get(id)?.policy;
+        return policy === undefined ? [] : [{ policy, limits }];
+      }),
+    );
+  }
+
   /**
    * Seats a policy: it judges from the next batch on. It begins with what was kept of it, if that is of its
    * form. Gives its id; throws when it cannot start.
    */
-  add(policy: LoadedPolicy, kept: KeptState | null = null): Promise<number> {
-    return this.#next(() => this.#swap(null, policy, kept === null ? null : StateKeep.with(kept).memory));
+  add(policy: LoadedPolicy, kept: Kept | null = null): Promise<number> {
+    return this.#next(() => this.#swap(null, policy, seatedWith(kept)));
   }
 
   /**
@@ -268,16 +285,16 @@ export class Engine {
     return result;
   }
 
-  async #swap(out: number | null, policy: LoadedPolicy, kept: Seat["keep"] = null): Promise<number> {
+  async #swap(out: number | null, policy: LoadedPolicy, kept = seatedWith(null)): Promise<number> {
     const refused = (reason: string): VedetteError =>
       new VedetteError("VEDETTE_POLICY_INIT", { policy: policy.name, reason });
     if (this.#isStopping) throw refused("the engine has ended");
     const owner = this.#placement.owner(policy);
     const post = (out === null ? undefined : this.#placement.homes.get(out)) ?? this.#placement.of(owner);
     const old = out === null ? undefined : post.seats.get(out);
-    const before = kept ?? old?.keep ?? null;
+    const before = kept.keep ?? old?.keep ?? null;
     const isAsBefore = old === undefined || old.policy.state === policy.state;
-    const seat = { ...this.#seat(policy, owner), keep: isAsBefore ? before : null };
+    const seat = { ...this.#seat(policy, owner), keep: isAsBefore ? before : null, limits: kept.limits };
     this.#placement.homes.set(seat.id, post);
     const fault = await post.swap(out, seat);
     if (fault === null) {
@@ -292,7 +309,7 @@ export class Engine {
 
   #seat(policy: LoadedPolicy, { account }: Owner): Seat {
     const tally = new Tally().memory;
-    return { id: this.#nextId++, policy, tally, account: account.memory, keep: null, from: null };
+    return { id: this.#nextId++, policy, tally, account: account.memory, keep: null, from: null, limits: null };
   }
 
   #forget(id: number): void {
@@ -509,4 +526,9 @@ export class Engine {
     if (!this.#isStarted) this.#faults.push(error);
     else this.#options.onFault?.(error, policy);
   }
+}
+
+function seatedWith(kept: Kept | null): Pick<Seat, "keep" | "limits"> {
+  const { state = null, limits = null } = kept ?? {};
+  return { keep: state === null ? null : StateKeep.with(state).memory, limits };
 }

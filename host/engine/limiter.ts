@@ -4,6 +4,8 @@
 // limiter counts suppressed alerts and reports them once a minute and at the end. It goes by the host's own
 // time, which no event can set. In a replay it goes by the events' time, so that a replay suppresses the same
 // alerts.
+import type { UsedBucket, UsedLimit } from "./kept-limits.js";
+
 /** A bucket that holds `burst` alerts and fills by `perMinute`. */
 export interface AlertLimit {
   readonly burst: number;
@@ -83,6 +85,21 @@ export class Bucket {
     return true;
   }
 
+  /** What is used up at this time (ns); null: nothing. */
+  used(now: number): { readonly tokens: number; readonly at: number } | null {
+    const at = this.#at;
+    if (at === null) return null;
+    const { burst, perMinute } = this.#limit;
+    const isFull = this.#tokens + (Math.max(0, now - at) * perMinute) / MINUTE_NS >= burst;
+    return isFull ? null : { tokens: this.#tokens, at };
+  }
+
+  /** Goes on from there. */
+  resume({ tokens, at }: { readonly tokens: number; readonly at: number }): void {
+    this.#tokens = Math.min(this.#limit.burst, tokens);
+    this.#at = at;
+  }
+
   /** So many more are taken, if there are as many. */
   spend(count: number): void {
     this.#tokens = Math.max(0, this.#tokens - count);
@@ -106,6 +123,23 @@ export class ContainerBuckets {
 
   spend(container: string, count: number): void {
     this.#buckets.get(container)?.spend(count);
+  }
+
+  /** Those that are not full at this time: the last that were asked. */
+  used(now: number, most: number): UsedBucket[] {
+    const used = [...this.#buckets].flatMap(([place, bucket]) => {
+      const left = bucket.used(now);
+      return left === null ? [] : [{ place, ...left }];
+    });
+    return used.slice(-most);
+  }
+
+  resume(used: readonly UsedBucket[]): void {
+    for (const { place, ...left } of used) {
+      const bucket = new Bucket(this.#limit);
+      bucket.resume(left);
+      renew(this.#buckets, place, bucket);
+    }
   }
 }
 
@@ -157,6 +191,24 @@ export class AlertLimiter {
     const old = renew(this.#rows, key, row);
     if (old !== undefined) this.#forget(old);
     return row;
+  }
+
+  /** Rows that are not full at this time, or have something to tell: the last that were asked. */
+  used(now: bigint, most: number): (Omit<UsedLimit, "rule"> & { readonly rule: number })[] {
+    const used = [...this.#rows.values()].flatMap(({ rule, container: place, bucket, suppressed }) => {
+      const left = bucket.used(Number(now));
+      if (left === null && suppressed === 0) return [];
+      return [{ rule, place, suppressed, ...(left ?? { tokens: this.#limit.burst, at: Number(now) }) }];
+    });
+    return used.slice(-most);
+  }
+
+  resume(used: readonly (Omit<UsedLimit, "rule"> & { readonly rule: number })[]): void {
+    for (const { rule, place, suppressed, tokens, at } of used) {
+      const row = this.#row(rule, place);
+      row.bucket.resume({ tokens, at });
+      row.suppressed = suppressed;
+    }
   }
 
   /** What was suppressed since it was last told, at most once a minute; `isEnd`: now. */

@@ -5,6 +5,7 @@ import type { Alert } from "../output/alert.js";
 import type { Measured } from "../wasm/metrics-region.js";
 import type { BusSubject } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
+import type { KeptLimits } from "./kept-limits.js";
 import type { LimitTime } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
 
@@ -20,6 +21,8 @@ export interface Seat {
   readonly keep: SharedArrayBuffer | null;
   /** The place in the ring from which it judges; null: from the next batch on. */
   readonly from: Place | null;
+  /** What was used up of its limits, where it did not judge before; null: nothing. */
+  readonly limits: KeptLimits | null;
 }
 
 /** A place between two batches of the ring. */
@@ -67,6 +70,8 @@ export type Order =
   | { readonly kind: "leave"; readonly number: number; readonly ids: readonly number[]; readonly at: number }
   /** These come, from elsewhere, and it goes on. */
   | { readonly kind: "take"; readonly number: number; readonly seats: readonly Seat[] }
+  /** Says what is used up of limits. */
+  | { readonly kind: "limits"; readonly number: number }
   /** What the orchestrator says of the container that a stream comes from; null: the stream is over. */
   | { readonly kind: "container"; readonly stream: number; readonly facts: ContainerFacts | null }
   /** Under which subject of a bus a stream comes; null: the stream is over. */
@@ -93,6 +98,8 @@ export type Report =
       readonly number: number;
       readonly sittings: readonly Sitting[];
       readonly place: Place;
+      /** Of the order for them: by the policies' ids. */
+      readonly limits: ReadonlyMap<number, KeptLimits>;
     }
   | {
       readonly kind: "judged";

@@ -6,6 +6,7 @@ import type { Worker } from "node:worker_threads";
 import { positionOf, wakeReaders } from "../capture/ring.js";
 import { startThread } from "../thread.js";
 import { WorkerControl } from "./control.js";
+import type { KeptLimits } from "./kept-limits.js";
 import type { LimitTime } from "./limiter.js";
 import type { KnownStreams, NumberedOrder, Order, Place, Report, Seat, Sitting, WorkerStart } from "./messages.js";
 import { stepBack, threads } from "./thread-time.js";
@@ -34,6 +35,7 @@ export type SwapEnd = string | null;
 interface OrderEnd {
   readonly sittings: readonly Sitting[];
   readonly place: Place;
+  readonly limits: ReadonlyMap<number, KeptLimits>;
 }
 
 interface Pending {
@@ -124,8 +126,13 @@ export class Post {
     return (await this.#ask({ kind: "take", seats })).sittings;
   }
 
+  /** What is used up of its policies' limits, by their ids. */
+  async limits(): Promise<ReadonlyMap<number, KeptLimits>> {
+    return (await this.#ask({ kind: "limits" })).limits;
+  }
+
   /** The worker has carried out an order. */
-  confirm({ number, sittings, place }: Report & { kind: "done" }): void {
+  confirm({ number, sittings, place, limits }: Report & { kind: "done" }): void {
     const pending = this.#pending.get(number);
     if (pending === undefined) return;
     this.#pending.delete(number);
@@ -139,7 +146,7 @@ export class Post {
       const sitting = sittings.find(({ id }) => id === seat.id);
       if (sitting !== undefined && sitting.fault === null) this.seats.set(seat.id, { ...seat, keep: sitting.keep });
     }
-    pending.resolve({ sittings, place });
+    pending.resolve({ sittings, place, limits });
   }
 
   /** A policy that was to come never got ready: the swap is off. True if there was one. */
@@ -149,7 +156,7 @@ export class Post {
     );
     if (pending === undefined) return false;
     this.#pending.delete(pending.order.number);
-    pending.resolve({ sittings: [{ id, fault, keep: null }], place: this.#place });
+    pending.resolve({ sittings: [{ id, fault, keep: null }], place: this.#place, limits: new Map() });
     return true;
   }
 
@@ -175,7 +182,7 @@ export class Post {
   #answerAll(fault: string): void {
     for (const { order, resolve } of this.#pending.values()) {
       const sittings = comers(order).map(({ id }) => ({ id, fault, keep: null }));
-      resolve({ sittings, place: this.#place });
+      resolve({ sittings, place: this.#place, limits: new Map() });
     }
     this.#pending.clear();
   }

@@ -18,6 +18,7 @@ import { SharedBounds } from "./bounds.js";
 import { compileExceptions, type ExceptionTest } from "./exceptions.js";
 import { GroupedRules } from "./grouped.js";
 import { StateKeep } from "./keep.js";
+import { containerAt, type KeptLimits, limitPlace } from "./kept-limits.js";
 import { AlertLimiter, eventTime, type LimitClock, type Suppressed } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
 import { PREVENTED, PreventedAlerts, type UnsignedAlert } from "./prevented.js";
@@ -142,7 +143,7 @@ export class PolicyRunner {
   /** One that its limit allows: cut to its bounds, for which it pays, and with what it is about. */
   #raise(batch: Batch, offset: number, limit: number, alert: UnsignedAlert, isPrevented = false): void {
     const { cost, ...text } = boundText(alert);
-    if (cost > 1) this.#limiter.spend(limit, batch.container?.id ?? "", cost - 1);
+    if (cost > 1) this.#limiter.spend(limit, limitPlace(batch), cost - 1);
     const { name: policy, version, tenancy } = this.policy;
     const whose = { policy, version, rule: alert.rule, tenant: tenancy?.tenant ?? null, tags: alert.tags };
     const finding = takeFinding(batch, offset, whose, isPrevented);
@@ -152,9 +153,9 @@ export class PolicyRunner {
   }
 
   #mayAlert(rule: number, time: bigint): boolean {
-    const container = this.#batch?.container?.id;
-    if (!this.#bounds.hasRoom) this.#limiter.withhold(rule, container);
-    if (!this.#bounds.hasRoom || !this.#limiter.allows(rule, this.#now(time), container)) {
+    const place = this.#batch === null ? "" : limitPlace(this.#batch);
+    if (!this.#bounds.hasRoom) this.#limiter.withhold(rule, place);
+    if (!this.#bounds.hasRoom || !this.#limiter.allows(rule, this.#now(time), place)) {
       this.#suppressed++;
       return false;
     }
@@ -170,6 +171,24 @@ export class PolicyRunner {
   /** No batch comes any more. Gives the alerts about suppressed alerts that were not reported yet. */
   finish(clock: bigint): Alert[] {
     return this.#limiter.tell(this.#now(clock), true).map((one) => this.#summary(one, clock));
+  }
+
+  /** What is used up of its limits: at most so many rows. */
+  limits(clock: bigint, most: number): KeptLimits {
+    const own = this.#limiter.used(this.#now(clock), most);
+    return { own: own.map(({ rule, ...row }) => ({ ...row, rule: this.#nameOf(rule) })) };
+  }
+
+  /** Goes on with what was used up of limits before: of those of its rules that are there now. */
+  takeLimits({ own }: KeptLimits): void {
+    const { rules, prevent = [] } = this.policy;
+    const numbers = new Map([...rules, ...prevent].map(({ name }, number) => [name, number]));
+    this.#limiter.resume(
+      own.flatMap(({ rule: name, ...row }) => {
+        const rule = numbers.get(name);
+        return rule === undefined ? [] : [{ ...row, rule }];
+      }),
+    );
   }
 
   /** Whether there is hardly any room left for what it measures: then it cannot wait to be asked. */
@@ -268,10 +287,13 @@ export class PolicyRunner {
   }
 
   #summary(suppressed: Suppressed, time: bigint): Alert {
+    const container = containerAt(suppressed.container);
+    return suppressedAlert(this.policy, this.#nameOf(suppressed.rule), { ...suppressed, container }, time);
+  }
+
+  #nameOf(rule: number): string {
     const { rules } = this.policy;
-    const { rule } = suppressed;
-    const name = rules[rule]?.name ?? this.#prevented.nameOf(rule - rules.length);
-    return suppressedAlert(this.policy, name, suppressed, time);
+    return rules[rule]?.name ?? this.#prevented.nameOf(rule - rules.length);
   }
 }
 

@@ -11,6 +11,7 @@ import { Account } from "./account.js";
 import { MeasureAllowance } from "./allowance.js";
 import { ownerOf, SharedBounds } from "./bounds.js";
 import { missedBetween, WorkerControl } from "./control.js";
+import { type KeptLimits, LIMIT_ROWS_MAX, POLICY_ROWS_MAX } from "./kept-limits.js";
 import { LIMIT_CLOCKS } from "./limiter.js";
 import type { Order, Place, Report, Seat, Sitting, WorkerStart } from "./messages.js";
 import { PolicyRunner } from "./runner.js";
@@ -260,6 +261,9 @@ function obey(order: Order): void {
       done(order.number, sittings);
       break;
     }
+    case "limits":
+      done(order.number, [], limitsNow());
+      break;
     case "container":
       if (order.facts === null) containers.delete(order.stream);
       else containers.set(order.stream, order.facts);
@@ -301,7 +305,7 @@ function sayGoodbye(id: number, one: Seated): void {
 }
 
 /** Its init is code of an author too, and is watched like a batch. */
-function sit({ id, policy, tally, account, keep, from }: Seat): Sitting {
+function sit({ id, policy, tally, account, keep, from, limits }: Seat): Sitting {
   const owner = ownerOf(policy);
   const known = bounds.get(owner);
   const shared = known?.isOf(policy) === true ? known : new SharedBounds(policy);
@@ -310,6 +314,8 @@ function sit({ id, policy, tally, account, keep, from }: Seat): Sitting {
   try {
     const runner = new PolicyRunner(policy, keep, shared, limitTime);
     control.leave();
+    if (limits !== null) runner.takeLimits(limits);
+    if (limits?.shared !== undefined) shared.alerts?.resume(limits.shared);
     const ofTenant = new Account(account, policy.tenancy?.bounds?.usPerEvent);
     seated.set(id, {
       runner,
@@ -336,8 +342,25 @@ function sortSeats(): void {
   for (const [id, one] of sorted) seated.set(id, one);
 }
 
-function done(number: number, sittings: readonly Sitting[] = []): void {
-  report({ kind: "done", number, sittings, place: { position: reader.position, last: control.last } });
+/** What all policies together have used up of a tenant's goes with the first of them. */
+function limitsNow(): Map<number, KeptLimits> {
+  const most = Math.min(POLICY_ROWS_MAX, Math.floor(LIMIT_ROWS_MAX / (2 * Math.max(1, seated.size))));
+  const told = new Set<string>();
+  const limits = [...seated].map(([id, { runner, owner }]): [number, KeptLimits] => {
+    const own = runner.limits(clock, most);
+    const together = told.has(owner) ? undefined : bounds.get(owner)?.alerts;
+    told.add(owner);
+    return [id, together ? { ...own, shared: together.used(Number(limitTime(clock)), most) } : own];
+  });
+  return new Map(limits.filter(([, { own, shared = [] }]) => own.length + shared.length > 0));
+}
+
+function done(
+  number: number,
+  sittings: readonly Sitting[] = [],
+  limits: ReadonlyMap<number, KeptLimits> = new Map(),
+): void {
+  report({ kind: "done", number, sittings, place: { position: reader.position, last: control.last }, limits });
 }
 
 function report(what: Report): void {

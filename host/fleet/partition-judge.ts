@@ -25,10 +25,11 @@ import { decodeBlock, type ForwardedBlock } from "./block.js";
 import type { Bus, BusMessage, StreamEdges } from "./bus.js";
 import { COMMIT, type CommitTiming } from "./commit-timing.js";
 import type { FindingWriter } from "./finding-writer.js";
-import { keptIn, memoriesOf } from "./memories.js";
+import { keptIn, limitsOf, memoriesOf, withoutUntold } from "./memories.js";
 import { PartitionRow } from "./partition-row.js";
 import type { PoolCounts } from "./pool-counts.js";
 import { Positions } from "./positions.js";
+import type { PolicyLimits } from "./snapshot.js";
 import type { Snapshots } from "./snapshots.js";
 import { Streams } from "./streams.js";
 import { blockStream, DEAD_STREAM, deadSubject, streamOf, tokensOf } from "./subject.js";
@@ -158,9 +159,9 @@ export class PartitionJudge {
 
   async #start(): Promise<void> {
     const { policies, tenants, onFault, say } = this.#options;
-    const { sources, memories } = (await this.#row.snapshot()) ?? { sources: [], memories: [] };
+    const { sources, ...known } = (await this.#row.snapshot()) ?? { sources: [], memories: [], limits: [] };
     const onCold = (policy: LoadedPolicy): void => this.#tellCold(policy);
-    const kept = keptIn(memories, onCold);
+    const kept = keptIn(known, onCold);
     this.#positions = new Positions(sources, (source) => this.#streams.forget(source));
     this.#seq = this.#row.seq;
     this.#careful = this.#row.isDangerous ? CAREFUL_MESSAGES : 0;
@@ -330,7 +331,7 @@ export class PartitionJudge {
     if (this.#writing.signal.aborted) return;
     const { counts, findings, onTenantAlert } = this.#options;
     counts.add("findings");
-    const whole = withFacts(alert, this.#streams.of(stream)?.facts ?? null);
+    const whole = withFacts(alert, this.#streams.factsFor(alert, stream));
     findings.add(findingLine(whole));
     if (whole.tenant !== undefined) onTenantAlert?.(whole);
     void findings.flush(this.#writing.signal);
@@ -348,12 +349,12 @@ export class PartitionJudge {
     await Promise.race([this.#engine.settled(), this.#engine.finished]);
     if (this.#failure !== null) throw this.#failure;
     if (!(await findings.flush(this.#writing.signal)) || this.#isLost()) return;
-    await this.#keep();
+    await this.#keep(await limitsOf(this.#engine));
   }
 
-  async #keep(): Promise<void> {
+  async #keep(limits: readonly PolicyLimits[]): Promise<void> {
     const sources = [...this.#positions.entries()];
-    await this.#row.keep(this.#seq, { sources, memories: memoriesOf(this.#engine) });
+    await this.#row.keep(this.#seq, { sources, memories: memoriesOf(this.#engine), limits });
     this.#committedAt = performance.now();
     this.#bytes = 0;
   }
@@ -378,10 +379,12 @@ export class PartitionJudge {
   /** Nothing more comes: what waits in policies is told, and all is kept. */
   async #finish(): Promise<void> {
     this.#leave();
+    await Promise.race([this.#engine.settled(), this.#engine.finished]);
+    const limits = withoutUntold(await limitsOf(this.#engine)); // what was not told is, at the end
     this.#feed.close();
     await this.#engine.finished;
     if (!(await this.#options.findings.flush(this.#writing.signal)) || this.#isLost()) return;
-    if (this.#seq !== this.#row.seq || this.#row.hasBegun) await this.#keep();
+    if (this.#seq !== this.#row.seq || this.#row.hasBegun) await this.#keep(limits);
   }
 
   /** Once for each key. */

@@ -2,12 +2,13 @@
 // What a partition's next owner needs to go on where the last one was: how far each agent is judged, and what
 // each policy remembers. Its position in the stream stands in the row that points to it (snapshots.ts).
 //
-//   deflated:  u32 size of the head   head, JSON {v, sources: [[source, seq, num, task, at]], states: [..]}
+//   deflated:  u32 size of the head   head, JSON {v, sources: [[source, seq, num, task, at]], states: [..], limits: [..]}
 //              then the states' bytes, one behind the other
 import { createHash } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import * as z from "zod";
 import type { KeptState } from "../engine/keep.js";
+import type { KeptLimits } from "../engine/kept-limits.js";
 import type { Position } from "./positions.js";
 
 /** A policy, by whose it is and its name. `tenant` null: the operator's. */
@@ -23,10 +24,16 @@ export interface PolicyMemory extends PolicyKey {
   readonly state: KeptState;
 }
 
+/** What is used up of one policy's limits. */
+export interface PolicyLimits extends PolicyKey {
+  readonly limits: KeptLimits;
+}
+
 /** What is kept of a partition. */
 export interface Snapshot {
   readonly sources: readonly (readonly [source: string, Position])[];
   readonly memories: readonly PolicyMemory[];
+  readonly limits: readonly PolicyLimits[];
 }
 
 const FORM = 1;
@@ -36,6 +43,11 @@ const BYTES_MAX = 64 << 20;
 /** Of all policies together. */
 const MEMORIES_MAX = BYTES_MAX / 2;
 const whole = z.int().min(0);
+const UsedBucket = z.object({ place: z.string(), tokens: z.number(), at: z.number() });
+const Limits = z.object({
+  own: z.array(UsedBucket.extend({ rule: z.string(), suppressed: whole })),
+  shared: z.array(UsedBucket).exactOptional(),
+});
 const Head = z.object({
   v: z.literal(FORM),
   sources: z.array(z.tuple([z.string(), whole, whole, z.string(), z.number()])),
@@ -48,10 +60,15 @@ const Head = z.object({
       size: whole,
     }),
   ),
+  // What an earlier version kept has none.
+  limits: z.array(z.object({ tenant: z.string().nullable(), policy: z.string(), limits: Limits })).default([]),
 });
 
 /** Its bytes. Memories that would make it too large are left out: `left` says how many. */
-export function encodeSnapshot({ sources, memories }: Snapshot): { readonly bytes: Buffer; readonly left: number } {
+export function encodeSnapshot({ sources, memories, limits }: Snapshot): {
+  readonly bytes: Buffer;
+  readonly left: number;
+} {
   const kept = fitting(memories);
   const head = Buffer.from(
     JSON.stringify({
@@ -60,6 +77,7 @@ export function encodeSnapshot({ sources, memories }: Snapshot): { readonly byte
       states: kept.map(({ tenant, policy, word, state: { schema, bytes } }) => ({
         ...{ tenant, policy, word, schema: String(schema), size: bytes.length },
       })),
+      limits,
     }),
   );
   const size = Buffer.alloc(4);
@@ -93,7 +111,7 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot | null {
   try {
     const raw = inflateRawSync(bytes, { maxOutputLength: BYTES_MAX });
     let at = 4 + raw.readUInt32LE(0);
-    const { sources, states } = Head.parse(JSON.parse(raw.subarray(4, at).toString()));
+    const { sources, states, limits } = Head.parse(JSON.parse(raw.subarray(4, at).toString()));
     const memories = states.map(({ tenant, policy, word, schema, size }) => {
       const own = raw.subarray(at, at + size);
       at += size;
@@ -101,7 +119,7 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot | null {
       return { tenant, policy, word, state: { schema: BigInt(schema), bytes: own } };
     });
     const known = sources.map(([source, seq, num, task, time]) => [source, { seq, num, task, at: time }] as const);
-    return { sources: known, memories };
+    return { sources: known, memories, limits };
   } catch {
     return null;
   }

@@ -2,6 +2,8 @@
 // The numbers by which an engine knows agents, under which subject of the bus each comes, and what their
 // latest blocks say of them. A number is given out once.
 import type { Engine } from "../engine/engine.js";
+import { SUPPRESSED } from "../engine/limiter.js";
+import type { Alert } from "../output/alert.js";
 import type { ContainerFacts } from "../wire/container.js";
 import type { ForwardedBlock } from "./block.js";
 import { tokensOf } from "./subject.js";
@@ -39,6 +41,13 @@ export class Streams {
 
   of(stream: number): StreamOrigin | undefined {
     return this.#origins.get(stream);
+  }
+
+  /** What is known of an alert's container. What a limit kept back is told with the next batch of anybody. */
+  factsFor({ rule, source, outputFields }: Alert, stream: number): ContainerFacts | null {
+    const facts = this.of(stream)?.facts ?? null;
+    if (source !== "internal" || rule !== SUPPRESSED) return facts;
+    return outputFields.some(([name, value]) => name === "container.id" && value === facts?.id) ? facts : null;
   }
 
   forget(agent: string): void {

@@ -8,9 +8,8 @@
 //
 // A policy sees what came under its own tenant's subject, whatever its scope says besides: a policy whose
 // scope names no tenant is not seated. All of this happens between two batches of each engine.
-import type { Engine, SeatStatus } from "../engine/engine.js";
+import type { Engine, Kept, SeatStatus } from "../engine/engine.js";
 import type { PolicyHouse } from "../engine/housing.js";
-import type { KeptState } from "../engine/keep.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { subjectToken } from "../output/nats-subject.js";
@@ -43,7 +42,7 @@ export class TenantHouse implements PolicyHouse {
   }
 
   /** A partition has come: resolves when all policies sit there. `kept`: what its last owner kept of each. */
-  async join(engine: Seats, kept: (policy: LoadedPolicy) => KeptState | null): Promise<void> {
+  async join(engine: Seats, kept: (policy: LoadedPolicy) => Kept | null): Promise<void> {
     const seating = new Seating(engine);
     this.#seatings.set(engine, seating);
     await Promise.all(
@@ -139,7 +138,7 @@ class Seating {
     this.#engine = engine;
   }
 
-  seat(id: number, policy: LoadedPolicy, kept: KeptState | null): Promise<void> {
+  seat(id: number, policy: LoadedPolicy, kept: Kept | null): Promise<void> {
     return this.#then(async () => void this.#ids.set(id, await this.#engine.add(policy, kept)));
   }
 

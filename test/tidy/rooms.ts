@@ -29,6 +29,7 @@ export const DOORS: Record<string, string[]> = {
     "jail",
     "jailed",
     "keep",
+    "kept-limits",
     "limiter",
     "policy",
     "prevent-row",

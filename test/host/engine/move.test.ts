@@ -32,7 +32,7 @@ async function seatOf(id: number, tenant: string): Promise<Seat> {
   };
   const policy: LoadedPolicy = { ...(await policyOf(tenant)), tenancy };
   const account = Account.open(0, tenancy.bounds.usPerEvent).memory;
-  return { id, policy, tally: new Tally().memory, account, keep: null, from: null };
+  return { id, policy, tally: new Tally().memory, account, keep: null, from: null, limits: null };
 }
 
 /** An ordinary worker and a slow one at one ring, and what they report. */

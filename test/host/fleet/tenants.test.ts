@@ -128,8 +128,6 @@ test("H86: a tenant's policy that does not end rests alone: another tenant's jud
     pool.faults.map(({ code }) => code),
     ["VEDETTE_POLICY_OVERRUN"],
   );
-  const states = pool.house.status().map(({ policy, state }) => `${policy.name} ${state}`);
-  assert.equal(states.sort(), ["counting judging", "endless resting"]);
   await owner.giveBack(10_000);
 });
 
@@ -155,7 +153,7 @@ test("H87: what one tenant's policies remember pushes nothing of another's, or o
   });
   const large = Array.from({ length: 10 }, (_, i) => memory("red", `r${i}`, 4));
   const memories = [...large, memory("blue", "b", 8), memory(null, "own", 4)];
-  const { bytes, left } = encodeSnapshot({ sources: [], memories });
+  const { bytes, left } = encodeSnapshot({ sources: [], memories, limits: [] });
   const kept = decodeSnapshot(bytes)!.memories.map(({ tenant, policy }) => `${tenant} ${policy}`);
   assert.equal(kept.sort(), ["blue b", "null own", "red r0", "red r1", "red r2"]);
   assert.is(left, 7);
@@ -180,6 +178,50 @@ test("a policy that comes and goes while partitions do is seated where it should
   assert.is(pool.place.ids.length, told);
   assert.equal(pool.house.status(), []);
   await owner.giveBack(10_000);
+});
+
+test("H74: limits on alerts go on with the next owner, and count for each task by its subject", async () => {
+  const limit = { burst: 4, perMinute: 1 };
+  const place = new PartitionPlace([{ ...counting, alerts: limit }]);
+  // Both say that they are the container `c`.
+  const [agent, other] = [new ForwardedAgent(0, 1), new ForwardedAgent(1, 1)];
+  const send = (one: ForwardedAgent): Promise<void> =>
+    place.send(one, one.block(one.make(2), { task: one.task, taskArn: one.task }));
+  const failed = async (one: ForwardedAgent): Promise<number> => {
+    const own = new Set(await expectedOf([{ ...counting, alerts: { burst: 1e6, perMinute: 1e6 } }], [one]));
+    return place.ids.filter((id) => own.has(id)).length;
+  };
+  const told: number[][] = [];
+  for (let round = 0; round < 3; round++) {
+    const owner = place.owner();
+    await send(agent);
+    if (round === 2) await send(other);
+    await place.committed();
+    told.push([await failed(agent), await failed(other)]);
+    await owner.giveBack(10_000);
+  }
+  // Of 5 failed and 4 tenth opens in each round: 4 of each rule in all, and the other task has as many.
+  assert.equal(told, [
+    [8, 0],
+    [8, 0],
+    [8, 8],
+  ]);
+});
+
+test("H74: what all policies of a tenant have used up together goes on with the next owner, too", async () => {
+  const pool = new Pool();
+  const policy = of("red");
+  const bounds = { usPerEvent: 1000, alerts: { burst: 6, perMinute: 1 }, logLinesPerMinute: 1 };
+  await pool.house.add({ ...policy, tenancy: { ...policy.tenancy!, bounds } });
+  const agent = new ForwardedAgent(0, 1, "red");
+  for (let round = 0; round < 2; round++) {
+    const owner = pool.owner();
+    await pool.place.send(agent);
+    await pool.place.committed();
+    await owner.giveBack(10_000);
+  }
+  const own = new Set(await expectedOf([policy], [agent]));
+  assert.is(pool.place.ids.filter((id) => own.has(id)).length, 6);
 });
 
 test.run();

@@ -7,6 +7,7 @@ export { Protocol } from "./connection/protocol";
 export { Dns } from "./dns/dns";
 export { DnsQuery } from "./dns/dns-query";
 export { HttpClient, HttpServer } from "./http/connection";
+export { Spans } from "./http/spans";
 export { Kafka } from "./kafka/kafka";
 export { MongoDb } from "./mongodb/mongodb";
 export { MySql } from "./mysql/mysql";

@@ -4,7 +4,7 @@
 // named, and taken at the next start.
 import { isDeepStrictEqual } from "node:util";
 import type { Outputs } from "../output/outputs.js";
-import { metricsOf } from "../output/registry.js";
+import { metricsOf, tracesOf } from "../output/registry.js";
 import type { Judging, Rereading } from "../sensor/sensor.js";
 import { warn } from "./failure.js";
 import { filesOf, type JudgingFlags } from "./falco-judging.js";
@@ -85,5 +85,10 @@ function fixedOf(flags: Partial<JudgingFlags>, { keeps }: Judging): Record<strin
   const others = Object.entries(flags).filter(([name, value]) => !TAKEN.has(name) && typeof value !== "function");
   const named = others.map(([name, value]) => [name.replace(/[A-Z]/g, (one) => `-${one.toLowerCase()}`), value]);
   const metrics = metricsOf(flags.outputs);
-  return { ...Object.fromEntries(named), evidence, "metrics of outputs": metrics };
+  return {
+    ...Object.fromEntries(named),
+    evidence,
+    "metrics of outputs": metrics,
+    "traces of outputs": tracesOf(flags.outputs),
+  };
 }

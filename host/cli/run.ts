@@ -7,7 +7,7 @@ import { processors, workersFor } from "../engine/processors.js";
 import { OwnAgent } from "../intake/intake.js";
 import type { LogFormat } from "../log.js";
 import { whileShowing } from "../output/progress.js";
-import { metricsOf } from "../output/registry.js";
+import { metricsOf, tracesOf } from "../output/registry.js";
 import type { ServiceFlags } from "../policy/service.js";
 import { Sensor } from "../sensor/sensor.js";
 import { openChecked } from "../wire/batch.js";
@@ -64,6 +64,7 @@ export async function run(
       },
       ...(record === undefined ? {} : { record }),
       metrics: metricsOf(options.outputs),
+      traces: tracesOf(options.outputs),
       snapshots: options.metrics,
       drops: options.drops,
       ...speaking,

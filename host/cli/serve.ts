@@ -13,7 +13,7 @@ import { collectAll } from "../heap.js";
 import { Agents, type IntakeCounts, type NamedFile, Secrets } from "../intake/intake.js";
 import type { LogFormat } from "../log.js";
 import { counted } from "../output/counted.js";
-import { metricsOf } from "../output/registry.js";
+import { metricsOf, tracesOf } from "../output/registry.js";
 import type { ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
 import {
@@ -79,6 +79,7 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
       service: flags,
       intake: (handlers, counts) => agents(flags, handlers, counts),
       metrics: metricsOf(flags.outputs),
+      traces: tracesOf(flags.outputs),
       snapshots: flags.metrics,
       drops: flags.drops,
       fleet,

@@ -141,6 +141,8 @@ const Otlp = z.strictObject({
     z.number().int().min(1).max(EVERY_S_MAX).optional(),
     "how often numbers are sent, in seconds (default: 60)",
   ),
+  traces: says(z.boolean().default(false), "send spans, too, of meters that make some (default: false)"),
+  traces_url: says(url.optional(), "of the endpoint for traces (default: as `url`, with /v1/traces at its end)"),
   queue_count: says(count.default(QUEUE_COUNT_BATCHED), "how many records may wait in memory (default: 10000)"),
   ...waiting,
   ...tls,
@@ -272,6 +274,10 @@ export const OutputEntry = z
     path: ["metrics_url"],
     message: "it is needed, because `url` has a path of its own",
   })
+  .refine((entry) => entry.type !== "otlp" || !entry.traces || entry.traces_url !== undefined || isUsual(entry.url), {
+    path: ["traces_url"],
+    message: "it is needed, because `url` has a path of its own",
+  })
   .refine((entry) => !("region" in OUTPUT_TYPES[entry.type].shape) || regionOf(entry) !== undefined, {
     path: ["region"],
     message: "it needs a region: here, or in AWS_REGION",
@@ -307,6 +313,7 @@ const BESIDE: readonly (readonly [key: string, means: (entry: Said) => boolean, 
   ["namespace", isEmf, "`format: emf`"],
   ["metrics_url", hasNumbers, "`metrics: true`"],
   ["metrics_every_s", hasNumbers, "`metrics: true`"],
+  ["traces_url", ({ traces }) => traces === true, "`traces: true`"],
   ["certificate", ({ key }) => key !== undefined, "`key`"],
   ["key", ({ certificate }) => certificate !== undefined, "`certificate`"],
 ];
@@ -334,11 +341,12 @@ export function namedOutput(name: string, entry: Entry): NamedOutput {
     case "http":
       return { ...how, kind: "http", settings: httpSettings(entry) };
     case "otlp": {
-      const { incidents: hasIncidents, metrics, metrics_every_s = EVERY_S } = entry;
+      const { incidents: hasIncidents, metrics, metrics_every_s = EVERY_S, traces } = entry;
       const settings = { ...httpSettings(entry), url: signalUrl(entry.url, "logs"), hasIncidents };
       const url = entry.metrics_url ?? signalUrl(entry.url, "metrics");
       const pushed = { metrics: { ...settings, url, everyMs: metrics_every_s * SECOND_MS } };
-      return { ...how, kind: "otlp", settings, ...(metrics ? pushed : {}) };
+      const traced = { traces: { ...settings, url: entry.traces_url ?? signalUrl(entry.url, "traces") } };
+      return { ...how, kind: "otlp", settings, ...(metrics ? pushed : {}), ...(traces ? traced : {}) };
     }
     case "firehose":
       return { ...how, kind: "firehose", settings: { stream: entry.stream, ...awsPlace(entry) }, ...awsForm(entry) };
@@ -413,7 +421,7 @@ function isUsual(url: string): boolean {
 }
 
 /** OTLP's own rule: an address without a path has one. */
-function signalUrl(text: string, signal: "logs" | "metrics"): string {
+function signalUrl(text: string, signal: "logs" | "metrics" | "traces"): string {
   const address = new URL(text);
   if (address.pathname === "/") address.pathname = `/v1/${signal}`;
   address.pathname = address.pathname.replace(LOGS, `/v1/${signal}`);

@@ -9,7 +9,7 @@ export interface Rejected {
 }
 
 /** The names under which it counts. */
-export type RejectedKey = "rejectedLogRecords" | "rejectedDataPoints";
+export type RejectedKey = "rejectedLogRecords" | "rejectedDataPoints" | "rejectedSpans";
 
 const REASON_MAX = 200;
 const NONE: Rejected = { count: 0, reason: "" };

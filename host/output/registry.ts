@@ -21,6 +21,7 @@ import type { Carrier } from "./output.js";
 import type { ProgramSettings } from "./program.js";
 import type { FileBound } from "./rotation.js";
 import type { S3Settings } from "./s3.js";
+import type { TracesSettings } from "./span-push.js";
 import { localSyslogText, syslogText } from "./syslog-text.js";
 import type { SyslogSettings } from "./syslog-url.js";
 import { withoutPassword } from "./url.js";
@@ -59,6 +60,8 @@ export type NamedOutput = {
       readonly settings: OtlpSettings & { readonly hasIncidents: boolean };
       /** Where it takes the sensor's numbers, too. */
       readonly metrics?: MetricsSettings;
+      /** Where it takes spans, too. */
+      readonly traces?: TracesSettings;
     }
   | { readonly kind: "firehose"; readonly settings: FirehoseSettings; readonly lines?: SchemaLines }
   | { readonly kind: "s3"; readonly settings: S3Settings; readonly lines?: SchemaLines }
@@ -283,6 +286,11 @@ function onSubjects(row: OutputRow<NatsSettings>): OutputRow<NatsSettings> {
 /** Where the sensor's numbers are to be sent. */
 export function metricsOf(named: readonly NamedOutput[] = []): MetricsSettings[] {
   return named.flatMap((one) => (one.kind === "otlp" && one.metrics !== undefined ? [one.metrics] : []));
+}
+
+/** Where spans are to be sent. */
+export function tracesOf(named: readonly NamedOutput[] = []): TracesSettings[] {
+  return named.flatMap((one) => (one.kind === "otlp" && one.traces !== undefined ? [one.traces] : []));
 }
 
 /** In the order in which they are opened. */

@@ -20,12 +20,14 @@ import type { BatchFacts, IntakeCounts } from "../intake/intake.js";
 import type { Measures } from "../metric/meter-rows.js";
 import { otlpScopes } from "../metric/otlp.js";
 import { prometheusParts } from "../metric/prometheus.js";
+import { isOfSpans, otlpSpan, takeSpans } from "../metric/spans.js";
 import { type Owner, Totals } from "../metric/totals.js";
 import type { Alert } from "../output/alert.js";
 import type { EventTotals } from "../output/drops.js";
 import { registerOutputs } from "../output/metrics.js";
 import type { Family } from "../output/otlp-metrics.js";
 import { pemOf } from "../output/pem.js";
+import type { SpanPush } from "../output/span-push.js";
 import { reasonOf } from "../reason.js";
 import { placeOf } from "./address.js";
 import { registerEvidence } from "./evidence-metrics.js";
@@ -34,6 +36,7 @@ import { registerForwarder } from "./forward-metrics.js";
 import type { Health } from "./health.js";
 import { registerIncidents } from "./incident-metrics.js";
 import { registerMeasures } from "./measure-metrics.js";
+import { registerSpans } from "./span-metrics.js";
 import { registerState } from "./state-metrics.js";
 import { registerUsages } from "./usage-metrics.js";
 
@@ -44,7 +47,13 @@ const FAULTS = [
   ...["VEDETTE_POLICY_TRAPPED", "VEDETTE_POLICY_OVERRUN", "VEDETTE_POLICY_OVERSPENT", "VEDETTE_POLICY_BEHIND"],
   ...["VEDETTE_TENANT_OVERRUN", "VEDETTE_TENANT_OVERSPENT", "VEDETTE_CELL_BEHIND", "VEDETTE_CELL_LOST"],
   ...["VEDETTE_PREVENT_TABLE", "VEDETTE_OUTPUT_STUCK", "VEDETTE_SINK_UNWRITABLE"],
-  ...["VEDETTE_HTTP_OUTPUT", "VEDETTE_SYSLOG_OUTPUT", "VEDETTE_OTLP_OUTPUT", "VEDETTE_AWS_OUTPUT"],
+  ...[
+    "VEDETTE_HTTP_OUTPUT",
+    "VEDETTE_SYSLOG_OUTPUT",
+    "VEDETTE_OTLP_OUTPUT",
+    "VEDETTE_OTLP_TRACES",
+    "VEDETTE_AWS_OUTPUT",
+  ],
   "VEDETTE_PROGRAM_OUTPUT",
 ];
 /** Far beyond a task's containers; what comes after shares one number. */
@@ -109,6 +118,7 @@ export class Monitor implements IntakeCounts {
   /** Names of containers that have numbers of their own: they are an agent's word. */
   readonly #names = new Set<string>();
   readonly #totals = new Totals();
+  readonly #pushes: SpanPush[] = [];
 
   constructor(health: Health) {
     this.#health = health;
@@ -295,8 +305,20 @@ export class Monitor implements IntakeCounts {
     this.#suppressed.inc({ rule: String(fields.get("rule")) }, Number(fields.get("n_alerts")));
   }
 
-  readonly onMeasured: NonNullable<EngineHandlers["onMeasured"]> = (policy, measured) =>
-    this.#totals.add(ownerOf(policy), policy.admitted.metadata.metrics ?? [], measured);
+  /** Spans go there. */
+  sendSpans(push: SpanPush): void {
+    this.#pushes.push(push);
+    if (this.#pushes.length === 1) registerSpans(this.#registry, this.#pushes);
+  }
+
+  readonly onMeasured: NonNullable<EngineHandlers["onMeasured"]> = (policy, measured) => {
+    const [owner, instruments] = [ownerOf(policy), policy.admitted.metadata.metrics ?? []];
+    if (!instruments.some(isOfSpans)) return this.#totals.add(owner, instruments, measured);
+    const { spans, rest } = takeSpans(measured, instruments);
+    const isOwn = owner.tenant === null; // a tenant's are none
+    if (isOwn) for (const push of this.#pushes) push.add(spans.map(otlpSpan));
+    this.#totals.add(owner, instruments, isOwn ? rest : { ...rest, refused: rest.refused + spans.length });
+  };
 
   readonly onUnmeasured: NonNullable<EngineHandlers["onUnmeasured"]> = (policy) => this.#totals.lose(ownerOf(policy));
 

@@ -26,6 +26,7 @@ import type { DropSettings } from "../output/drops.js";
 import type { IncidentNews } from "../output/incident-news.js";
 import type { MetricsSettings } from "../output/metrics-push.js";
 import type { MetricsSnapshot, SnapshotSettings } from "../output/metrics-snapshot.js";
+import type { TracesSettings } from "../output/span-push.js";
 import { type OutputAsked, tryOne } from "../output/try-one.js";
 import type { Asked, PolicyService, ServiceFlags } from "../policy/service.js";
 import { reasonOf } from "../reason.js";
@@ -78,6 +79,8 @@ export interface SensorOptions<I extends Intake> {
   readonly fleet?: FleetOptions | null;
   /** Where the numbers of /metrics are sent. */
   readonly metrics?: readonly MetricsSettings[];
+  /** Where spans of meters are sent. */
+  readonly traces?: readonly TracesSettings[];
   /** Falco's metrics snapshots; undefined: there are none. */
   readonly snapshots?: SnapshotSettings | undefined;
   /** What is done about lost events beside telling them; undefined: nothing. */
@@ -175,15 +178,17 @@ export class Sensor<I extends Intake = Intake> {
   }
 
   async #open(): Promise<void> {
-    const { http, judging, service, record, metrics = [], snapshots, drops } = this.#options;
+    const { http, judging, service, record, metrics = [], traces = [], snapshots, drops } = this.#options;
     // What runs for long outlives a hangup from the start; of another, a hangup before its workload begins is
     // the end.
     const runsForLong = http !== undefined || service?.policiesD !== undefined;
     if (runsForLong) this.#hearHangups();
     const hasControl = hasControlIn(service);
-    const isAsked = http !== undefined || hasControl || metrics.length > 0 || (snapshots ?? drops) !== undefined;
+    const isAsked =
+      http !== undefined || hasControl || metrics.length + traces.length > 0 || (snapshots ?? drops) !== undefined;
     const monitor = isAsked ? await this.#openMonitor(http) : null;
     if (metrics.length > 0 && monitor !== null) await this.#openPushes(metrics, monitor);
+    if (traces.length > 0 && monitor !== null) await this.#openTraces(traces, monitor);
     if (hasControl && monitor !== null) this.#roster = new (await import("./roster.js")).Roster(monitor);
     if (judging !== undefined) await this.#openOutputs(judging, monitor);
     if (service !== undefined) await this.#openService(service, monitor);
@@ -292,15 +297,29 @@ export class Sensor<I extends Intake = Intake> {
   async #openPushes(metrics: readonly MetricsSettings[], monitor: Monitor): Promise<void> {
     const { MetricsPush } = await import("../output/metrics-push.js");
     const { onFault } = this.#options;
-    const attributes = {
+    const attributes = this.#resource();
+    const scopes = (now: bigint): object[] => monitor.scopes(now);
+    const common = { families: () => monitor.families(), scopes, attributes, version: VERSION, onFault };
+    for (const settings of metrics) this.#opened.add(new MetricsPush({ settings, ...common }), (push) => push.close());
+  }
+
+  async #openTraces(traces: readonly TracesSettings[], monitor: Monitor): Promise<void> {
+    const { SpanPush } = await import("../output/span-push.js");
+    const common = { attributes: this.#resource(), version: VERSION, onFault: this.#options.onFault };
+    for (const settings of traces) {
+      const push = this.#opened.add(new SpanPush({ settings, ...common }), (one) => one.close());
+      monitor.sendSpans(push);
+    }
+  }
+
+  /** What OpenTelemetry says of who sends. */
+  #resource(): Record<string, string> {
+    return {
       "service.name": "vedette",
       "service.version": VERSION,
       "host.name": hostname(),
       "service.instance.id": randomUUID(),
     };
-    const scopes = (now: bigint): object[] => monitor.scopes(now);
-    const common = { families: () => monitor.families(), scopes, attributes, version: VERSION, onFault };
-    for (const settings of metrics) this.#opened.add(new MetricsPush({ settings, ...common }), (push) => push.close());
   }
 
   async #openSnapshots(settings: SnapshotSettings, monitor: Monitor): Promise<void> {

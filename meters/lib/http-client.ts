@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that clients of HTTP/1.1 and HTTP/2 make, and calls of gRPC, by OpenTelemetry's names. What a
 // request is and where it ends is HttpClient's to say (rules-wasm/http/connection.ts).
-import { AnyTransfer, Event, histogram, meter } from "vedette";
-import { HttpClient, programName } from "vedette/protocols";
+import { AnyTransfer, Event, gauge, histogram, meter, param } from "vedette";
+import { HttpClient, programName, Spans } from "vedette/protocols";
 import { tellUnsynced } from "./unsynced";
 
+const HAS_SPANS = param.bool("spans");
 const CLIENT = new HttpClient();
+CLIENT.readsTraces = HAS_SPANS;
+const SPANS = new Spans();
 const DURATION = histogram({
   name: "http.client.request.duration",
   unit: "s",
@@ -28,6 +31,18 @@ const CALLS = histogram({
   slots: 500,
 });
 
+/** A span in each slot: how long it took, and in labels what it is. host/metric/spans.ts reads them. */
+const TRACED = gauge({
+  name: "vedette.spans.client",
+  unit: "s",
+  doc: "requests of HTTP clients that become spans",
+  labels: [
+    "vedette.span.trace", "vedette.span.parent", "vedette.span.start", "process.executable.name", "http.request.method",
+    "http.response.status_code", "server.address", "server.port",
+  ],
+  slots: 128,
+});
+
 @meter({ name: "HTTP clients" })
 export function saw(e: AnyTransfer): void {
   if (CLIENT.hasLeft(e)) return;
@@ -43,6 +58,7 @@ function tell(e: Event, finished: i32): void {
     } else {
       if (!DURATION.labelled(CLIENT.labels(e, i))) labelRequest(e, i);
       DURATION.record(CLIENT.seconds(i));
+      if (HAS_SPANS && SPANS.ofClient(e, CLIENT, i)) tellSpan(e, i);
     }
   }
 }
@@ -52,6 +68,12 @@ function labelRequest(e: Event, i: i32): void {
   DURATION.label(programName(e)).label(CLIENT.method(i)).label(status).label(e.fd.sip).label(e.fd.sport);
   if (status >= 400) DURATION.label(status);
   else DURATION.label("");
+}
+
+function tellSpan(e: Event, i: i32): void {
+  TRACED.label(SPANS.trace).label(SPANS.parent).label(CLIENT.start(i)).label(programName(e));
+  TRACED.label(CLIENT.method(i)).label(CLIENT.status(i)).label(e.fd.sip).label(e.fd.sport);
+  TRACED.set(CLIENT.seconds(i));
 }
 
 function labelCall(e: Event, i: i32): void {

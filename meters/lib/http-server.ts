@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that servers of HTTP/1.1 and HTTP/2 answer, and calls of gRPC, by OpenTelemetry's names. What a
 // request is and where it ends is HttpServer's to say (rules-wasm/http/connection.ts).
-import { AnyTransfer, Event, histogram, meter, param } from "vedette";
-import { HttpServer, programName } from "vedette/protocols";
+import { AnyTransfer, Event, gauge, histogram, meter, param } from "vedette";
+import { HttpServer, programName, Spans } from "vedette/protocols";
 import { tellUnsynced } from "./unsynced";
 
 const HAS_ROUTES = param.bool("routes");
+const HAS_SPANS = param.bool("spans");
 const SERVER = new HttpServer();
+SERVER.readsTraces = HAS_SPANS;
+const SPANS = new Spans();
 const DURATION = histogram({
   name: "http.server.request.duration",
   unit: "s",
@@ -24,6 +27,18 @@ const CALLS = histogram({
   slots: 500,
 });
 
+/** A span in each slot: how long it took, and in labels what it is. host/metric/spans.ts reads them. */
+const TRACED = gauge({
+  name: "vedette.spans.server",
+  unit: "s",
+  doc: "requests to HTTP servers that become spans",
+  labels: [
+    "vedette.span.trace", "vedette.span.parent", "vedette.span.start", "process.executable.name", "http.request.method",
+    "http.response.status_code", "http.route",
+  ],
+  slots: 128,
+});
+
 @meter({ name: "HTTP servers" })
 export function saw(e: AnyTransfer): void {
   if (SERVER.hasLeft(e)) return;
@@ -39,6 +54,7 @@ function tell(e: Event, finished: i32): void {
     } else {
       if (!DURATION.labelled(SERVER.labels(e, i))) labelRequest(e, i);
       DURATION.record(SERVER.seconds(i));
+      if (HAS_SPANS && SPANS.ofServer(e, SERVER, i)) tellSpan(e, i);
     }
   }
 }
@@ -50,6 +66,14 @@ function labelRequest(e: Event, i: i32): void {
   else DURATION.label("");
   if (status >= 500) DURATION.label(status);
   else DURATION.label("");
+}
+
+function tellSpan(e: Event, i: i32): void {
+  TRACED.label(SPANS.trace).label(SPANS.parent).label(SERVER.start(i)).label(programName(e));
+  TRACED.label(SERVER.method(i)).label(SERVER.status(i));
+  if (HAS_ROUTES) TRACED.label(SERVER.route(i));
+  else TRACED.label("");
+  TRACED.set(SERVER.seconds(i));
 }
 
 function labelCall(e: Event, i: i32): void {

@@ -27,9 +27,10 @@ import {
   bodyLength, CONNECT, HEAD, headEnd, isChunked, isDoubtful, isPreface, isRequest, isResponse, isUpgrade, methodOf, pathBegin,
   pathSize, PREFACE_HEAD, readFields, statusOf,
 } from "./head";
-import { METHOD, PATH, PATH_MAX, PATH_SIZE, REQUEST, TIME } from "./request";
+import { HAS_TRACE, METHOD, PATH, PATH_MAX, PATH_SIZE, REQUEST, TIME, TRACE } from "./request";
 import { IN, OUT, Streams } from "./streams";
 import { NO_CALL, Told } from "./told";
+import { parentSpan, readTraceparent, traceFlags, traceHigh, traceLow } from "./traceparent";
 
 /** What is expected next in a direction. */
 const START: u32 = 0;
@@ -80,6 +81,8 @@ let isWhole: bool = false;
 
 /** Connections of one side that a policy sees. */
 abstract class Http extends Protocol {
+  /** Whether heads are looked through for traceparent. It costs time, so it is off unless somebody asks. */
+  readsTraces: bool = false;
   private readonly isClient: bool;
   private from: u64 = 0;
   private readonly connections: StateTable;
@@ -177,6 +180,16 @@ abstract class Http extends Protocol {
   /** The path's template; empty where there is none. It stands until another one is asked for. */
   route(i: i32): Str {
     return this.told.route(i);
+  }
+
+  /** When it began, ns since the epoch. */
+  start(i: i32): u64 {
+    return this.told.start(i);
+  }
+
+  /** Of its traceparent: trace (two numbers), span, flags, by place. All 0: its head has none that reads. */
+  trace(i: i32, place: i32): u64 {
+    return this.told.trace(i, place);
   }
 
   /** Whether it is a call of gRPC. */
@@ -349,6 +362,7 @@ abstract class Http extends Protocol {
         store<u8>(entry, <u8>bytes, PATH_SIZE);
       }
     }
+    if (is && this.readsTraces) keepTrace(entry, from, size);
     if (!is || !isWhole) return beUnsure(c, IN);
     readFields(from, size);
     if (isDoubtful) beUnsure(c, IN);
@@ -555,6 +569,15 @@ abstract class Http extends Protocol {
     store<u8>(c + STASHED + way, 0);
     return true;
   }
+}
+
+function keepTrace(entry: usize, head: usize, size: u32): void {
+  if (!readTraceparent(head, size)) return;
+  store<u8>(entry, 1, HAS_TRACE);
+  store<u64>(entry, traceHigh, TRACE);
+  store<u64>(entry, traceLow, TRACE + 8);
+  store<u64>(entry, parentSpan, TRACE + 16);
+  store<u8>(entry, <u8>traceFlags, TRACE + 24);
 }
 
 /** Servers. One is made at the top of a file. */

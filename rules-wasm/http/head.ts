@@ -160,7 +160,7 @@ function isField(at: usize, size: u32, name: string): bool {
 }
 
 /** `word` is in small letters; what stands there may have capitals. */
-function isSameWord(at: usize, word: string): bool {
+export function isSameWord(at: usize, word: string): bool {
   for (let i = 0; i < word.length; i++) {
     const byte: u32 = load<u8>(at + i), small = byte - 0x41 < 26 ? byte + 0x20 : byte;
     if (small != <u32>word.charCodeAt(i)) return false;

@@ -7,7 +7,7 @@ import { Str } from "../str";
 import { mix } from "../string-set";
 import { setSpan } from "../wire/frame";
 import { METHODS } from "./head";
-import { METHOD, PATH, PATH_SIZE, TIME } from "./request";
+import { HAS_TRACE, METHOD, PATH, PATH_SIZE, TIME, TRACE } from "./request";
 
 /** More are no pipeline, and as many streams of a connection can be underway. */
 export const FINISHED_MAX: i32 = 128;
@@ -21,6 +21,8 @@ export class Told {
   private readonly templates: Routes = new Routes();
   /** Of each: begin, end, and its method, gRPC's status and its status. */
   private readonly found: StaticArray<u64> = new StaticArray<u64>(FINISHED_MAX * 3);
+  /** Of each: trace, span and flags of its traceparent. */
+  private readonly traces: StaticArray<u64> = new StaticArray<u64>(FINISHED_MAX * 4);
   private readonly routes: StaticArray<i32> = new StaticArray<i32>(FINISHED_MAX);
   /** What a route is given as. */
   private readonly span: usize = heap.alloc(8);
@@ -42,6 +44,7 @@ export class Told {
     this.found[3 * i] = load<u64>(request, TIME);
     this.found[3 * i + 1] = end;
     this.found[3 * i + 2] = <u64>load<u8>(request, METHOD) << 32 | call << 16 | status;
+    this.keepTrace(i, request);
     this.routes[i] = size == 0 ? -1 : this.routeOf(request + PATH, size, status, call, e);
     return true;
   }
@@ -66,6 +69,20 @@ export class Told {
     const route = this.routes[i];
     if (route < 0) return changetype<Str>(setSpan(this.span, this.span, 0));
     return changetype<Str>(setSpan(this.span, this.templates.address(route) + from, this.templates.size(route) - from));
+  }
+
+  // @ts-ignore: decorator
+  @inline start(i: i32): u64 { return this.found[3 * i]; }
+
+  /** By place: trace (two numbers), span, flags. */
+  // @ts-ignore: decorator
+  @inline trace(i: i32, place: i32): u64 { return this.traces[4 * i + place]; }
+
+  private keepTrace(i: i32, request: usize): void {
+    const has = load<u8>(request, HAS_TRACE) != 0;
+    for (let place = 0; place < 3; place++)
+      this.traces[4 * i + place] = has ? load<u64>(request + TRACE + 8 * <usize>place) : 0;
+    this.traces[4 * i + 3] = has ? <u64>load<u8>(request, TRACE + 24) : 0;
   }
 
   seconds(i: i32): f64 {

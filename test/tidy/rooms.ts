@@ -63,7 +63,7 @@ export const DOORS: Record<string, string[]> = {
   "host/image": [],
   "host/incident": ["incident", "tactics"],
   "host/intake": ["intake"],
-  "host/metric": ["otlp", "prometheus", "totals", "requests", "meter-rows"],
+  "host/metric": ["otlp", "prometheus", "totals", "requests", "meter-rows", "spans"],
   "host/output": [
     "alert",
     "alert-bounds",
@@ -102,6 +102,7 @@ export const DOORS: Record<string, string[]> = {
     "progress",
     "registry",
     "sink",
+    "span-push",
     "stream",
     "summary",
     "syslog-url",

@@ -54,6 +54,7 @@ function scalarComplaint(value: unknown, { type, resolvedType }: protobuf.Field,
   if (resolvedType instanceof protobuf.Enum)
     return resolvedType.valuesById[value as number] === undefined ? `${at} is no number of its enum` : null;
   if (type === "string") return typeof value === "string" ? null : `${at} is no text`;
+  if (type === "bytes") return /^([0-9a-f]{2})*$/.test(String(value)) ? null : `${at} is no hexadecimal text`;
   if (type === "bool") return typeof value === "boolean" ? null : `${at} is not true or false`;
   if (/64$/.test(type))
     return typeof value === "string" && /^-?\d+$/.test(value) ? null : `${at} is no number as a text`;

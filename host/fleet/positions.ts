@@ -2,16 +2,19 @@
 // How far each agent's events are judged, in one partition. An agent numbers its batches, so a batch at or
 // below its agent's position was judged before: a sidecar that was started again sends some a second time,
 // and cuts them into other blocks. A batch that is further on than the next one shows that others never came:
-// then the numbers of its events say how many.
+// then the numbers of its events say how many, but for those that the agent counts as lost (gap.ts).
 //
 //   position 7     batch 7: a second time     batch 8: judged     batch 10: judged, and a hole of events
 import type { ForwardedBatch } from "./block.js";
+import { firstBooks, type LossBooks, settleGap } from "./gap.js";
 
+/** See HoleCause. */
+export const HOLE_CAUSES = ["bus", "poison", "hole"] as const;
 /** Why events never came: the bus dropped them, a block could not be read, or nobody says. */
-export type HoleCause = "bus" | "poison" | "hole";
+export type HoleCause = (typeof HOLE_CAUSES)[number];
 
 /** Of one agent. */
-export interface Position {
+export interface Position extends LossBooks {
   /** Of its last batch that was judged. */
   readonly seq: number;
   /** The highest evt.num of that. */
@@ -20,6 +23,8 @@ export interface Position {
   readonly task: string;
   /** When the bus took that batch's block, ms. */
   readonly at: number;
+  /** Why the last hole was. */
+  readonly cause: HoleCause;
 }
 
 /** What of a block is new, and what is missing before it. */
@@ -70,11 +75,18 @@ export class Positions {
       const { seq, first } = one.batch;
       const before = this.#of.get(source);
       if (before !== undefined && seq <= before.seq) continue;
-      const events = before === undefined || seq === before.seq + 1 ? 0 : Math.max(0, first - before.num - 1);
-      if (events > 0) missing.push({ cause: this.#expected.get(source) ?? "hole", events });
+      const lost = one.batch.lost.reduce((sum, count) => sum + count, 0);
+      const isHole = before !== undefined && seq > before.seq + 1;
+      const cause = isHole ? (this.#expected.get(source) ?? "hole") : (before?.cause ?? "hole");
+      const { missing: events, books } =
+        before === undefined
+          ? { missing: 0, books: firstBooks({ seq, first, lost }) }
+          : settleGap(before, { gap: Math.max(0, first - before.num - 1), lost, isHole });
+      if (events > 0) missing.push({ cause, events });
       this.#expected.delete(source);
       this.#of.delete(source);
-      this.#of.set(source, { seq, num: Math.max(before?.num ?? 0, first + one.count - 1), task, at: time });
+      const num = Math.max(before?.num ?? 0, first + one.count - 1);
+      this.#of.set(source, { seq, num, task, at: time, cause, ...books });
       fresh.push(one);
     }
     this.#forget(time);

@@ -2,14 +2,14 @@
 // What a partition's next owner needs to go on where the last one was: how far each agent is judged, and what
 // each policy remembers. Its position in the stream stands in the row that points to it (snapshots.ts).
 //
-//   deflated:  u32 size of the head   head, JSON {v, sources: [[source, seq, num, task, at]], states: [..], limits: [..]}
+//   deflated:  u32 size of the head   head, JSON {v, sources: [[source, seq, num, task, at]], states: [..], losses: [..], limits: [..]}
 //              then the states' bytes, one behind the other
 import { createHash } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import * as z from "zod";
 import type { KeptState } from "../engine/keep.js";
 import type { KeptLimits } from "../engine/kept-limits.js";
-import type { Position } from "./positions.js";
+import { HOLE_CAUSES, type Position } from "./positions.js";
 
 /** A policy, by whose it is and its name. `tenant` null: the operator's. */
 export interface PolicyKey {
@@ -60,7 +60,8 @@ const Head = z.object({
       size: whole,
     }),
   ),
-  // What an earlier version kept has none.
+  // What an earlier version kept has none of these.
+  losses: z.array(z.tuple([z.string(), whole.nullable(), whole, whole, z.enum(HOLE_CAUSES)])).default([]),
   limits: z.array(z.object({ tenant: z.string().nullable(), policy: z.string(), limits: Limits })).default([]),
 });
 
@@ -77,6 +78,7 @@ export function encodeSnapshot({ sources, memories, limits }: Snapshot): {
       states: kept.map(({ tenant, policy, word, state: { schema, bytes } }) => ({
         ...{ tenant, policy, word, schema: String(schema), size: bytes.length },
       })),
+      losses: sources.map(([source, { lost, owed, doubt, cause }]) => [source, lost, owed, doubt, cause]),
       limits,
     }),
   );
@@ -111,14 +113,19 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot | null {
   try {
     const raw = inflateRawSync(bytes, { maxOutputLength: BYTES_MAX });
     let at = 4 + raw.readUInt32LE(0);
-    const { sources, states, limits } = Head.parse(JSON.parse(raw.subarray(4, at).toString()));
+    const { sources, states, losses, limits } = Head.parse(JSON.parse(raw.subarray(4, at).toString()));
     const memories = states.map(({ tenant, policy, word, schema, size }) => {
       const own = raw.subarray(at, at + size);
       at += size;
       if (own.length !== size) throw new Error("a state is cut off");
       return { tenant, policy, word, state: { schema: BigInt(schema), bytes: own } };
     });
-    const known = sources.map(([source, seq, num, task, time]) => [source, { seq, num, task, at: time }] as const);
+    const books = new Map(losses.map(([source, lost, owed, doubt, cause]) => [source, { lost, owed, doubt, cause }]));
+    const none = { lost: null, owed: 0, doubt: 0, cause: "hole" } as const;
+    const known = sources.map(
+      ([source, seq, num, task, time]) =>
+        [source, { seq, num, task, at: time, ...(books.get(source) ?? none) }] as const,
+    );
     return { sources: known, memories, limits };
   } catch {
     return null;

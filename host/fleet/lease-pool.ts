@@ -94,11 +94,16 @@ export class LeasePool {
   #lookedAt = 0;
   #lived = Number.NEGATIVE_INFINITY;
   #isAway = false;
+  /** When the table answered last. */
+  #heard: number;
+  /** Since when it has nothing, though a partition has no owner; null: it is not so. */
+  #idleSince: number | null = null;
 
   constructor(options: LeasePoolOptions) {
     this.#options = options;
     this.#timing = options.timing ?? TIMING;
     this.#now = options.now ?? (() => performance.now());
+    this.#heard = this.#now();
   }
 
   /** Those that are surely this host's now, with their epochs. */
@@ -114,6 +119,16 @@ export class LeasePool {
   holds(partition: number): boolean {
     const held = this.#held.get(partition);
     return held !== undefined && this.#now() < held.until;
+  }
+
+  /** For how long the table has not answered, ms. A host asks it each second. */
+  get silentMs(): number {
+    return this.#now() - this.#heard;
+  }
+
+  /** For how long this host has had no partition though one has no owner, ms; 0: it is not so. */
+  get idleMs(): number {
+    return this.#idleSince === null ? 0 : this.#now() - this.#idleSince;
   }
 
   /** Until `signal`; gives back then what this host has. */
@@ -140,6 +155,13 @@ export class LeasePool {
     for (const [partition, held] of this.#held)
       if (!held.isReturning && now - held.sent >= this.#timing.renew) void this.#renew(partition, held);
     if (this.#isReady) this.#balance(now);
+    const isIdle =
+      this.#isReady && this.#held.size === 0 && this.#all.some((partition) => this.#isUnowned(partition, now));
+    this.#idleSince = isIdle ? (this.#idleSince ?? now) : null;
+  }
+
+  get #all(): number[] {
+    return Array.from({ length: this.#options.partitions }, (_, partition) => partition);
   }
 
   #balance(now: number): void {
@@ -149,9 +171,7 @@ export class LeasePool {
     const isGiving = ours.length < this.#held.size;
     if (ours.length > share && !isGiving) void this.#giveBack(Math.max(...ours));
     if (now < this.#restsUntil) return;
-    const free = Array.from({ length: partitions }, (_, partition) => partition).filter((partition) =>
-      this.#isFree(partition, now),
-    );
+    const free = this.#all.filter((partition) => this.#isFree(partition, now));
     const room = share - this.#held.size - this.#taking.size;
     for (const partition of shuffled(free).slice(0, Math.max(0, room))) void this.#take(partition);
   }
@@ -162,7 +182,10 @@ export class LeasePool {
   }
 
   #isFree(partition: number, now: number): boolean {
-    if (this.#held.has(partition) || this.#taking.has(partition)) return false;
+    return !this.#held.has(partition) && !this.#taking.has(partition) && this.#isUnowned(partition, now);
+  }
+
+  #isUnowned(partition: number, now: number): boolean {
     const seen = this.#seen.get(partition);
     return seen === undefined || seen.lease.owner === null || now - seen.at > this.#timing.lease + MARGIN_MS;
   }
@@ -215,7 +238,7 @@ export class LeasePool {
   async #written(row: Parameters<Leases["write"]>[0], revision: number): Promise<number | null> {
     try {
       const written = await this.#options.leases.write(row, revision);
-      this.#isAway = false;
+      this.#answered();
       return written;
     } catch (error) {
       this.#away(error);
@@ -225,7 +248,15 @@ export class LeasePool {
 
   #live(now: number): void {
     this.#lived = now;
-    this.#options.leases.live(this.#options.host).catch((error: unknown) => this.#away(error));
+    this.#options.leases.live(this.#options.host).then(
+      () => this.#answered(),
+      (error: unknown) => this.#away(error),
+    );
+  }
+
+  #answered(): void {
+    this.#isAway = false;
+    this.#heard = this.#now();
   }
 
   #lose(partition: number): void {
@@ -245,7 +276,7 @@ export class LeasePool {
       onHost: (host: string, isLeft: boolean) => this.#onHost(host, isLeft),
       onReady: () => {
         this.#isReady = true;
-        this.#isAway = false;
+        this.#answered();
       },
     };
     try {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a host of the pool says of itself: /healthz and /api/v1/health for whoever looks after it, /metrics
-// for Prometheus. No task and no tenant stands in a label: there are too many.
+// What a host of the pool says of itself: /healthz and /api/v1/health for whoever looks after it, with status
+// 503 where it is of no use, /metrics for Prometheus. No task and no tenant stands in a label: there are too
+// many.
 import type { ServerResponse } from "node:http";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { HttpServer } from "../http-server.js";
@@ -11,6 +12,8 @@ import type { PoolNumbers } from "./pool-counts.js";
 /** What is asked at each look. */
 export interface PoolSeen {
   readonly numbers: PoolNumbers;
+  /** What is wrong with the host, in a line; null: nothing. */
+  readonly problem: string | null;
   /** Those that the host has now. */
   readonly partitions: readonly PartitionState[];
 }
@@ -46,20 +49,21 @@ export class PoolMonitor extends HttpServer {
     const registry = registryOf(() => seen);
     super((request, response) => {
       const path = request.url?.split("?", 1)[0];
-      if (path === "/healthz") response.writeHead(200).end("ok\n");
+      const status = seen.problem === null ? 200 : 503;
+      if (path === "/healthz") response.writeHead(status).end(`${seen.problem ?? "ok"}\n`);
       else if (path === "/metrics") void answer(registry, response);
       else if (path === "/api/v1/health")
-        response.setHeader("content-type", "application/json").writeHead(200).end(healthJson(seen, policies()));
+        response.setHeader("content-type", "application/json").writeHead(status).end(healthJson(seen, policies()));
       else response.writeHead(404).end();
     });
   }
 }
 
-function healthJson({ numbers, partitions }: PoolSeen, policies: readonly PolicySeen[]): string {
+function healthJson({ numbers, problem, partitions }: PoolSeen, policies: readonly PolicySeen[]): string {
   const told = policies.map(({ tenant, policy, version, state, events, alerts, lastError }) => ({
     ...{ tenant, policy, version, state, events, alerts, lastError },
   }));
-  return `${JSON.stringify({ version: VERSION, partitions, policies: told, ...numbers }, null, 2)}\n`;
+  return `${JSON.stringify({ version: VERSION, problem, partitions, policies: told, ...numbers }, null, 2)}\n`;
 }
 
 function registryOf(seen: () => PoolSeen): Registry {

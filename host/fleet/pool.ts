@@ -17,6 +17,7 @@ import { LeasePool, type LeaseTiming } from "./lease-pool.js";
 import { NatsBus } from "./nats-bus.js";
 import { PartitionJudge } from "./partition-judge.js";
 import { PoolCounts, type PoolNumbers } from "./pool-counts.js";
+import { PoolHealth } from "./pool-health.js";
 import type { TenantHouse } from "./tenant-house.js";
 
 /** What a host of the pool judges, by what, and into what. The store is its caller's to close. */
@@ -62,6 +63,8 @@ export class JudgePool {
   readonly #snapshots: KvSnapshots;
   readonly #counts = new PoolCounts();
   readonly #judges = new Map<number, PartitionJudge>();
+  readonly #health: PoolHealth;
+  readonly #store: Pick<Store, "write">;
   #fail: (error: unknown) => void = () => undefined;
   readonly #failed: Promise<never>;
 
@@ -89,6 +92,13 @@ export class JudgePool {
         onLost: (partition) => this.#onLost(partition),
       },
     });
+    this.#health = new PoolHealth(this.#pool);
+    this.#store = this.#health.watched(options.store);
+  }
+
+  /** Null: this host is well. Else what is wrong, in a line. */
+  get problem(): string | null {
+    return this.#health.problem;
   }
 
   get numbers(): PoolNumbers {
@@ -121,7 +131,7 @@ export class JudgePool {
   }
 
   async #judge(partition: number, epoch: number): Promise<void> {
-    const { store, policies, tenants, replicas, say, onFault, onTenantAlert, commit } = this.#options;
+    const { policies, tenants, replicas, say, onFault, onTenantAlert, commit } = this.#options;
     const holds = (): boolean => this.#pool.holds(partition);
     while (holds() && this.#pool.held.get(partition) === epoch) {
       const judge = new PartitionJudge({
@@ -139,7 +149,7 @@ export class JudgePool {
         ...(commit === undefined ? {} : { commit }),
         ...(tenants === undefined ? {} : { tenants }),
         ...(onTenantAlert === undefined ? {} : { onTenantAlert }),
-        findings: new FindingWriter({ store, say }),
+        findings: new FindingWriter({ store: this.#store, say }),
         onFault: (error, policy) => {
           say(`vedette: ${explain(error)}`);
           onFault?.(error, policy);

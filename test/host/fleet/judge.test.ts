@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
@@ -36,6 +37,8 @@ class Fleet {
   readonly #bus: NatsBus;
   readonly hosts: ChildProcess[] = [];
   said = "";
+  /** Where the host answers that was started last. */
+  socket = "";
 
   static async start(): Promise<Fleet> {
     const [nats, database] = [await NatsServer.start("max_payload: 2MB\n"), await PostgresServer.start()];
@@ -69,6 +72,7 @@ class Fleet {
 
   async host(...more: string[]): Promise<ChildProcess> {
     const socket = `${scratch()}/http`;
+    this.socket = socket;
     const [command = "", ...first] = VEDETTE;
     const words = ["--bus", this.nats.url, "--store", this.place, "--policy", policy];
     const all = [...first, "judge", ...words, "--partitions", String(PARTITIONS), "--http", `unix:${socket}`, ...more];
@@ -112,6 +116,28 @@ class Fleet {
       },
       { everyMs: 100, tell: () => this.said },
     );
+  }
+
+  /** What the host says of itself: status and text. */
+  health(path = "/healthz"): Promise<string> {
+    return new Promise((done, failed) => {
+      const asked = request({ socketPath: this.socket, path }, (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (part: string) => (text += part));
+        response.on("end", () => done(`${response.statusCode} ${text.trim()}`));
+      });
+      asked.on("error", failed).end();
+    });
+  }
+
+  /** It says so. */
+  async says(what: RegExp): Promise<void> {
+    let said = "";
+    const isSo = async (): Promise<boolean> => {
+      said = await this.health();
+      return what.test(said);
+    };
+    await until(`its health is ${what}`, isSo, { everyMs: 100, tell: () => said });
   }
 
   async stored(): Promise<string[]> {
@@ -248,6 +274,27 @@ test(
       .map((line) => JSON.parse(line).output);
     assert.is(told.length, (await ofRed()).length, "red's file has what red's policy found, and nothing else");
     assert.not.match(fleet.said, /begins with no memory/);
+  }),
+);
+
+test(
+  "a host that cannot reach the bus or the store is unhealthy and says why, until it can",
+  inFleet(async (fleet) => {
+    await fleet.load(1);
+    await fleet.host();
+    await fleet.settle();
+    await fleet.says(/^200 ok$/);
+    await fleet.nats.kill();
+    await fleet.says(/^503 the bus has not answered for \d+ s$/);
+    assert.match(await fleet.health("/api/v1/health"), /^503 .*"problem": "the bus has not answered/s);
+    await fleet.nats.resume();
+    await fleet.says(/^200 ok$/);
+    await fleet.database.kill("SIGSTOP");
+    await fleet.load(1);
+    await fleet.says(/^503 the store has taken nothing for \d+ s$/);
+    await fleet.database.kill("SIGCONT");
+    await fleet.says(/^200 ok$/);
+    await fleet.settle();
   }),
 );
 

@@ -15,6 +15,8 @@ const wanted = process.argv.slice(2).find((word, i, rest) => !word.startsWith("-
 const TOGETHER = "golden-signals";
 const all = findPolicies(METERS).map((folder) => basename(folder));
 const names = all.filter((name) => name !== TOGETHER);
+/** What looks at each read and write: golden-signals has it not. */
+const ALONE = "saturation";
 const some = names.filter((name) => wanted === undefined || name.includes(wanted));
 const make = await loadMeters(all);
 const streams = new Map(Object.entries(CONVERSATIONS).map(([name, one]) => [name, streamOf([one])]));
@@ -36,7 +38,13 @@ const sides: Side[] = some.flatMap((meter): Side[] => {
 const together = [...streams, ["mixed", mixed] as const];
 const sidesOf = (name: string, some: readonly string[]): Side[] =>
   together.map(([stream, one]) => ({ name: `${name}: ${stream}`, runners: some.map(make), stream: one }));
-if (wanted === undefined) sides.push(...sidesOf("all", names));
+if (wanted === undefined)
+  sides.push(
+    ...sidesOf(
+      "all",
+      names.filter((name) => name !== ALONE),
+    ),
+  );
 if (wanted === undefined || wanted === TOGETHER) sides.push(...sidesOf(TOGETHER, [TOGETHER]));
 const best = timeSides(sides, rounds);
 if (process.argv.includes("--json")) console.log(JSON.stringify(Object.fromEntries(best)));

@@ -6,8 +6,7 @@ import { HttpClient, programName, Spans } from "vedette/protocols";
 import { tellUnsynced } from "./unsynced";
 
 const HAS_SPANS = param.bool("spans");
-const CLIENT = new HttpClient();
-CLIENT.readsTraces = HAS_SPANS;
+const CLIENT = new HttpClient(4096, 4096, HAS_SPANS);
 const SPANS = new Spans();
 const DURATION = histogram({
   name: "http.client.request.duration",

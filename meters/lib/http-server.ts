@@ -7,8 +7,7 @@ import { tellUnsynced } from "./unsynced";
 
 const HAS_ROUTES = param.bool("routes");
 const HAS_SPANS = param.bool("spans");
-const SERVER = new HttpServer();
-SERVER.readsTraces = HAS_SPANS;
+const SERVER = new HttpServer(4096, 4096, HAS_SPANS);
 const SPANS = new Spans();
 const DURATION = histogram({
   name: "http.server.request.duration",

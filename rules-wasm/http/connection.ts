@@ -27,10 +27,10 @@ import {
   bodyLength, CONNECT, HEAD, headEnd, isChunked, isDoubtful, isPreface, isRequest, isResponse, isUpgrade, methodOf, pathBegin,
   pathSize, PREFACE_HEAD, readFields, statusOf,
 } from "./head";
-import { HAS_TRACE, METHOD, PATH, PATH_MAX, PATH_SIZE, REQUEST, TIME, TRACE } from "./request";
+import { METHOD, PATH, PATH_MAX, PATH_SIZE, REQUEST, TIME } from "./request";
 import { IN, OUT, Streams } from "./streams";
 import { NO_CALL, Told } from "./told";
-import { parentSpan, readTraceparent, traceFlags, traceHigh, traceLow } from "./traceparent";
+import { keepTraceparent, readTraceparent, TRACE } from "./traceparent";
 
 /** What is expected next in a direction. */
 const START: u32 = 0;
@@ -71,6 +71,8 @@ const RESUMED: u32 = 4;
 const BEGIN_MAX: u32 = 1020;
 /** One of so many connections may speak HTTP/2: that takes more memory. */
 const FRAMES_SHARE: u32 = 32;
+/** Where no traces are read. */
+const TRACES_MIN: u32 = 8;
 /** More are no pipeline. */
 const WAITING_MAX: u32 = 64;
 
@@ -81,24 +83,27 @@ let isWhole: bool = false;
 
 /** Connections of one side that a policy sees. */
 abstract class Http extends Protocol {
-  /** Whether heads are looked through for traceparent. It costs time, so it is off unless somebody asks. */
-  readsTraces: bool = false;
   private readonly isClient: bool;
   private from: u64 = 0;
   private readonly connections: StateTable;
   private readonly waiting: StateTable;
+  /** Of requests that wait and have a traceparent: that. Whether heads are looked through for it. */
+  private readonly traces: StateTable;
+  private readonly readsTraces: bool;
   private readonly begins: Stash;
   private readonly told: Told;
   private readonly streams: Streams;
 
   /** Connections and requests underway that are known at the same time; who is silent for longest goes. */
-  constructor(isClient: bool, connections: u32, underway: u32) {
+  constructor(isClient: bool, connections: u32, underway: u32, readsTraces: bool) {
     super();
+    this.readsTraces = readsTraces;
+    this.traces = new StateTable(UNKEPT, readsTraces ? underway : TRACES_MIN, TRACE, hours(2));
     this.isClient = isClient;
     this.connections = new StateTable(UNKEPT, connections, CONNECTION, hours(2));
     const waiting = new StateTable(UNKEPT, underway, REQUEST, hours(2));
     const begins = new Stash(BEGIN_MAX);
-    const told = new Told(isClient);
+    const told = new Told(isClient, readsTraces);
     this.waiting = waiting;
     this.begins = begins;
     this.told = told;
@@ -362,12 +367,18 @@ abstract class Http extends Protocol {
         store<u8>(entry, <u8>bytes, PATH_SIZE);
       }
     }
-    if (is && this.readsTraces) keepTrace(entry, from, size);
+    if (is && this.readsTraces) this.keepTrace(requestOf(c, key, number), from, size, e);
     if (!is || !isWhole) return beUnsure(c, IN);
     readFields(from, size);
     if (isDoubtful) beUnsure(c, IN);
     else if (isChunked) startChunks(c, IN);
     else if (bodyLength > 0) startLength(c, IN);
+  }
+
+  /** What had this place before is over. */
+  private keepTrace(request: u64, head: usize, size: u32, e: Event): void {
+    if (readTraceparent(head, size)) keepTraceparent(this.traces.take(request, e.time));
+    else this.traces.drop(request);
   }
 
   private answers(e: Event, address: usize, size: u32): i32 {
@@ -480,11 +491,13 @@ abstract class Http extends Protocol {
     store<u32>(c, 0, STATUS);
     setMode(c, OUT, START);
     const entry = this.waiting.find(request, end);
-    if (entry == 0 || !this.told.add(entry, end, status, NO_CALL, e)) {
+    const trace = this.readsTraces ? this.traces.find(request, end) : 0;
+    if (entry == 0 || !this.told.add(entry, end, status, NO_CALL, e, trace)) {
       this.unsynced++;
       return;
     }
     this.waiting.drop(request);
+    if (trace != 0) this.traces.drop(request);
   }
 
   /** The server goes on in HTTP/2, with its answer to the request. The client does when it has read that. */
@@ -571,26 +584,19 @@ abstract class Http extends Protocol {
   }
 }
 
-function keepTrace(entry: usize, head: usize, size: u32): void {
-  if (!readTraceparent(head, size)) return;
-  store<u8>(entry, 1, HAS_TRACE);
-  store<u64>(entry, traceHigh, TRACE);
-  store<u64>(entry, traceLow, TRACE + 8);
-  store<u64>(entry, parentSpan, TRACE + 16);
-  store<u8>(entry, <u8>traceFlags, TRACE + 24);
-}
-
 /** Servers. One is made at the top of a file. */
 export class HttpServer extends Http {
-  constructor(connections: u32 = 4096, underway: u32 = 4096) {
-    super(false, connections, underway);
+  /** `readsTraces`: heads are looked through for traceparent (trace()), which costs time. */
+  constructor(connections: u32 = 4096, underway: u32 = 4096, readsTraces: bool = false) {
+    super(false, connections, underway, readsTraces);
   }
 }
 
 /** Clients. One is made at the top of a file. */
 export class HttpClient extends Http {
-  constructor(connections: u32 = 4096, underway: u32 = 4096) {
-    super(true, connections, underway);
+  /** `readsTraces`: heads are looked through for traceparent (trace()), which costs time. */
+  constructor(connections: u32 = 4096, underway: u32 = 4096, readsTraces: bool = false) {
+    super(true, connections, underway, readsTraces);
   }
 }
 

@@ -15,13 +15,9 @@ export const GRPC: usize = 12;
 export const GRPC_STATUS: usize = 13;
 /** u8: where the answer ends was not seen. */
 export const IS_CUT: usize = 14;
-/** u8: 1 where its head has a traceparent. */
-export const HAS_TRACE: usize = 15;
 /** The path's bytes. */
 export const PATH: usize = 16;
 /** Bytes of a path that are kept. */
 export const PATH_MAX: u32 = 116;
-/** u64[3], u8: trace (two numbers), span, and flags of traceparent. */
-export const TRACE: usize = PATH + <usize>PATH_MAX + 4;
 /** Bytes of all of it. */
-export const REQUEST: usize = TRACE + 32;
+export const REQUEST: usize = PATH + <usize>PATH_MAX;

@@ -7,7 +7,7 @@ import { Str } from "../str";
 import { mix } from "../string-set";
 import { setSpan } from "../wire/frame";
 import { METHODS } from "./head";
-import { HAS_TRACE, METHOD, PATH, PATH_SIZE, TIME, TRACE } from "./request";
+import { METHOD, PATH, PATH_SIZE, TIME } from "./request";
 
 /** More are no pipeline, and as many streams of a connection can be underway. */
 export const FINISHED_MAX: i32 = 128;
@@ -22,13 +22,16 @@ export class Told {
   /** Of each: begin, end, and its method, gRPC's status and its status. */
   private readonly found: StaticArray<u64> = new StaticArray<u64>(FINISHED_MAX * 3);
   /** Of each: trace, span and flags of its traceparent. */
-  private readonly traces: StaticArray<u64> = new StaticArray<u64>(FINISHED_MAX * 4);
+  private readonly traces: StaticArray<u64>;
+  private readonly keepsTraces: bool;
   private readonly routes: StaticArray<i32> = new StaticArray<i32>(FINISHED_MAX);
   /** What a route is given as. */
   private readonly span: usize = heap.alloc(8);
 
-  constructor(isClient: bool) {
+  constructor(isClient: bool, keepsTraces: bool) {
     this.isClient = isClient;
+    this.keepsTraces = keepsTraces;
+    this.traces = new StaticArray<u64>(keepsTraces ? FINISHED_MAX * 4 : 4);
   }
 
   /** Before an event: nothing is finished. */
@@ -37,14 +40,17 @@ export class Told {
     this.templates.makeRoom();
   }
 
-  /** A request is answered. False: there is no room for it. `call`: gRPC's status, or NO_CALL. */
-  add(request: usize, end: u64, status: u32, call: u32, e: Event): bool {
+  /**
+   * A request is answered. False: there is no room for it. `call`: gRPC's status, or NO_CALL. `trace`: where
+   * its traceparent is kept, 0: it has none.
+   */
+  add(request: usize, end: u64, status: u32, call: u32, e: Event, trace: usize = 0): bool {
     if (this.count == FINISHED_MAX) return false;
     const i = this.count++, size: u32 = load<u8>(request, PATH_SIZE);
     this.found[3 * i] = load<u64>(request, TIME);
     this.found[3 * i + 1] = end;
     this.found[3 * i + 2] = <u64>load<u8>(request, METHOD) << 32 | call << 16 | status;
-    this.keepTrace(i, request);
+    if (this.keepsTraces) this.keepTrace(i, trace);
     this.routes[i] = size == 0 ? -1 : this.routeOf(request + PATH, size, status, call, e);
     return true;
   }
@@ -74,15 +80,14 @@ export class Told {
   // @ts-ignore: decorator
   @inline start(i: i32): u64 { return this.found[3 * i]; }
 
-  /** By place: trace (two numbers), span, flags. */
-  // @ts-ignore: decorator
-  @inline trace(i: i32, place: i32): u64 { return this.traces[4 * i + place]; }
+  /** By place: trace (two numbers), span, flags. Where no traces are kept, they are 0. */
+  trace(i: i32, place: i32): u64 {
+    return this.keepsTraces ? this.traces[4 * i + place] : 0;
+  }
 
-  private keepTrace(i: i32, request: usize): void {
-    const has = load<u8>(request, HAS_TRACE) != 0;
-    for (let place = 0; place < 3; place++)
-      this.traces[4 * i + place] = has ? load<u64>(request + TRACE + 8 * <usize>place) : 0;
-    this.traces[4 * i + 3] = has ? <u64>load<u8>(request, TRACE + 24) : 0;
+  private keepTrace(i: i32, trace: usize): void {
+    for (let place = 0; place < 4; place++)
+      this.traces[4 * i + place] = trace == 0 ? 0 : load<u64>(trace + 8 * <usize>place);
   }
 
   seconds(i: i32): f64 {

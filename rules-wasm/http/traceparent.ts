@@ -6,14 +6,14 @@
 import { isSameWord } from "./head";
 import { byteAt } from "../wire/memory";
 
-/** Of the field that was read last: the first half of the trace. */
-export let traceHigh: u64 = 0;
-/** The second half. */
-export let traceLow: u64 = 0;
-/** The span that asks. */
-export let parentSpan: u64 = 0;
-/** As the field has them. */
-export let traceFlags: u32 = 0;
+/** Of the field that was read last: the trace, as two numbers, the span that asks, and flags. */
+let traceHigh: u64 = 0;
+let traceLow: u64 = 0;
+let parentSpan: u64 = 0;
+let traceFlags: u64 = 0;
+
+/** Bytes of what is kept: these, as u64 each. */
+export const TRACE: usize = 32;
 
 /** The caller's own flag: this trace is recorded. */
 export const SAMPLED: u32 = 1;
@@ -39,6 +39,14 @@ export function readTraceparent(at: usize, size: u32): bool {
   return found == 1;
 }
 
+/** Writes what was read last. */
+export function keepTraceparent(at: usize): void {
+  store<u64>(at, traceHigh);
+  store<u64>(at, traceLow, 8);
+  store<u64>(at, parentSpan, 16);
+  store<u64>(at, traceFlags, 24);
+}
+
 function readValue(at: usize, left: u32): bool {
   if (left <= SIZE || load<u8>(at + SIZE) > BLANK) return false;
   if (load<u8>(at) != 0x30 || load<u8>(at + 1) != 0x30) return false;
@@ -47,7 +55,7 @@ function readValue(at: usize, left: u32): bool {
   traceHigh = hex(at + 3, 16);
   traceLow = hex(at + 19, 16);
   parentSpan = hex(at + 36, 16);
-  traceFlags = <u32>hex(at + 53, 2);
+  traceFlags = hex(at + 53, 2);
   return isHex && (traceHigh | traceLow) != 0 && parentSpan != 0;
 }
 

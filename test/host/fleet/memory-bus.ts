@@ -71,5 +71,10 @@ export class MemorySnapshots implements Snapshots {
     return this.objects.get(name) ?? null;
   }
 
-  async sweep(): Promise<void> {}
+  async sweep(partition: number, epoch: number): Promise<void> {
+    for (const name of [...this.objects.keys()]) {
+      const [, of, by] = name.split(".");
+      if (Number(of) === partition && Number(by) < epoch) this.objects.delete(name);
+    }
+  }
 }

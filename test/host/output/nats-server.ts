@@ -128,6 +128,11 @@ export class NatsServer {
     await this.#asked((manager) => manager.streams.add({ name, subjects: [...subjects], ...more }));
   }
 
+  /** Takes what one subject has out of a stream. */
+  async purge(name: string, subject: string): Promise<void> {
+    await this.#asked((manager) => manager.streams.purge(name, { filter: subject }));
+  }
+
   async removeStream(name: string): Promise<void> {
     await this.#asked((manager) => manager.streams.delete(name));
   }

@@ -34,6 +34,7 @@ import type { Snapshots } from "./snapshots.js";
 import { Streams } from "./streams.js";
 import { blockStream, DEAD_STREAM, deadSubject, streamOf, tokensOf } from "./subject.js";
 import type { TenantHouse } from "./tenant-house.js";
+import { Turns } from "./turns.js";
 
 /** One partition, and what its host has for all. */
 export interface PartitionOptions {
@@ -52,6 +53,8 @@ export interface PartitionOptions {
   /** Of streams that it makes: how many servers keep them (1). */
   readonly replicas?: number;
   readonly counts: PoolCounts;
+  /** Of the host's partitions; it may be left out where there is one. */
+  readonly turns?: Turns;
   readonly say: (line: string) => void;
   readonly onFault: (error: VedetteError, policy: LoadedPolicy | null) => void;
   /** Of a tenant's policy. It may come a second time after a hand-over. */
@@ -79,6 +82,7 @@ export class PartitionJudge {
   readonly #commit: CommitTiming;
   readonly #feed = new Feed(RING_BYTES);
   readonly #told = new Set<string>();
+  readonly #turns: Turns;
   /** Nothing more is read. */
   readonly #reading = new AbortController();
   /** Nothing more is written: the partition is not ours any more. */
@@ -102,7 +106,8 @@ export class PartitionJudge {
     this.#options = options;
     this.#stream = streamOf(options.partition);
     this.#commit = options.commit ?? COMMIT;
-    const { partition, epoch, snapshots } = options;
+    const { partition, epoch, snapshots, turns = new Turns() } = options;
+    this.#turns = turns;
     this.#row = new PartitionRow({
       ...{ partition, epoch, snapshots, signal: this.#writing.signal },
       isLost: () => this.#isLost(),
@@ -143,7 +148,7 @@ export class PartitionJudge {
       if (!(await this.#row.claim())) return "lost";
       await this.#start();
       this.#options.counts.handOver((performance.now() - begun) / 1000);
-      await this.#readAll();
+      await this.#readInTurns();
       if (this.#isLost()) return "lost";
       await this.#finish();
       return this.#isLost() ? "lost" : "returned";
@@ -195,6 +200,20 @@ export class PartitionJudge {
   /** Nobody seats a policy here any more. */
   #leave(): void {
     if (this.#engine !== undefined) this.#options.tenants?.leave(this.#engine);
+  }
+
+  async #readInTurns(): Promise<void> {
+    const leave = this.#turns.join(() => this.#settled());
+    try {
+      await this.#readAll();
+    } finally {
+      leave();
+    }
+  }
+
+  /** What it was given is judged, or its engine is at its end. */
+  async #settled(): Promise<void> {
+    await Promise.race([this.#engine.settled(), this.#engine.finished]).catch(() => undefined); // #readAll() throws it
   }
 
   async #readAll(): Promise<void> {
@@ -255,7 +274,7 @@ export class PartitionJudge {
         const got = await Promise.race([next, bell.rings()]);
         if (got === null) continue;
         if (got.done === true || this.#isLost()) break;
-        await this.#onMessage(got.value);
+        await this.#inTurn(got.value);
         next = messages.next();
         next.catch(() => undefined);
       }
@@ -267,22 +286,42 @@ export class PartitionJudge {
     return this.#seq >= from;
   }
 
-  async #onMessage(message: BusMessage): Promise<void> {
-    const { counts, findings } = this.#options;
+  /** A message that may end this process is judged while nobody else of it judges. */
+  async #inTurn(message: BusMessage): Promise<void> {
+    const { findings } = this.#options;
     if (message.seq <= this.#seq) return;
-    if (message.seq > this.#seq + 1) {
-      counts.add("lostBlocks", message.seq - this.#seq - 1);
-      this.#positions.expect("bus");
-    }
-    if (this.#careful > 0 && !(await this.#begin(message))) return;
+    const { signal } = this.#reading;
+    if (this.#careful > 0) await this.#turns.alone(() => this.#takeAlone(message), signal);
+    else await this.#turns.together(() => this.#take(message), signal);
+    if (findings.waiting > WAITING_MAX) await findings.flush(this.#writing.signal);
+  }
+
+  async #take(message: BusMessage): Promise<void> {
+    this.#meetGap(message.seq);
+    await this.#deal(message);
+  }
+
+  async #takeAlone(message: BusMessage): Promise<void> {
+    this.#meetGap(message.seq);
+    if (!(await this.#begin(message))) return;
+    await this.#deal(message);
+    await this.#commitNow();
+    this.#careful--;
+  }
+
+  /** The bus dropped what stood before this message. */
+  #meetGap(seq: number): void {
+    if (seq === this.#seq + 1) return;
+    this.#options.counts.add("lostBlocks", seq - this.#seq - 1);
+    this.#positions.expect("bus");
+  }
+
+  async #deal(message: BusMessage): Promise<void> {
     await this.#judge(message);
     this.#seq = message.seq;
     this.#bytes += message.body.length;
     this.#lag = { blocks: message.pending, since: message.time };
-    counts.add("blocks");
-    if (findings.waiting > WAITING_MAX) await findings.flush(this.#writing.signal);
-    if (this.#careful > 0) await this.#commitNow();
-    if (this.#careful > 0) this.#careful--;
+    this.#options.counts.add("blocks");
   }
 
   async #judge(message: BusMessage): Promise<void> {

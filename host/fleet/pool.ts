@@ -19,6 +19,7 @@ import { PartitionJudge } from "./partition-judge.js";
 import { PoolCounts, type PoolNumbers } from "./pool-counts.js";
 import { PoolHealth } from "./pool-health.js";
 import type { TenantHouse } from "./tenant-house.js";
+import { Turns } from "./turns.js";
 
 /** What a host of the pool judges, by what, and into what. The store is its caller's to close. */
 export interface PoolOptions {
@@ -63,6 +64,7 @@ export class JudgePool {
   readonly #snapshots: KvSnapshots;
   readonly #counts = new PoolCounts();
   readonly #judges = new Map<number, PartitionJudge>();
+  readonly #turns = new Turns();
   readonly #health: PoolHealth;
   readonly #store: Pick<Store, "write">;
   #fail: (error: unknown) => void = () => undefined;
@@ -143,6 +145,7 @@ export class JudgePool {
           snapshots: this.#snapshots,
           policies,
           counts: this.#counts,
+          turns: this.#turns,
           replicas,
           say,
         },

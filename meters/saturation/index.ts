@@ -121,7 +121,7 @@ function tellBytes(e: Event, group: Group): void {
   const fd = e.fd, mount = mountOf(fd);
   const isRead = group == Group.FILE_READ;
   // A device's number has 44 bits that the kernel uses.
-  const told = fd.dev << 12 | <u64>(mount + 1) << 1 | <u64>isRead;
+  const told = fd.dev << 12 | <u64>(mount + 1) << 1 | (isRead ? 1 : 0);
   if (!IO.labelled(labelsKey(e, false, told))) {
     IO.label(programName(e)).label(isRead ? "read" : "write");
     IO.label(deviceText(fd.dev)).label(mount < 0 ? "" : MOUNTS[mount]);
@@ -147,7 +147,7 @@ function deviceText(dev: u64): string {
   if (dev == NOTHING) return "";
   const major = dev >> 8 & 0xfff | dev >> 32 & 0xfffff000;
   const minor = dev & 0xff | dev >> 12 & 0xffffff00;
-  return major.toString() + ":" + minor.toString();
+  return `${major}:${minor}`;
 }
 
 /** An integer without a value. */

@@ -38,13 +38,8 @@ const sides: Side[] = some.flatMap((meter): Side[] => {
 const together = [...streams, ["mixed", mixed] as const];
 const sidesOf = (name: string, some: readonly string[]): Side[] =>
   together.map(([stream, one]) => ({ name: `${name}: ${stream}`, runners: some.map(make), stream: one }));
-if (wanted === undefined)
-  sides.push(
-    ...sidesOf(
-      "all",
-      names.filter((name) => name !== ALONE),
-    ),
-  );
+const ofProtocols = names.filter((name) => name !== ALONE);
+if (wanted === undefined) sides.push(...sidesOf("all", ofProtocols));
 if (wanted === undefined || wanted === TOGETHER) sides.push(...sidesOf(TOGETHER, [TOGETHER]));
 const best = timeSides(sides, rounds);
 if (process.argv.includes("--json")) console.log(JSON.stringify(Object.fromEntries(best)));

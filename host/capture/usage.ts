@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The word by which an agent says what its container uses
-// (docs/wire.md), and the question for it. Amounts are known by their names; a name that a newer agent has
-// is left out.
+// The word by which an agent says what its container uses (docs/wire.md), and the question for it. Amounts
+// are known by their names; a name that a newer agent has is left out.
 import { Packr } from "msgpackr";
 import { VedetteError } from "../errors.js";
 import { unpack } from "./hello.js";

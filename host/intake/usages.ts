@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What containers use, as their agents say every ten seconds when they
-// are asked (docs/wire.md). The last word counts, and goes with its peer. An older agent does not know the
-// question.
+// What containers use, as their agents say every ten seconds when they are asked (docs/wire.md). The last
+// word counts, and goes with its peer. An older agent does not know the question.
 import type { AgentUsage } from "../capture/agent.js";
 import type { Peer, PeerUsage } from "./peer.js";
 

@@ -12,7 +12,7 @@ import type { Alert } from "../../../host/output/alert.js";
 import { loadPolicies } from "../../../host/policy/load.js";
 import { openTenant } from "../../../host/policy/tenants.js";
 import { until } from "../../until.js";
-import { ENDLESS_AT_99, policyOf } from "../engine/shared.js";
+import { ENDLESS_AT_99, policyOf, TRAPS_AT_99 } from "../engine/shared.js";
 import { countingPolicy, expectedOf, ForwardedAgent } from "./forwarded.js";
 import { PartitionPlace } from "./partition-place.js";
 
@@ -112,24 +112,25 @@ test("a version whose state means something else begins with none, and that is s
   await next.giveBack(10_000);
 });
 
-test("H86: a tenant's policy that does not end rests alone: another tenant's judges every event", async () => {
-  const pool = new Pool();
-  const slow = await policyOf("endless", ...ENDLESS_AT_99);
-  await pool.house.add({ ...slow, tenancy: openTenant("red").tenancy });
-  const ofBlue = of("blue");
-  await pool.house.add(ofBlue);
-  const [red, blue] = [new ForwardedAgent(0, 1, "red"), new ForwardedAgent(1, 1, "blue")];
-  const owner = pool.owner();
-  await pool.place.send(red, red.block(red.make(1, -99)));
-  for (let i = 0; i < 5; i++) await pool.place.send(blue);
-  await pool.place.committed();
-  assert.equal([...pool.place.ids].sort(), await expectedOf([ofBlue], [blue]));
-  assert.equal(
-    pool.faults.map(({ code }) => code),
-    ["VEDETTE_POLICY_OVERRUN"],
-  );
-  await owner.giveBack(10_000);
-});
+for (const { does, changes, code } of [
+  { does: "does not end", changes: ENDLESS_AT_99, code: "VEDETTE_POLICY_OVERRUN" },
+  { does: "traps", changes: TRAPS_AT_99, code: "VEDETTE_POLICY_TRAPPED" },
+])
+  test(`H86: a tenant's policy that ${does} rests alone: another tenant's judges every event`, async () => {
+    const pool = new Pool();
+    const harmful = await policyOf("harmful", ...changes);
+    await pool.house.add({ ...harmful, tenancy: openTenant("red").tenancy });
+    const ofBlue = of("blue");
+    await pool.house.add(ofBlue);
+    const [red, blue] = [new ForwardedAgent(0, 1, "red"), new ForwardedAgent(1, 1, "blue")];
+    const owner = pool.owner();
+    await pool.place.send(red, red.block(red.make(1, -99)));
+    for (let i = 0; i < 5; i++) await pool.place.send(blue);
+    await pool.place.committed();
+    assert.equal([...pool.place.ids].sort(), await expectedOf([ofBlue], [blue]));
+    assert.equal([...new Set(pool.faults.map((fault) => fault.code))], [code]);
+    await owner.giveBack(10_000);
+  });
 
 test("a policy of a tenant that is to live apart is not taken", async () => {
   const pool = new Pool((tenant) => tenant === "red");

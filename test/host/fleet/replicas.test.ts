@@ -4,8 +4,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
@@ -18,10 +16,18 @@ import { missing } from "../output/nats-server.js";
 
 if (missing !== null) throw new Error(`it needs ${missing}`);
 
-const SERVERS = 3;
+/** Of this process alone: a port that was free a moment ago may be another process' by now. */
+const ADDRESS = `127.${64 + (process.pid >> 16)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+/** For clients and for each other; not from where the kernel takes ports for connections. */
+const PORTS = [4222, 4223, 4224].map((port) => ({ port, route: port + 2000 }));
 const folder = mkdtempSync(join(tmpdir(), "cluster-"));
 const servers: ChildProcess[] = [];
+const logs = new Map<number, string>();
+/** What the servers said last. */
+const told = (): string => [...logs].map(([port, log]) => `server ${port}: ${log.slice(-2_000)}`).join("\n");
+const stopped = new AbortController();
 test.after(async () => {
+  stopped.abort();
   for (const server of servers) {
     server.kill("SIGKILL");
     if (server.exitCode === null && server.signalCode === null) await once(server, "exit");
@@ -29,29 +35,22 @@ test.after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function freePorts(count: number): Promise<number[]> {
-  const held = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(held.map((one) => once(one, "listening")));
-  const ports = held.map((one) => (one.address() as AddressInfo).port);
-  await Promise.all(held.map((one) => new Promise((done) => one.close(done))));
-  return ports;
-}
-
 /** Gives the servers' URL, when they have a leader. */
 async function cluster(): Promise<string> {
-  const ports = await freePorts(2 * SERVERS);
-  const [clients, routes] = [ports.slice(0, SERVERS), ports.slice(SERVERS)];
-  for (const [i, port] of clients.entries()) {
-    const config = join(folder, `${i}.conf`);
-    const others = routes.map((route) => `"nats://127.0.0.1:${route}"`).join(", ");
+  const others = PORTS.map(({ route }) => `"nats://${ADDRESS}:${route}"`).join(", ");
+  for (const { port, route } of PORTS) {
+    const config = join(folder, `${port}.conf`);
     writeFileSync(
       config,
-      `server_name: s${i}\nlisten: "127.0.0.1:${port}"\nmax_payload: 2MB\njetstream: {store_dir: "${folder}/${i}"}\n` +
-        `cluster: {name: c, listen: "127.0.0.1:${routes[i]}", routes: [${others}]}\n`,
+      `server_name: s${port}\nlisten: "${ADDRESS}:${port}"\nmax_payload: 2MB\n` +
+        `jetstream: {store_dir: "${folder}/${port}"}\n` +
+        `cluster: {name: c, listen: "${ADDRESS}:${route}", routes: [${others}]}\n`,
     );
-    servers.push(spawn("/usr/sbin/nats-server", ["-c", config], { stdio: "ignore" }));
+    const server = spawn("/usr/sbin/nats-server", ["-c", config], { stdio: ["ignore", "ignore", "pipe"] });
+    server.stderr.setEncoding("utf8").on("data", (part: string) => logs.set(port, (logs.get(port) ?? "") + part));
+    servers.push(server);
   }
-  const url = clients.map((port) => `nats://127.0.0.1:${port}`).join(",");
+  const url = PORTS.map(({ port }) => `nats://${ADDRESS}:${port}`).join(",");
   await until("the cluster has a leader", async () => {
     const connection = await connect({ servers: url.split(","), reconnect: false }).catch(() => null);
     const info = await connection?.request("$JS.API.INFO").then(
@@ -66,7 +65,6 @@ async function cluster(): Promise<string> {
 
 test("streams and buckets that a pool makes are kept by three servers", async () => {
   const url = await cluster();
-  const stopped = new AbortController();
   const said: string[] = [];
   const pool = new JudgePool({
     bus: { url },
@@ -75,6 +73,7 @@ test("streams and buckets that a pool makes are kept by three servers", async ()
   });
   const running = pool.run(stopped.signal);
   const connection = await connect({ servers: url.split(",") });
+  stopped.signal.addEventListener("abort", () => void connection.close());
   const { streams } = await jetstreamManager(connection);
   const replicasOf = (name: string): Promise<number | null> =>
     streams.info(name).then(
@@ -83,12 +82,11 @@ test("streams and buckets that a pool makes are kept by three servers", async ()
     );
   const NAMES = ["VB_0", "VB_1", "KV_VD_LEASE", "KV_VD_SNAP"];
   await until("all is made", async () => (await Promise.all(NAMES.map(replicasOf))).every((count) => count !== null), {
-    tell: () => said.join("\n"),
+    tell: () => `${said.join("\n")}\n${told()}`,
     everyMs: 200,
   });
   assert.equal(await Promise.all(NAMES.map(replicasOf)), [3, 3, 3, 3]);
-  await until("both are judged", () => pool.partitions.length === 2, { tell: () => said.join("\n") });
-  await connection.close();
+  await until("both are judged", () => pool.partitions.length === 2, { tell: () => `${said.join("\n")}\n${told()}` });
   stopped.abort();
   await running;
 });

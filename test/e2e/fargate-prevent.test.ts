@@ -136,9 +136,9 @@ if (missing === null) {
       const lines = stdout.trim().split("\n");
       assert.is(lines.length, races.length, stdout + stderr);
       for (const line of lines) {
-        assert.match(line, / through=0$/);
-        assert.match(line, / allowed=[1-9]/);
-        assert.match(line, / (refused|killed)=[1-9]/);
+        assert.match(line, / through=0$/, stdout);
+        assert.match(line, / allowed=[1-9]/, stdout);
+        assert.match(line, / (refused|killed)=[1-9]/, stdout);
       }
     });
   }

@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parse } from "yaml";
-import { loginFor } from "../../host/ecs/registry-login.js";
+import { loginFor } from "../../host/registry/login.js";
 import { faultsOf } from "../host/ecs/ecs-model.js";
 import type { Plain } from "../host/ecs/plain.js";
 import { Aws, PASSWORD } from "../lab/aws.js";

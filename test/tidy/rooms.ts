@@ -136,6 +136,7 @@ export const DOORS: Record<string, string[]> = {
     "yaml",
   ],
   "host/recording": ["block", "recording", "scap/capture-of", "scap/capture-writer", "scap/replay"],
+  "host/registry": ["place", "repository"],
   "host/response": ["response", "stop-task"],
   "host/sensor": ["sensor"],
   "host/store": ["lines", "open", "store", "turns"],

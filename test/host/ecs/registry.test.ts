@@ -14,15 +14,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ECSClient, ListClustersCommand } from "@aws-sdk/client-ecs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ecrLogin, regionOfEcr, signed } from "../../../host/ecs/ecr.js";
 import { readImageConfigs } from "../../../host/ecs/image-config.js";
 import { instrument } from "../../../host/ecs/instrument.js";
 import { parseDocument } from "../../../host/ecs/read.js";
 import { askRegistry } from "../../../host/ecs/registry.js";
 import { imagesOfRegistries } from "../../../host/ecs/registry-images.js";
-import { loginFor } from "../../../host/ecs/registry-login.js";
-import { placeOfImage } from "../../../host/ecs/registry-name.js";
 import { VedetteError } from "../../../host/errors.js";
+import { ecrLogin, regionOfEcr, signed } from "../../../host/registry/ecr.js";
+import { loginFor } from "../../../host/registry/login.js";
+import { placeOf } from "../../../host/registry/place.js";
 import { switchingServer } from "../../switching-server.js";
 
 const SECRET = "s3cret-of-this-test";
@@ -144,7 +144,7 @@ test("names of images are read as Docker reads them", () => {
     ["", null],
   ];
   for (const [name, expected] of cases) {
-    const place = placeOfImage(name);
+    const place = placeOf(name);
     const { registry, repository, reference, url } = place ?? {};
     assert.is(place === null ? null : [registry, repository, reference, url].join(" "), expected, name);
   }

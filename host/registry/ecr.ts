@@ -5,8 +5,8 @@
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 import { createHash, createHmac } from "node:crypto";
-import { isLoopback } from "./registry-name.js";
-import { type Answer, ask } from "./registry-request.js";
+import { isLoopback } from "./place.js";
+import { type Answer, ask } from "./request.js";
 
 /** What AWS knows somebody by. */
 export interface AwsCredentials {

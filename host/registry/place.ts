@@ -4,7 +4,7 @@
 // https://github.com/distribution/reference
 
 /** What an image's name says. `reference`: a tag or a digest. */
-export interface ImagePlace {
+export interface Place {
   readonly registry: string;
   readonly repository: string;
   readonly reference: string;
@@ -17,7 +17,7 @@ const HUB = "docker.io";
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
 
 /** Null: it is no image's name. */
-export function placeOfImage(name: string): ImagePlace | null {
+export function placeOf(name: string): Place | null {
   const [, path = "", tag, digest] = /^([^@\s]+?)(?::(\w[\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(name) ?? [];
   const [first = "", ...others] = path.split("/");
   const hasHost = others.length > 0 && (/[.:]/.test(first) || first === "localhost");

@@ -3,7 +3,7 @@
 // longer than it may be. Redirects lead to stores that sign their own addresses: what proves who we are does
 // not go along to another host, and nobody leads us from TLS to a plain connection.
 import { answerTo, bodyOf } from "../http-request.js";
-import { isLoopback } from "./registry-name.js";
+import { isLoopback } from "./place.js";
 
 /** What came back. Header names are in small letters. */
 export interface Answer {

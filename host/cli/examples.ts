@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An example of each command, as `--help` and the manual page show it. A test runs each of them as it stands
-// here, in a folder that has the files it names (test/host/cli/help.test.ts).
+// here, in a folder that has the files it names, with a registry in place of r.example
+// (test/host/cli/help.test.ts).
 
 /** A line to type, and what it does. */
 export interface Example {
@@ -55,6 +56,21 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     { says: "List the rules of the pack", line: "vedette policy inspect pack" },
   ],
   "vedette policy sign": [{ says: "Sign a policy", line: "vedette policy sign --key key.pem mine" }],
+  "vedette policy push": [
+    { says: "Push a policy to a registry", line: "vedette policy push mine oci://r.example/mine:1" },
+  ],
+  "vedette policy pull": [
+    {
+      says: "Take one that this key has signed",
+      line: "vedette policy pull oci://r.example/mine:1 copy --key key.pem.pub",
+    },
+  ],
+  "vedette policy verify": [
+    {
+      says: "See who signed it",
+      line: "vedette policy verify oci://r.example/mine:1 --key key.pem.pub",
+    },
+  ],
   "vedette policy status": [
     { says: "See how a running Vedette's policies are", line: "vedette policy status --socket /run/vedette.sock" },
     { says: "Of the one that this file is of", line: "vedette policy status --config vedette.yaml" },

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { VedetteError } from "../errors.js";
 import { collect, type FalcoFlags, falcoOptions } from "./falco-flags.js";
 import type { NewFlags } from "./policy-new.js";
+import type { TrustFlags } from "./policy-registry.js";
 import type { TestFlags } from "./policy-test.js";
 
 /** Adds the commands to the program. `done` takes the exit status. */
@@ -54,6 +55,7 @@ export function definePolicy(program: Command, done: (status: number) => void): 
     .action(async (folder: string, options: { key: string }) =>
       done((await import("./policy-sign.js")).signPolicies(folder, options.key)),
     );
+  defineRegistry(policy, done);
   policy
     .command("status")
     .description("show the state of each policy of a running Vedette")
@@ -67,6 +69,38 @@ export function definePolicy(program: Command, done: (status: number) => void): 
         });
       done(await (await import("./policy-status.js")).showStatus(socket, json));
     });
+}
+
+/** Policies in a registry. */
+function defineRegistry(policy: Command, done: (status: number) => void): void {
+  const address = ["<address>", "oci://REGISTRY/REPOSITORY:TAG, or @sha256:... in place of the tag"] as const;
+  const trusting = (command: Command): Command =>
+    command.option(
+      "--key <file>",
+      "a public key of who signed it, vedette's or cosign's; may be given again",
+      collect,
+      [],
+    );
+  policy
+    .command("push")
+    .description("push a policy to a registry")
+    .argument("<dir>", "the policy's folder")
+    .argument(...address)
+    .action(async (folder: string, to: string) => done(await (await import("./policy-registry.js")).push(folder, to)));
+  trusting(policy.command("pull"))
+    .description("write a policy of a registry to a folder")
+    .argument(...address)
+    .argument("<dir>", "the folder: a new one, or the policy's own of before")
+    .option("--unsigned", "take it whoever made it")
+    .action(async (from: string, folder: string, flags: TrustFlags) =>
+      done(await (await import("./policy-registry.js")).pull(from, folder, flags)),
+    );
+  trusting(policy.command("verify"))
+    .description("check the signature of a policy in a registry")
+    .argument(...address)
+    .action(async (from: string, flags: TrustFlags) =>
+      done(await (await import("./policy-registry.js")).verify(from, flags)),
+    );
 }
 
 type CheckFlags = Omit<FalcoFlags, "falcoRules"> & { falco?: string[]; json?: boolean };

@@ -107,10 +107,13 @@ function policyOf(bundle: Bundle): Signed["policy"] {
 }
 
 /**
- * Gives the signed name and the serial. Throws VEDETTE_SIGNATURE_MISSING or _WRONG unless one of the keys has
- * signed all that the bundle holds.
+ * Gives the signed name, the serial and the key's id. Throws VEDETTE_SIGNATURE_MISSING or _WRONG unless one
+ * of the keys has signed all that the bundle holds.
  */
-export function checkSignature(bundle: Bundle, keys: readonly PublicKey[]): { name: string; serial: number } {
+export function checkSignature(
+  bundle: Bundle,
+  keys: readonly PublicKey[],
+): { name: string; serial: number; key: string } {
   const path = bundle.origin.place;
   if (!bundle.has(SIGNATURE_FILE)) throw new VedetteError("VEDETTE_SIGNATURE_MISSING", { path });
   const wrong = (reason: string): VedetteError => new VedetteError("VEDETTE_SIGNATURE_WRONG", { path, reason });
@@ -129,7 +132,7 @@ export function checkSignature(bundle: Bundle, keys: readonly PublicKey[]): { na
   }
   const { name, version } = policyOf(bundle);
   if (name !== policy.name || version !== policy.version) throw wrong(`it is of ${policy.name} ${policy.version}`);
-  return { name, serial };
+  return { name, serial, key: id };
 }
 
 /** Another version of Vedette may have signed it. */

@@ -10,8 +10,10 @@ import { readOwnedFile } from "../plain-file.js";
 import { MemoryBundle, policyFiles, sharedFiles } from "./bundle.js";
 import { importsShared, SHARED, sharedFolder } from "./shared-code.js";
 
-const FILES_MAX = 200;
-const BYTES_MAX = 8 << 20;
+/** Files of one policy. */
+export const POLICY_FILES_MAX = 200;
+/** Of all of them together. */
+export const POLICY_BYTES_MAX = 8 << 20;
 
 /** A MemoryBundle that knows who owned its files. */
 export class Snapshot extends MemoryBundle {
@@ -35,7 +37,7 @@ export function takeSnapshot(folder: string, changed: ReadonlyMap<string, Uint8A
   const files = new Map<string, Uint8Array>();
   const place = resolve(folder);
   const real = join(realpathSync(dirname(place)), basename(place));
-  let left = BYTES_MAX;
+  let left = POLICY_BYTES_MAX;
   const take = (names: readonly string[]): void => {
     for (const name of names) {
       const path = join(folder, name);
@@ -60,7 +62,7 @@ export function takeSnapshot(folder: string, changed: ReadonlyMap<string, Uint8A
 
 function bound(folder: string, names: readonly string[]): void {
   const bytes = names.reduce((sum, name) => sum + lstatSync(join(folder, name)).size, 0);
-  if (names.length <= FILES_MAX && bytes <= BYTES_MAX) return;
+  if (names.length <= POLICY_FILES_MAX && bytes <= POLICY_BYTES_MAX) return;
   throw new VedetteError("VEDETTE_POLICY_UNREADABLE", {
     path: folder,
     reason: `${names.length} files of ${bytes} bytes are too much`,

@@ -31,6 +31,18 @@ export function placeOf(name: string): Place | null {
   return { registry, repository, reference: digest ?? tag ?? "latest", url };
 }
 
+const ARTIFACT = /^oci:\/\/([^/\s]+\/\S+)$/;
+
+/**
+ * Where `oci://r.example/team/policy:1.2` is, or with a digest in place of the tag. Null: it is no such
+ * address. There is no registry and no tag that goes without saying.
+ */
+export function placeOfArtifact(address: string): Place | null {
+  const name = ARTIFACT.exec(address)?.[1];
+  const place = name === undefined || !/[:@][^/]+$/.test(name) ? null : placeOf(name);
+  return place === null || !name?.startsWith(`${place.registry}/`) ? null : place;
+}
+
 /** Whether this host is this machine: it may be asked without TLS. */
 export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);

@@ -3,13 +3,14 @@
 //
 //   GET /v2/NAME/manifests/TAG      401, and where to get a token; with the token, a manifest
 //   GET /v2/NAME/blobs/sha256:      what a manifest names
+//   POST /v2/NAME/blobs/uploads/    where a blob may be put; then PUT it there, and PUT the manifest
 //
 // What a digest names must have it. https://github.com/opencontainers/distribution-spec
 import { createHash } from "node:crypto";
 import { reasonOf } from "../reason.js";
 import { loginFor } from "./login.js";
 import { isLoopback, type Place } from "./place.js";
-import { type Answer, ask } from "./request.js";
+import { type Answer, ask, headersFor, type Question, redirected } from "./request.js";
 
 const MANIFESTS = [
   "application/vnd.oci.image.index.v1+json",
@@ -18,39 +19,79 @@ const MANIFESTS = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
+/** What is asked of a repository: its tokens hold for that alone. */
+export type Scope = "pull" | "pull,push";
+
 /** Its methods throw an Error whose message says why not, and holds no secret. */
 export class Repository {
   readonly #place: Place;
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #scope: Scope;
   #authorization: string | null = null;
 
   /** `environment`: where `docker login` and AWS leave what we are known by. */
-  constructor(place: Place, environment: NodeJS.ProcessEnv) {
+  constructor(place: Place, environment: NodeJS.ProcessEnv, scope: Scope = "pull") {
     this.#place = place;
     this.#environment = environment;
+    this.#scope = scope;
   }
 
   /** `reference`: a tag or a digest. */
-  manifest(reference: string): Promise<Buffer> {
-    return this.#get(`manifests/${reference}`, MANIFESTS, reference);
+  async manifest(reference: string): Promise<Buffer> {
+    const answer = await this.#ask(`manifests/${reference}`, { headers: { accept: MANIFESTS } });
+    return bodyIn(answer, reference);
   }
 
-  blob(digest: string): Promise<Buffer> {
-    return this.#get(`blobs/${digest}`, "*/*", digest);
+  /** As manifest(); null: there is none of this name. */
+  async manifestIfAny(reference: string): Promise<Buffer | null> {
+    const answer = await this.#ask(`manifests/${reference}`, { headers: { accept: MANIFESTS } });
+    return answer.status === 404 ? null : bodyIn(answer, reference);
   }
 
-  async #get(path: string, accept: string, reference: string): Promise<Buffer> {
+  /** `mostMib`: of a longer one nothing is given, and an Error thrown. */
+  async blob(digest: string, mostMib?: number): Promise<Buffer> {
+    const bound = mostMib === undefined ? {} : { mostMib };
+    return bodyIn(await this.#ask(`blobs/${digest}`, { headers: { accept: "*/*" }, ...bound }), digest);
+  }
+
+  /** Before the manifest that names it. */
+  async putBlob(body: Buffer): Promise<void> {
+    const begun = await this.#ask("blobs/uploads/", { method: "POST" });
+    const { location } = begun.headers;
+    if (begun.status !== 202 || typeof location !== "string") throw new Error(refusalIn(begun));
+    const from = this.#url("blobs/uploads/");
+    const to = redirected(from, location);
+    to.searchParams.set("digest", digestOf(body));
+    const headers = headersFor(from, location, { ...this.#proof(), "content-type": "application/octet-stream" });
+    const answer = await plainly(() => ask(to, { method: "PUT", headers, body }));
+    if (answer.status !== 201) throw new Error(refusalIn(answer));
+  }
+
+  async putManifest(reference: string, type: string, body: Buffer): Promise<void> {
+    const headers = { "content-type": type };
+    const answer = await this.#ask(`manifests/${reference}`, { method: "PUT", headers, body });
+    if (answer.status !== 201) throw new Error(refusalIn(answer));
+  }
+
+  #url(path: string): URL {
+    return new URL(`${this.#place.url}/v2/${this.#place.repository}/${path}`);
+  }
+
+  #proof(): Record<string, string> {
+    return this.#authorization === null ? {} : { authorization: this.#authorization };
+  }
+
+  /** Once more where it wants to know who we are, or a token has run out. */
+  async #ask(path: string, question: Question): Promise<Answer> {
     return plainly(async () => {
-      const url = new URL(`${this.#place.url}/v2/${this.#place.repository}/${path}`);
-      const given = () => ({ accept, ...(this.#authorization === null ? {} : { authorization: this.#authorization }) });
-      let answer = await ask(url, { headers: given() });
-      if (answer.status === 401 && this.#authorization === null) {
-        this.#authorization = await this.#authorize(answer);
-        answer = await ask(url, { headers: given() });
-      }
-      if (answer.status !== 200) throw new Error(refusalIn(answer));
-      if (reference.startsWith("sha256:")) checkDigest(answer.body, reference);
-      return answer.body;
+      const url = this.#url(path);
+      const asked = (): Promise<Answer> =>
+        ask(url, { ...question, headers: { ...question.headers, ...this.#proof() } });
+      const answer = await asked();
+      if (answer.status !== 401) return answer;
+      const before = this.#authorization;
+      this.#authorization = await this.#authorize(answer);
+      return this.#authorization === before ? answer : asked();
     });
   }
 
@@ -69,7 +110,7 @@ export class Repository {
     const url = new URL(realm);
     if (url.protocol !== "https:" && !isLoopback(url.host)) throw new Error("it wants its password sent without TLS");
     if (service !== undefined) url.searchParams.set("service", service);
-    url.searchParams.set("scope", scope ?? `repository:${this.#place.repository}:pull`);
+    url.searchParams.set("scope", scope ?? `repository:${this.#place.repository}:${this.#scope}`);
     const answer = await ask(url, { headers: login === null ? {} : { authorization: login } });
     if (answer.status !== 200) throw new Error(`${url.host} gives no token: ${refusalIn(answer)}`);
     const { token, access_token: other } = Object(JSON.parse(answer.body.toString())) as Record<
@@ -86,9 +127,12 @@ export function digestOf(bytes: Uint8Array): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-function checkDigest(body: Buffer, digest: string): void {
-  const is = digestOf(body);
-  if (is !== digest) throw new Error(`it sent ${is} when asked for ${digest}`);
+/** `reference`: what was asked for. */
+function bodyIn(answer: Answer, reference: string): Buffer {
+  if (answer.status !== 200) throw new Error(refusalIn(answer));
+  const is = digestOf(answer.body);
+  if (reference.startsWith("sha256:") && is !== reference) throw new Error(`it sent ${is} when asked for ${reference}`);
+  return answer.body;
 }
 
 /** Of the Distribution API's errors, the first one's message. */
@@ -96,7 +140,7 @@ function refusalIn({ status, body }: Answer): string {
   const known = {
     401: "it wants a login: `docker login` stores one",
     403: "access is denied",
-    404: "it has no such image",
+    404: "it has nothing of this name",
   };
   const word = (known as Record<number, string>)[status];
   return `${word ?? "it refused"} (status ${status}${body.length === 0 ? "" : firstError(body)})`;

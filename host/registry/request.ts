@@ -14,9 +14,11 @@ export interface Answer {
 
 /** What to ask. */
 export interface Question {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PUT";
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Buffer;
+  /** The longest answer, in MiB; undefined: of a manifest. */
+  readonly mostMib?: number;
 }
 
 const ANSWER_MS = 10_000;
@@ -26,27 +28,33 @@ const REDIRECTS_MAX = 3;
 
 /** Throws where there is no answer, or too long a one. */
 export async function ask(url: URL, question: Question = {}, redirects = REDIRECTS_MAX): Promise<Answer> {
-  const { method = "GET", headers = {}, body = null } = question;
+  const { method = "GET", headers = {}, body = null, mostMib = ANSWER_MIB_MAX } = question;
   const signal = AbortSignal.timeout(ANSWER_MS);
   const response = await answerTo({ method, url, headers, body }, { signal });
   const status = response.statusCode as number;
-  const read = await bodyOf(response, ANSWER_MIB_MAX);
+  const read = await bodyOf(response, mostMib);
   const { location } = response.headers;
   const isElsewhere = [301, 302, 303, 307, 308].includes(status);
   if (!isElsewhere || typeof location !== "string" || method !== "GET")
     return { status, headers: response.headers, body: read };
   if (redirects === 0) throw new Error("it redirects again and again");
-  return ask(redirected(url, location), { headers: headersFor(url, location, headers) }, redirects - 1);
+  return ask(redirected(url, location), { headers: headersFor(url, location, headers), mostMib }, redirects - 1);
 }
 
-function redirected(from: URL, location: string): URL {
+/** Where `location` leads. Throws where it leads from TLS to a plain connection. */
+export function redirected(from: URL, location: string): URL {
   const to = new URL(location, from);
   if (to.protocol === "https:" || (to.protocol === "http:" && from.protocol === "http:" && isLoopback(to.host)))
     return to;
   throw new Error("it redirects to an address without TLS");
 }
 
-function headersFor(from: URL, location: string, headers: Readonly<Record<string, string>>): Record<string, string> {
+/** Those that the other place may see. */
+export function headersFor(
+  from: URL,
+  location: string,
+  headers: Readonly<Record<string, string>>,
+): Record<string, string> {
   const isSame = new URL(location, from).origin === from.origin;
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => isSame || name.toLowerCase() !== "authorization"),

@@ -93,7 +93,9 @@ export const ARROWS: Record<string, string[]> = {
     "host/metric",
     "host/output",
     "host/engine",
+    "host/registry",
   ],
+  "host/registry": HOST,
   "host/store": [...HOST, "host/finding", "host/output"],
   "host/fleet": [
     ...HOST,
@@ -124,7 +126,7 @@ export const ARROWS: Record<string, string[]> = {
     "host/falco",
     "host/policy",
   ],
-  "host/ecs": [...HOST, "host/wire"],
+  "host/ecs": [...HOST, "host/wire", "host/registry"],
   "host/response": [...HOST, "host/capture", "host/finding", "host/output", "host/incident", "host/policy", "host/ecs"],
   "host/config": [...HOST, "host/finding", "host/output", "host/policy", "host/response"],
   "host/image": [...HOST, "host/wasm", "host/output", "host/policy", "host/ecs"],

@@ -122,6 +122,7 @@ export const DOORS: Record<string, string[]> = {
     "nearest",
     "policy-file",
     "prevention",
+    "published",
     "respond",
     "scaffold",
     "service",

@@ -15,6 +15,7 @@ import { EXIT_STATUSES } from "../../../host/cli/exit-statuses.js";
 import { defineProgram } from "../../../host/cli/program.js";
 import { builtFile } from "../../../host/paths.js";
 import { hasCommand, ROOT, scratch } from "../../e2e/programs.js";
+import { startRegistry } from "../../lab/registry.js";
 import { typed } from "./typed.js";
 
 const PROGRAM = defineProgram([], [], () => undefined);
@@ -82,20 +83,31 @@ const ASKS_ONE_THAT_RUNS = [
   ...["vedette fleet", "vedette fleet collect", "vedette fleet sensors"],
 ];
 
-test("the examples of help work", () => {
-  assert.is(shell("vedette policy new mine").status, 0);
+/** Runs the examples, in their order: some need what those before made. */
+function runExamples(registry: string): void {
   for (const [path, examples] of Object.entries(EXAMPLES)) {
     assert.ok(
       COMMANDS.some((one) => one.path === path),
       path,
     );
-    for (const { line } of examples) {
+    for (const { line: example } of examples) {
+      const line = example.replaceAll("r.example", registry);
       if (line.includes("man -l") && !hasCommand("man")) continue; // man itself is tested below
       const says = ENDLESS[path];
       const { status, stderr } = shell(says === undefined ? line : ended(line, says));
       if (ASKS_ONE_THAT_RUNS.includes(path)) assert.not.match(stderr, /VEDETTE_USAGE/, line);
       else assert.is(status, 0, `${line}\n${stderr}`);
     }
+  }
+}
+
+test("the examples of help work", async () => {
+  assert.is(shell("vedette policy new mine").status, 0);
+  const { at, child } = await startRegistry(join(folder, "registry"));
+  try {
+    runExamples(at);
+  } finally {
+    child.kill("SIGKILL");
   }
 });
 

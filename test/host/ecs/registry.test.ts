@@ -170,7 +170,7 @@ test("what a registry does badly is told in a word, with no secret in it", async
   const environment = loggedIn(at);
   const ask = (name: string, architecture: "amd64" | "arm64" = "amd64") =>
     reason(askRegistry(`${at}/${name}`, architecture, environment));
-  assert.match(await ask("none"), /it has no such image \(status 404, MANIFEST_UNKNOWN\)/);
+  assert.match(await ask("none"), /it has nothing of this name \(status 404, MANIFEST_UNKNOWN\)/);
   assert.match(await ask("plain", "arm64"), /made for amd64, and the task runs on arm64/);
   assert.match(await ask("forged"), /it sent sha256:\w+ when asked for sha256:/);
   assert.match(await ask("garbled"), /its answer is not JSON/);
@@ -229,7 +229,7 @@ test("one run asks for all images, and names all that cannot be asked for", asyn
   );
   assert.ok(error instanceof VedetteError && error.code === "VEDETTE_REGISTRY_FAILED");
   assert.match(error.message, /what 2 of the images run/);
-  assert.match(error.hint, new RegExp(`${at}/empty: .*\n  ${at}/none: it has no such image`));
+  assert.match(error.hint, new RegExp(`${at}/empty: .*\n  ${at}/none: it has nothing of this name`));
 });
 
 test("ARM64 tasks get the arm64 image's words; a name that only a deployment knows is left to --image-config", async () => {
@@ -336,7 +336,7 @@ if (hasRegistry)
     });
     assert.match(
       await reason(askRegistry(`${at}/shop/app:8`, "amd64", environment)),
-      /no such image .*MANIFEST_UNKNOWN/,
+      /nothing of this name .*MANIFEST_UNKNOWN/,
     );
     assert.match(await reason(askRegistry(`${at}/shop/app:7`, "amd64", nobody)), /wants a password, and none is known/);
   });

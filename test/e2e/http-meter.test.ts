@@ -4,13 +4,12 @@
 // counted the same. Clients keep connections alive, pipeline, send bodies in chunks and heads in pieces,
 // close half a connection, and send what is no request.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { Agent, request } from "node:http";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { until } from "../until.js";
 import { freePort } from "./free-port.js";
+import { askAll, type Kind, talk } from "./http-traffic.js";
 import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
@@ -36,8 +35,6 @@ http { log_format m '$status|$request_method|$bytes_sent'; access_log access.log
     location /made { return 201 "x"; } } }\n`,
 );
 
-/** Method, path, body, and headers of its own. */
-type Kind = readonly [method: string, path: string, body?: string, headers?: Readonly<Record<string, string>>];
 const KINDS: readonly Kind[] = [
   ["GET", "/"],
   ["GET", "/?token=s3cret"],
@@ -53,51 +50,20 @@ const KINDS: readonly Kind[] = [
   ["PUT", "/made", "chunks", { "transfer-encoding": "chunked" }],
 ];
 
-function ask(agent: Agent, [method, path, body, headers = {}]: Kind): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ agent, host: "127.0.0.1", port, method, path, headers }, (answer) => {
-      answer.resume().on("end", resolve);
-    });
-    asked.on("error", reject).end(body);
-  });
-}
-
-/** Sends pieces one after the other over one connection, and reads until the server closes it. */
-function talk(pieces: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let heard = "";
-    const socket = connect(port, "127.0.0.1").setNoDelay(true);
-    socket.on("data", (bytes) => (heard += bytes.toString("latin1"))).on("error", reject);
-    socket.on("close", () => resolve(heard));
-    const next = (i: number): void => {
-      if (i === pieces.length)
-        socket.end(); // the server may still answer
-      else socket.write(pieces[i] as string, () => setTimeout(next, 5, i + 1));
-    };
-    next(0);
-  });
-}
-
 async function traffic(): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
-  const all = Array.from({ length: EACH }, () => KINDS).flat();
-  const work = async (): Promise<void> => {
-    for (let kind = all.pop(); kind !== undefined; kind = all.pop()) await ask(agent, kind);
-  };
-  await Promise.all(Array.from({ length: 8 }, work));
-  agent.destroy();
+  await askAll(port, Array.from({ length: EACH }, () => KINDS).flat());
   const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
   for (let i = 0; i < 20; i++) {
-    await talk([get("/users/1") + get("/missing") + "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" + get("/fail")]);
-    await talk(["GET /us", "ers/2 HT", "TP/1.1\r\nHo", "st: a\r\n\r", "\n"]);
-    await talk([
+    await talk(port, [get("/users/1") + get("/missing") + "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" + get("/fail")]);
+    await talk(port, ["GET /us", "ers/2 HT", "TP/1.1\r\nHo", "st: a\r\n\r", "\n"]);
+    await talk(port, [
       "POST /made HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
       "c\r\n",
       "0\r\n\r\n",
       get("/"),
     ]);
-    await talk(["nonsense\r\n\r\n"]);
-    await talk(["GET / HTTP/1.0\r\n\r\n"]);
+    await talk(port, ["nonsense\r\n\r\n"]);
+    await talk(port, ["GET / HTTP/1.0\r\n\r\n"]);
   }
 }
 

@@ -17,6 +17,9 @@ constexpr int32_t kStandardEnd = 3;  // a process's entry in a batch names its d
 // is a miss like any other, and the kernel is asked.
 constexpr size_t kEntriesMax = 65536;
 
+// Closes that are under way at the same time. A program that makes up openings keeps no more than this.
+constexpr size_t kOvertakenMax = 64;
+
 bool in_range(int32_t fd, uint32_t first, uint32_t last) {
   return fd >= 0 && static_cast<uint32_t>(fd) >= first && static_cast<uint32_t>(fd) <= last;
 }
@@ -59,6 +62,22 @@ void DescriptorTable::set(int32_t fd, Ref<Descriptor> descriptor, bool close_on_
     list.insert(at, Entry{fd, close_on_exec, std::move(descriptor)});
   }
   if (fd < kStandardEnd) note_change();
+}
+
+void DescriptorTable::overtake(int32_t fd, uint64_t given_ns) {
+  Ref<Descriptor> before = find(fd);
+  if (!before) return;
+  if (overtaken_.size() == kOvertakenMax) overtaken_.erase(overtaken_.begin());
+  overtaken_.push_back({fd, given_ns, std::move(before)});
+}
+
+Ref<Descriptor> DescriptorTable::take_overtaken(int32_t fd, uint64_t entered_ns) {
+  const auto is_meant = [=](const Overtaken& one) { return one.fd == fd && entered_ns < one.given_ns; };
+  const auto found = std::find_if(overtaken_.begin(), overtaken_.end(), is_meant);
+  if (found == overtaken_.end()) return {};
+  Ref<Descriptor> descriptor = std::move(found->descriptor);
+  overtaken_.erase(found);
+  return descriptor;
 }
 
 void DescriptorTable::remove(int32_t fd) { remove(fd, find(fd)); }

@@ -50,7 +50,7 @@ constexpr Effect kEffects[] = {
     {E::renameat2, effects::rename_enter, effects::rename},
     {E::rmdir, effects::remove_enter, effects::remove},
     {E::unlinkat, effects::remove_enter, effects::remove},
-    {E::close, nothing, effects::close},
+    {E::close, effects::close_enter, effects::close},
     {E::close_range, nothing, effects::close_range},
     {E::dup, effects::dup_enter, effects::dup},
     {E::dup2, effects::dup_enter, effects::dup},

@@ -29,6 +29,7 @@ void open(State::Books&, Thread&, Sighting&);
 void open_at(State::Books&, Thread&, Sighting&);
 void create(State::Books&, Thread&, Sighting&);
 void open_handle(State::Books&, Thread&, Sighting&);
+void close_enter(State::Books&, Thread&, Sighting&);
 void close(State::Books&, Thread&, Sighting&);
 void close_range(State::Books&, Thread&, Sighting&);
 void dup_enter(State::Books&, Thread&, Sighting&);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opening, closing and duplicating. An open that failed makes a descriptor too, one that stands in no table:
 // it carries the name that was asked for. A close takes effect only if its number still means what it meant
-// at entry: between the kernel's close and our hearing of it, another thread may have opened the same number.
+// at entry: between the kernel's close and our hearing of it, another thread may have opened the same number,
+// and may even have told of that before (descriptor_table.h).
 #include <fcntl.h>
 #include <linux/close_range.h>
 
@@ -42,6 +43,7 @@ void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags
     if (descriptor->type == FdType::Pipe) descriptor->type = FdType::File;
     const bool writes = (open_flags & O_ACCMODE) != O_RDONLY;
     if (writes && (moves_processes(view(descriptor->name)) || moves_processes(view(descriptor->real)))) books.images.doubt_outside();
+    thread.files->overtake(s.event.fd, s.event.call.exit_ns);
     thread.files->set(s.event.fd, descriptor, (open_flags & O_CLOEXEC) != 0);
   }
   s.descriptor = std::move(descriptor);
@@ -50,12 +52,15 @@ void opened(State::Books& books, Thread& thread, Sighting& s, int64_t open_flags
 // The number came by a way that only the kernel can describe.
 void learned(State::Books& books, Thread& thread, Sighting& s) {
   if (s.event.fd < 0) return;
+  thread.files->overtake(s.event.fd, s.event.call.exit_ns);
   thread.files->remove(s.event.fd);
   s.descriptor = books.learn(thread, s.event.fd, 0);
 }
 
-void duplicated(Thread& thread, Sighting& s, int64_t new_fd, bool close_on_exec) {
+// dup2 and dup3 choose the number: what stands there they close themselves.
+void duplicated(Thread& thread, Sighting& s, int64_t new_fd, bool close_on_exec, bool is_chosen) {
   if (s.event.failed() || !s.descriptor) return;
+  if (!is_chosen) thread.files->overtake(static_cast<int32_t>(new_fd), s.event.call.exit_ns);
   thread.files->set(static_cast<int32_t>(new_fd), s.descriptor, close_on_exec);
 }
 
@@ -70,6 +75,7 @@ void both_ends(State::Books& books, Thread& thread, Sighting& s, bool close_on_e
     if (s.stands_still) describing(books).complete(thread.tid, fd, *descriptor);
     descriptor->name = descriptor->real;
     if (descriptor->ino != 0) s.event.set(ino, static_cast<int64_t>(descriptor->ino));
+    thread.files->overtake(fd, s.event.call.exit_ns);
     thread.files->set(fd, std::move(descriptor), close_on_exec);
   }
 }
@@ -91,6 +97,10 @@ void create(State::Books& books, Thread& thread, Sighting& s) { opened(books, th
 void open_handle(State::Books& books, Thread& thread, Sighting& s) {
   opened(books, thread, s, s.event.integer(slot::open_by_handle_at_::flags));
   s.descriptor->name = s.descriptor->real;
+}
+
+void close_enter(State::Books&, Thread& thread, Sighting& s) {
+  if (Ref<Descriptor> meant = thread.files->take_overtaken(s.event.fd, s.event.call.enter_ns)) s.descriptor = std::move(meant);
 }
 
 void close(State::Books&, Thread& thread, Sighting& s) {
@@ -121,11 +131,11 @@ void dup_enter(State::Books& books, Thread& thread, Sighting& s) {
 void dup(State::Books&, Thread& thread, Sighting& s) {
   // dup2 to itself changes nothing, not even close-on-exec.
   if (s.event.call.result == s.event.integer(slot::dup_::oldfd)) return;
-  duplicated(thread, s, s.event.call.result, false);
+  duplicated(thread, s, s.event.call.result, false, s.event.id == EventId::dup2);
 }
 
 void dup3(State::Books&, Thread& thread, Sighting& s) {
-  duplicated(thread, s, s.event.call.result, (s.event.integer(slot::dup3_::flags) & O_CLOEXEC) != 0);
+  duplicated(thread, s, s.event.call.result, (s.event.integer(slot::dup3_::flags) & O_CLOEXEC) != 0, true);
 }
 
 void control(State::Books&, Thread& thread, Sighting& s) {
@@ -133,7 +143,7 @@ void control(State::Books&, Thread& thread, Sighting& s) {
   if (s.event.failed()) return;
   const int64_t command = s.event.integer(cmd);
   if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
-    duplicated(thread, s, s.event.call.result, command == F_DUPFD_CLOEXEC);
+    duplicated(thread, s, s.event.call.result, command == F_DUPFD_CLOEXEC, false);
   } else if (command == F_SETFD) {
     thread.files->set_close_on_exec(s.event.fd, (s.event.integer(arg) & FD_CLOEXEC) != 0);
   }

@@ -115,6 +115,7 @@ void socket(State::Books& books, Thread& thread, Sighting& s) {
   s.descriptor = make_socket(s.event.integer(domain), s.event.integer(type), s.event.integer(proto));
   if (s.event.fd < 0) return;
   number(books, thread, s.event.fd, *s.descriptor);
+  thread.files->overtake(s.event.fd, s.event.call.exit_ns);
   thread.files->set(s.event.fd, s.descriptor, (s.event.integer(flags) & SOCK_CLOEXEC) != 0);
 }
 
@@ -128,6 +129,7 @@ void socketpair(State::Books& books, Thread& thread, Sighting& s) {
     number(books, thread, fd, *socket);
     socket->flags |= kConnected;
     set_local(*socket, SocketName{.family = AF_UNIX, .endpoint = {}, .path = {}}, books.names);
+    thread.files->overtake(fd, s.event.call.exit_ns);
     thread.files->set(fd, std::move(socket), close_on_exec);
   }
 }
@@ -192,6 +194,7 @@ void accept(State::Books& books, Thread& thread, Sighting& s) {
   set_remote(socket, s.remote ? *s.remote : peer_of(s), books.names);
   if (socket.local.is_any() || !socket.remote.known()) learn_local(books, thread, s, socket);
   const bool close_on_exec = s.event.id == EventId::accept4 && (s.event.integer(slot::accept4_::flags) & SOCK_CLOEXEC) != 0;
+  thread.files->overtake(s.event.fd, s.event.call.exit_ns);
   thread.files->set(s.event.fd, s.descriptor, close_on_exec);
 }
 
@@ -213,6 +216,7 @@ void receive(State::Books& books, Thread& thread, Sighting& s) {
   for (size_t at = 0; at + sizeof(int32_t) <= rights.size(); at += sizeof(int32_t)) {
     int32_t fd;
     std::memcpy(&fd, rights.data() + at, sizeof fd);
+    thread.files->overtake(fd, s.event.call.exit_ns);
     thread.files->remove(fd);
     books.learn(thread, fd, 0);
   }

@@ -51,6 +51,35 @@ TEST_CASE("a number is removed if it refers to what it should") {
   CHECK(table.find(3) == first);
 }
 
+TEST_CASE("a close means what stood under its number when it began") {
+  DescriptorTable table;
+  const Ref<Descriptor> first = named("first"), second = named("second"), third = named("third");
+  table.overtake(3, 100);  // nothing stands there
+  CHECK_FALSE(table.take_overtaken(3, 99));
+  table.set(3, first, false);
+  table.overtake(3, 200);
+  table.set(3, second, false);
+  table.overtake(3, 300);
+  table.set(3, third, false);
+  CHECK_FALSE(table.take_overtaken(4, 199));
+  CHECK_FALSE(table.take_overtaken(3, 300));
+  CHECK(table.take_overtaken(3, 299) == second);
+  CHECK_FALSE(table.take_overtaken(3, 200));
+  CHECK(table.take_overtaken(3, 199) == first);
+  CHECK_FALSE(table.take_overtaken(3, 0));
+  CHECK(table.find(3) == third);
+}
+
+TEST_CASE("what is being closed is kept of the last 64 numbers that were given anew") {
+  DescriptorTable table;
+  const Ref<Descriptor> file = named("file");
+  table.set(3, file, false);
+  for (uint64_t given = 1; given <= 1000; ++given) table.overtake(3, given);
+  int kept = 0;
+  while (table.take_overtaken(3, 0)) ++kept;
+  CHECK(kept == 64);
+}
+
 TEST_CASE("a copy shares its entries until one side writes") {
   Ref<DescriptorTable> parent = make_ref<DescriptorTable>();
   const Ref<Descriptor> file = named("file");

@@ -2,7 +2,10 @@
 #include <doctest/doctest.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+
+#include <functional>
 
 #include "test/capture/state/world.h"
 
@@ -13,6 +16,21 @@ namespace {
 std::string_view name_at(World& w, uint32_t tid, int fd) {
   const Ref<Descriptor> descriptor = w.at(tid, fd);
   return descriptor ? view(descriptor->name) : std::string_view("(closed)");
+}
+
+// A close of 3 by another thread that began at that time, and is told of when it is over.
+Sighting& close_late(World& w, uint32_t tid, uint64_t enter_ns) {
+  auto sighting = std::make_unique<Sighting>();
+  Call call{.tid = tid, .nr = number_of("close"), .args = {3}, .enter_ns = enter_ns};
+  call.exit_ns = ++w.now;
+  call.returned = true;
+  if (!decode_enter(call, w.memory, w.limits, sighting->event)) std::abort();
+  w.state.before_call(*sighting, true);
+  sighting->stands_still = false;
+  decode_exit(call, w.memory, w.limits, sighting->event);
+  w.state.after_call(*sighting);
+  w.seen.push_back(std::move(sighting));
+  return *w.seen.back();
 }
 
 }  // namespace
@@ -219,6 +237,42 @@ TEST_CASE("a close that lost a race does not close the number's next meaning") {
   Sighting& closed = w.call(100, "close", {3}, 0, [&] { w.open(100, "/new", 3); });
   CHECK(view(closed.descriptor->name) == "/old");
   CHECK(name_at(w, 100, 3) == "/new");
+}
+
+TEST_CASE("H92: a close that is told of after another thread got its number closes what it meant") {
+  constexpr uint64_t kOpen = O_CLOEXEC;
+  struct Way {
+    const char* name;
+    std::function<void(World&)> gives_3;
+  };
+  const Way ways[] = {
+      {"openat", [](World& w) { w.open(100, "/new", 3, kOpen); }},
+      {"socket", [](World& w) { w.call(100, "socket", {AF_UNIX, SOCK_STREAM, 0}, 3); }},
+      {"eventfd2", [](World& w) { w.open_file(100, 3, "anon_inode:[eventfd]"), w.call(100, "eventfd2", {0, 0}, 3); }},
+      {"dup", [](World& w) { w.call(100, "dup", {1}, 3); }},
+      {"F_DUPFD", [](World& w) { w.call(100, "fcntl", {1, F_DUPFD, 0}, 3); }},
+  };
+  for (const Way& way : ways) {
+    CAPTURE(way.name);
+    World w;
+    w.fork(100, 101, CLONE_VM | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD);
+    w.open(100, "/old", 3);
+    const uint64_t began = ++w.now;
+    way.gives_3(w);
+    const Ref<Descriptor> given = w.at(100, 3);
+    REQUIRE(given);
+    CHECK(view(close_late(w, 101, began).descriptor->name) == "/old");
+    CHECK(w.at(100, 3) == given);
+    CHECK(close_late(w, 101, ++w.now).descriptor == given);
+  }
+}
+
+TEST_CASE("dup2 closes what it replaces, and a close that began before means what is there") {
+  World w;
+  w.open(100, "/old", 3);
+  const uint64_t began = ++w.now;
+  w.call(100, "dup2", {1, 3}, 3);
+  CHECK(view(close_late(w, 100, began).descriptor->real) == "/dev/pts/0");
 }
 
 TEST_CASE("a close that failed otherwise than by EBADF has closed") {

@@ -25,7 +25,8 @@ import { type CosignKey, cosignedBy, cosignKeyIn } from "./cosign.js";
 import { POLICY_FILE, readPolicyFile } from "./policy-file.js";
 import { reading } from "./readable.js";
 import { SHARED_PREFIX } from "./shared-code.js";
-import { checkSignature, type PublicKey, readPublicKey, SIGNATURE_FILE } from "./signature.js";
+import { type PublicKey, readPublicKey } from "./keys.js";
+import { checkSignature, SIGNATURE_FILE } from "./signature.js";
 import { takeSnapshot } from "./snapshot.js";
 
 /** Whose signatures are trusted. */

@@ -7,33 +7,19 @@
 //   {"version": 2, "key": "<first 16 hex digits of the public key's SHA-256>", "serial": 1764190000,
 //    "policy": {"name": "one", "version": "1"}, "files": {"index.ts": "<sha256>", "policy.yaml": "<sha256>"}, "signature": "<base64>"}
 //   signed text: "vedette policy 2\n", "SERIAL\0NAME\0VERSION\n", then for each file in order of name "NAME\0SHA256\n"
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-  verify,
-} from "node:crypto";
-import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { createHash, sign, verify } from "node:crypto";
+import { existsSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { VedetteError } from "../errors.js";
-import { reasonOf } from "../reason.js";
 import type { Bundle } from "./bundle.js";
+import { makeKey, type PublicKey, readPrivateKey } from "./keys.js";
 import { readPolicyFile } from "./policy-file.js";
 import { reading } from "./readable.js";
 import { takeSnapshot } from "./snapshot.js";
 
 /** Name of the file in a policy's folder. */
 export const SIGNATURE_FILE = "policy.sig";
-
-/** A key that tenants.yaml names. `id` is what a signature calls it. */
-export interface PublicKey {
-  readonly id: string;
-  readonly key: KeyObject;
-}
 
 /** Form 1 was 0.1's: it had no serial. */
 const FORM = 2;
@@ -46,29 +32,6 @@ const Signature = z.strictObject({
   files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
   signature: z.string(),
 });
-
-/** A public key in PEM form; an Error in words when it is none, or of another kind. */
-export function readPublicKey(pem: Uint8Array): PublicKey {
-  const text = Buffer.from(pem).toString();
-  // Node would make the public one of it; but a private key has no business where policies are checked.
-  if (text.includes("PRIVATE KEY-----")) throw new Error("it is a private key; name the public one beside it (.pub)");
-  if (!text.includes("-----BEGIN PUBLIC KEY-----")) throw new Error("it is no public key in PEM form");
-  const key = publicKeyOf(text);
-  if (key.asymmetricKeyType !== "ed25519") throw new Error(`it is of the kind ${key.asymmetricKeyType}, not ed25519`);
-  const id = createHash("sha256")
-    .update(key.export({ type: "spki", format: "der" }))
-    .digest("hex")
-    .slice(0, 16);
-  return { id, key };
-}
-
-function publicKeyOf(pem: string): KeyObject {
-  try {
-    return createPublicKey(pem);
-  } catch {
-    throw new Error("what it says is no key");
-  }
-}
 
 type Signed = Pick<z.infer<typeof Signature>, "serial" | "policy" | "files">;
 
@@ -86,8 +49,7 @@ export interface Signing {
 export function signPolicy(folder: string, keyPath: string): Signing {
   const isNewKey = !existsSync(keyPath);
   if (isNewKey) makeKey(keyPath);
-  const key = readPrivateKey(keyPath);
-  const { id } = readPublicKey(Buffer.from(createPublicKey(key).export({ type: "spki", format: "pem" })));
+  const { id, key } = readPrivateKey(keyPath);
   const bundle = reading(folder, () => takeSnapshot(realpathSync(folder)));
   const signed: Signed = { serial: nextSerial(bundle), policy: policyOf(bundle), files: digests(bundle) };
   const signature = sign(null, signedText(signed), key).toString("base64");
@@ -153,26 +115,6 @@ function signedText({ serial, policy, files }: Signed): Buffer {
     .sort()
     .map((name) => `${name}\0${files[name]}\n`);
   return Buffer.from(`vedette policy 2\n${serial}\0${policy.name}\0${policy.version}\n${lines.join("")}`);
-}
-
-function makeKey(path: string): void {
-  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-  try {
-    writeFileSync(path, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600, flag: "wx" });
-    writeFileSync(`${path}.pub`, publicKey.export({ type: "spki", format: "pem" }));
-  } catch (error) {
-    throw new VedetteError("VEDETTE_KEY_UNREADABLE", { path, reason: reasonOf(error) }, { cause: error });
-  }
-}
-
-function readPrivateKey(path: string): KeyObject {
-  try {
-    const key = createPrivateKey(readFileSync(path));
-    if (key.asymmetricKeyType !== "ed25519") throw new Error(`it is of the kind ${key.asymmetricKeyType}`);
-    return key;
-  } catch (error) {
-    throw new VedetteError("VEDETTE_KEY_UNREADABLE", { path, reason: reasonOf(error) }, { cause: error });
-  }
 }
 
 function parseJson(bundle: Bundle): unknown {

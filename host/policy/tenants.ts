@@ -22,7 +22,7 @@ import { readPlainFile } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
 import { DEFAULT_LIMITS, type ModuleLimits, PAGE } from "../wasm/admission.js";
 import { type ResponseRow, ResponseRows } from "./respond.js";
-import { type PublicKey, readPublicKey } from "./signature.js";
+import { type PublicKey, readPublicKey } from "./keys.js";
 import { readYaml, type YamlFile } from "./yaml.js";
 
 const globs = z.array(z.string().min(1).max(500)).default([]);

@@ -65,6 +65,12 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       line: "vedette policy pull oci://r.example/mine:1 copy --key key.pem.pub",
     },
   ],
+  "vedette policy release": [
+    {
+      says: "Say which policies run",
+      line: "vedette policy release releases.yaml oci://r.example/list:live --key key.pem",
+    },
+  ],
   "vedette policy verify": [
     {
       says: "See who signed it",

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `vedette serve` forwards to a bus: its options, and what they come to. Findings go as an output of
 // NATS does, blocks by the forwarder.
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { TaskMetadata } from "../ecs/metadata.js";
@@ -89,7 +88,7 @@ export async function forwarding(flags: FleetFlags, metadata: TaskMetadata): Pro
   ]);
   const forward: Forward | { readonly wrong: string } = parseForward(what);
   if (typeof forward === "object" && "wrong" in forward) throw usage(`--forward: ${forward.wrong}`);
-  const task = (await metadata.task())?.arn ?? hostname();
+  const task = await metadata.arnOrHost();
   const { busCreds, busCa, partitions = usual, falcoRules: rules = [] } = flags;
   const place = { url, ...(busCreds && { creds: busCreds }), ...(busCa && { ca: busCa }) };
   const bus = new NatsBus(place);

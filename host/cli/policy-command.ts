@@ -95,6 +95,15 @@ function defineRegistry(policy: Command, done: (status: number) => void): void {
     .action(async (from: string, folder: string, flags: TrustFlags) =>
       done(await (await import("./policy-registry.js")).pull(from, folder, flags)),
     );
+  policy
+    .command("release")
+    .description("push the list of what a tenant's policies are, and in how many of the tasks")
+    .argument("<file>", "what is released: tenant, days, policies")
+    .argument(...address)
+    .requiredOption("--key <file>", "the private key that signs the list, as it has signed the policies")
+    .action(async (file: string, to: string, { key }: { key: string }) =>
+      done(await (await import("./policy-release.js")).pushReleases(file, to, key)),
+    );
   trusting(policy.command("verify"))
     .description("check the signature of a policy in a registry")
     .argument(...address)

@@ -3,6 +3,7 @@
 // every batch has been judged before the command ends. What fails on our side is said on stderr and never
 // stops the workload; an agent that dies takes the workload with it, and that is an alert and a status of its
 // own.
+import { hostname } from "node:os";
 import { processors, workersFor } from "../engine/processors.js";
 import { OwnAgent } from "../intake/intake.js";
 import type { LogFormat } from "../log.js";
@@ -57,7 +58,7 @@ export async function run(
         return made;
       },
       ...(reread.isWatching ? { again: reread } : {}),
-      service: options,
+      service: { ...options, task: hostname() },
       intake: (handlers, counts) => {
         if (isChatty()) count = new EventCount(counts);
         return new OwnAgent(workers, handlers, count ?? counts);

@@ -69,14 +69,15 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
   const reread = new Reread(flags, again, ({ policy = [], ...rest }, running) =>
     judging({ ...rest, policy, outputs: [...(rest.outputs ?? []), ...toBus] }, { running }),
   );
-  const fleet = await forwarding(flags, new TaskMetadata(process.env[METADATA_VARIABLE] ?? null));
+  const metadata = new TaskMetadata(process.env[METADATA_VARIABLE] ?? null);
+  const fleet = await forwarding(flags, metadata);
   await Sensor.use(
     {
       http: flags.http,
       ...(flags.door === undefined ? {} : { door: flags.door }),
       judging: () => reread.open(),
       again: reread,
-      service: flags,
+      service: flags.tenants === undefined ? flags : { ...flags, task: await metadata.arnOrHost() },
       intake: (handlers, counts) => agents(flags, handlers, counts),
       metrics: metricsOf(flags.outputs),
       traces: tracesOf(flags.outputs),

@@ -4,6 +4,7 @@
 // from outside: bounded in time and size, and read only as far as it has the documented form. A container
 // that is not in it yet (they start one after another) is asked for again, not more often than once a second.
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate-response.html
+import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { answerTo, bodyOf } from "../http-request.js";
@@ -105,6 +106,11 @@ export class TaskMetadata {
   /** Our own task; null: nobody says. */
   async task(): Promise<TaskName | null> {
     return this.#address === null ? null : readTaskName(await fetchJson(`${this.#address}/task`));
+  }
+
+  /** Our own task's ARN; outside ECS the machine's name. */
+  async arnOrHost(): Promise<string> {
+    return (await this.task())?.arn ?? hostname();
   }
 
   /** What the task may use, in processors; null: it has no limit, or nobody says. */

@@ -22,7 +22,10 @@ import { PreventSection, preventRowsOf } from "./prevent.js";
 import { offersSdk, SDK_VERSION } from "./sdk.js";
 import { parseYaml, YAML_BYTES_MAX, type YamlFile } from "./yaml.js";
 
-const Name = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$/, "small letters, digits, dots and dashes");
+/** What a policy is called: a folder can have this name. */
+export const PolicyName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$/, "small letters, digits, dots and dashes");
 const Value = z.union([z.boolean(), z.number().int(), z.string(), z.array(z.string())]);
 const Parameter = z.strictObject({
   type: z.enum(["bool", "int", "string", "strings"]),
@@ -49,7 +52,7 @@ const RuleChange = z.strictObject({
 });
 /** The schema of the whole file. */
 export const PolicyFile = z.strictObject({
-  name: Name,
+  name: PolicyName,
   version: z.string().default("0.0.0"),
   description: z.string().default(""),
   // The oldest version of Vedette's that has all that the sources import.

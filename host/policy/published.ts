@@ -17,15 +17,14 @@ import {
 import { basename, dirname, join, resolve } from "node:path";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
-import { type Place, placeOfArtifact } from "../registry/place.js";
-import { digestOf, Repository, type Scope } from "../registry/repository.js";
-import { artifactOf, layersOf, MANIFEST_TYPE } from "./artifact.js";
+import { artifactOf } from "./artifact.js";
+import { ArtifactPlace } from "./artifact-place.js";
 import { MemoryBundle, MODULE_FILE, policyFiles } from "./bundle.js";
-import { type CosignKey, cosignedBy, cosignKeyIn } from "./cosign.js";
+import { type CosignKey, cosignKeyIn } from "./cosign.js";
+import { type PublicKey, readPublicKey } from "./keys.js";
 import { POLICY_FILE, readPolicyFile } from "./policy-file.js";
 import { reading } from "./readable.js";
 import { SHARED_PREFIX } from "./shared-code.js";
-import { type PublicKey, readPublicKey } from "./keys.js";
 import { checkSignature, SIGNATURE_FILE } from "./signature.js";
 import { takeSnapshot } from "./snapshot.js";
 
@@ -45,8 +44,6 @@ export interface Published {
   /** In words; null: nobody was asked. */
   readonly signer: string | null;
 }
-
-const ANSWER_MIB_MAX = 8;
 
 /** Throws VEDETTE_KEY_UNREADABLE where a file has no public key of one of the two kinds. */
 export function trustedKeys(paths: readonly string[]): TrustedKeys {
@@ -70,7 +67,7 @@ export function trustedKeys(paths: readonly string[]): TrustedKeys {
  * what is wrong with the folder.
  */
 export async function pushPolicy(folder: string, address: string, environment: NodeJS.ProcessEnv): Promise<string> {
-  const { place, repository } = opened(address, environment, "pull,push");
+  const place = new ArtifactPlace(address, environment, "pull,push");
   const bundle = reading(folder, () => takeSnapshot(resolve(folder)));
   const { name, version } = readPolicyFile(bundle).value;
   const names = bundle.names();
@@ -78,12 +75,7 @@ export async function pushPolicy(folder: string, address: string, environment: N
     const reason = `it shares code with its neighbours; make a module of it (\`vedette policy build\`), and push a folder of that and ${POLICY_FILE}`;
     throw new VedetteError("VEDETTE_ARTIFACT_FORM", { address: folder, reason });
   }
-  const { manifest, blobs } = artifactOf(new Map(names.map((one) => [one, bundle.read(one)])), name, version);
-  await doing("pushed", address, async () => {
-    for (const blob of blobs) await repository.putBlob(blob);
-    await repository.putManifest(place.reference, MANIFEST_TYPE, manifest);
-  });
-  return digestOf(manifest);
+  return place.push(artifactOf("policy", new Map(names.map((one) => [one, bundle.read(one)])), name, version));
 }
 
 /**
@@ -95,44 +87,30 @@ export async function fetchPolicy(
   keys: TrustedKeys | null,
   environment: NodeJS.ProcessEnv,
 ): Promise<Published> {
-  const { place, repository } = opened(address, environment, "pull");
-  const manifest = await doing("pulled", address, () => repository.manifest(place.reference));
-  const digest = digestOf(manifest);
-  const layers = formed(address, () => layersOf(manifest));
-  const files = new Map<string, Uint8Array>();
-  for (const { name, digest: of, size } of layers) {
-    const bytes = await doing("pulled", address, () => repository.blob(of, ANSWER_MIB_MAX));
-    if (bytes.length !== size)
-      throw formOf(address, `a layer has ${bytes.length} bytes, and its manifest says ${size}`);
-    files.set(name, bytes);
-  }
-  if (!files.has(POLICY_FILE)) throw formOf(address, `it has no ${POLICY_FILE}`);
+  const place = new ArtifactPlace(address, environment);
+  const { digest, files } = await place.pull("policy");
+  if (!files.has(POLICY_FILE)) throw place.wrong(`it has no ${POLICY_FILE}`);
   const bundle = new MemoryBundle({ kind: "memory", place: address }, files);
-  const signer = keys === null ? null : await signerOf({ address, repository, digest, bundle, keys });
+  const signer = keys === null ? null : await signerOf(place, digest, bundle, keys);
   const { name, version } = readPolicyFile(bundle).value;
   return { bundle, name, version, digest, signer };
 }
 
-interface Asked {
-  readonly address: string;
-  readonly repository: Repository;
-  readonly digest: string;
-  readonly bundle: MemoryBundle;
-  readonly keys: TrustedKeys;
-}
-
 /** One of them is enough. */
-async function signerOf({ address, repository, digest, bundle, keys }: Asked): Promise<string> {
-  const { own, cosign } = keys;
-  const found =
-    cosign.length === 0 ? null : await doing("pulled", address, () => cosignedBy(repository, digest, cosign));
+async function signerOf(
+  place: ArtifactPlace,
+  digest: string,
+  bundle: MemoryBundle,
+  { own, cosign }: TrustedKeys,
+): Promise<string> {
+  const found = cosign.length === 0 ? null : await place.cosignedBy(digest, cosign);
   if (found !== null) return `cosign's key ${found.id}`;
   if (own.length > 0 && bundle.has(SIGNATURE_FILE)) {
     const { serial, key } = checkSignature(bundle, own);
     return `the key ${key}, serial ${serial}`;
   }
   const reason = own.length > 0 ? `it has no ${SIGNATURE_FILE}` : "cosign has not signed it with this key";
-  throw new VedetteError("VEDETTE_ARTIFACT_UNSIGNED", { address, reason });
+  throw new VedetteError("VEDETTE_ARTIFACT_UNSIGNED", { address: place.address, reason });
 }
 
 /**
@@ -183,34 +161,4 @@ const LAST = [POLICY_FILE, MODULE_FILE, SIGNATURE_FILE];
 function writeAt(path: string, bytes: Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, bytes, { flag: "wx" });
-}
-
-function opened(
-  address: string,
-  environment: NodeJS.ProcessEnv,
-  scope: Scope,
-): { place: Place; repository: Repository } {
-  const place = placeOfArtifact(address);
-  if (place === null) throw new VedetteError("VEDETTE_ARTIFACT_ADDRESS", { address });
-  return { place, repository: new Repository(place, environment, scope) };
-}
-
-async function doing<T>(deed: "pushed" | "pulled", address: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    throw new VedetteError("VEDETTE_ARTIFACT_FAILED", { address, deed, reason: reasonOf(cause) }, { cause });
-  }
-}
-
-function formed<T>(address: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw formOf(address, reasonOf(error));
-  }
-}
-
-function formOf(address: string, reason: string): VedetteError {
-  return new VedetteError("VEDETTE_ARTIFACT_FORM", { address, reason });
 }

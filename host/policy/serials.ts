@@ -44,10 +44,10 @@ export class Serials {
     if (serial < last) throw new VedetteError("VEDETTE_SIGNATURE_OLD", { path, serial, last });
   }
 
-  /** The list is the newest from now on. */
+  /** It is the newest from now on, unless a newer one is known. */
   accept({ tenant, name, serial }: SignedList): void {
     const key = `${tenant}/${name}`;
-    if (this.#last.get(key) === serial) return;
+    if (serial <= (this.#last.get(key) ?? -1)) return;
     this.#last.set(key, serial);
     if (this.#path !== null) this.#keep(this.#path);
   }

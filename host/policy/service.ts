@@ -18,6 +18,7 @@ import { type Bundle, openBundle } from "./bundle.js";
 import { detailOf, type PolicyDetail, textsAt } from "./detail.js";
 import { type DraftTried, draftAt } from "./draft.js";
 import { limitsAt } from "./load.js";
+import { Releases } from "./releases.js";
 import type { ResponseRow } from "./respond.js";
 import { Serials } from "./serials.js";
 import { Snapshot, takeSnapshot } from "./snapshot.js";
@@ -49,6 +50,8 @@ export interface ServiceFlags {
   readonly isolation?: "thread" | "process";
   /** Threads that judge; default: what suits the machine. */
   readonly workers?: number;
+  /** Which task this is, as lists of releases count tasks; undefined: one of a pool. */
+  readonly task?: string;
 }
 
 /** What the service hands on from tenants' processes; the engine has its own. */
@@ -110,6 +113,7 @@ export class PolicyService {
   readonly #say: Say;
   #housing: PolicyHouse | null = null;
   #watch: PolicyWatch | null = null;
+  #releases: Releases | null = null;
   readonly #openAnswering: ((asked: Asked) => Promise<Answering>) | null;
   #answering: Answering | null = null;
   #handlers: ServiceHandlers | null = null;
@@ -156,16 +160,29 @@ export class PolicyService {
       handlers.onPolicies?.(this.#loaded());
     };
     const requireSigned = this.#flags.requireSigned ?? false;
+    const releases = this.#openReleases(folder);
+    await releases.begin();
+    if (this.#isStopped) return;
     this.#watch = await PolicyWatch.open({
       folder,
       engine,
       tenants: this.#tenants,
       requireSigned,
       serials: this.#serials,
+      isReleased: (tenant, digest) => releases.isReleased(tenant, digest),
       onNews,
       keepsTexts: this.#openAnswering !== null,
     });
     handlers.onPolicies?.(this.#loaded()); // what was loaded before there was a watch to ask
+  }
+
+  #openReleases(folder: string): Releases {
+    this.#releases = new Releases({
+      ...{ folder, task: this.#flags.task ?? null, serials: this.#serials, environment: process.env },
+      onFault: (tenant, policy, error) => this.#onNews({ tenant, policy, kind: "failed", error, ms: 0 }),
+    });
+    this.#releases.follow(this.#tenants?.values() ?? []);
+    return this.#releases;
   }
 
   async #openAnswers(engine: Engine, ring: SharedArrayBuffer): Promise<void> {
@@ -199,6 +216,8 @@ export class PolicyService {
       await this.#watch?.rescan();
       throw error;
     }
+    this.#releases?.follow(this.#tenants.values());
+    await this.#releases?.look();
     await this.#watch?.retenant(this.#tenants, (tenant) => this.#housing?.vacate(tenant));
     this.#say(`${file} was read again`);
     await this.#answering?.setTenants(this.#tenants.values());
@@ -213,6 +232,7 @@ export class PolicyService {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#trials.close();
+    this.#releases?.close();
     this.#housing?.stop();
     await this.#watch?.close();
     const answering = this.#answering;

@@ -10,6 +10,7 @@
 //       loaders: [1000]                # user ids that may put policies into policies.d/payments (root always may)
 //       keys: [payments.pub]           # its policies must be signed with one of these
 //       oldest_serial: 1764190000      # a list that was signed before it is refused
+//       releases: oci://r.example/payments/releases:live   # its policies are those of this list (releases.ts)
 //       isolation: process             # a process of its own, without files and network; default: thread
 //       alerts: /var/log/payments/alerts.json
 //       respond: [{rules: [Card data read], action: kill, mode: enforce}]   # what may be done after an alert of its rules
@@ -20,9 +21,10 @@ import { DEFAULT_BOUNDS } from "../engine/bounds.js";
 import type { Tenancy } from "../engine/policy.js";
 import { readPlainFile } from "../plain-file.js";
 import { reasonOf } from "../reason.js";
+import { placeOfArtifact } from "../registry/place.js";
 import { DEFAULT_LIMITS, type ModuleLimits, PAGE } from "../wasm/admission.js";
-import { type ResponseRow, ResponseRows } from "./respond.js";
 import { type PublicKey, readPublicKey } from "./keys.js";
+import { type ResponseRow, ResponseRows } from "./respond.js";
 import { readYaml, type YamlFile } from "./yaml.js";
 
 const globs = z.array(z.string().min(1).max(500)).default([]);
@@ -52,6 +54,7 @@ const Tenant = z.strictObject({
   loaders: z.array(z.number().int().nonnegative()).default([]),
   keys: z.array(z.string()).default([]),
   oldest_serial: z.number().int().nonnegative().default(0),
+  releases: z.string().max(500).optional(),
   isolation: z.enum(["thread", "process"]).default("thread"),
   alerts: z.string().optional(),
   owner: z.number().int().nonnegative().optional(),
@@ -74,6 +77,8 @@ export interface Tenant {
   readonly keys: readonly PublicKey[];
   /** Signed lists with a smaller serial are refused. */
   readonly oldestSerial: number;
+  /** Where its list of releases is, in a registry; null: its policies come by the folder alone. */
+  readonly releases: string | null;
   /** Its policies live in a process of their own. */
   readonly isApart: boolean;
   /** A file for its own alerts, beside the operator's. */
@@ -113,12 +118,21 @@ function obstacleTo({ action }: ResponseRow, scope: z.infer<typeof Scope>): stri
   return null;
 }
 
+/** Why its policies cannot come from there; null: they can. */
+function obstacleToReleases({ releases, keys }: z.infer<typeof Tenant>): string | null {
+  if (releases === undefined) return null;
+  if (keys.length === 0) return "a list of releases is signed, so the tenant must have keys";
+  return placeOfArtifact(releases) === null ? "it must be oci://REGISTRY/REPOSITORY:TAG" : null;
+}
+
 function tenantOf(name: string, raw: z.infer<typeof Tenant>, path: string, file: YamlFile<unknown> | null): Tenant {
   const { scope, limits } = raw;
   raw.respond.forEach((row, i) => {
     const obstacle = obstacleTo(row, scope);
     if (obstacle !== null && file !== null) throw file.wrong(["tenants", name, "respond", i, "action"], obstacle);
   });
+  const obstacle = obstacleToReleases(raw);
+  if (obstacle !== null && file !== null) throw file.wrong(["tenants", name, "releases"], obstacle);
   return {
     name,
     tenancy: {
@@ -148,6 +162,7 @@ function tenantOf(name: string, raw: z.infer<typeof Tenant>, path: string, file:
     isApart: raw.isolation === "process",
     loaders: raw.loaders,
     oldestSerial: raw.oldest_serial,
+    releases: raw.releases ?? null,
     keys: raw.keys.map((key, i) => {
       try {
         return readPublicKey(readPlainFile(resolve(dirname(path), key), { most: KEY_BYTES_MAX }));

@@ -34,6 +34,8 @@ export interface WatchOptions {
   readonly tenants: ReadonlyMap<string, Tenant> | null;
   readonly requireSigned: boolean;
   readonly serials: Serials;
+  /** Whether a tenant's list of releases has a policy of this digest: then that says how old it may be. */
+  readonly isReleased?: (tenant: string, digest: string) => boolean;
   readonly onNews: (news: WatchNews) => void;
   /** Somebody may want to see the text of what runs. */
   readonly keepsTexts?: boolean;
@@ -330,9 +332,10 @@ export class PolicyWatch {
   /** What was signed, and is not older than what was accepted; null: nothing need be. */
   #signedList(snapshot: Snapshot, { name: tenant, keys, oldestSerial }: Tenant, path: string): SignedList | null {
     if (!this.#options.requireSigned && keys.length === 0) return null;
-    const signed = checkSignature(snapshot, keys);
-    const list = { tenant, ...signed };
-    this.#options.serials.check(list, oldestSerial, path);
+    const { name, serial } = checkSignature(snapshot, keys);
+    const list = { tenant, name, serial };
+    if (this.#options.isReleased?.(tenant, snapshot.digest) !== true)
+      this.#options.serials.check(list, oldestSerial, path);
     return list;
   }
 

@@ -123,6 +123,7 @@ export const DOORS: Record<string, string[]> = {
     "policy-file",
     "prevention",
     "published",
+    "release",
     "respond",
     "scaffold",
     "service",

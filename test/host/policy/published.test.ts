@@ -262,13 +262,13 @@ const manifestOf = (layers: object, more: object = {}): string =>
   JSON.stringify({ artifactType: "application/vnd.vedette.policy.v1", layers, ...more });
 
 const BAD: [what: string, manifest: string, says: RegExp][] = [
-  ["no JSON", "{", /manifest is not as expected/],
-  ["an image", JSON.stringify({ layers: [] }), /artifact of another kind/],
-  ["a name above", manifestOf([layer("../policy.yaml")]), /"..\/policy.yaml" is no policy's file/],
-  ["a whole path", manifestOf([layer("/etc/policy.yaml")]), /no policy's file/],
-  ["a hidden name", manifestOf([layer(".ssh/policy.yaml")]), /no policy's file/],
-  ["a name that ends early", manifestOf([layer("policy.yaml\0.yaml")]), /no policy's file/],
-  ["a name of another kind", manifestOf([layer("run.sh")]), /no policy's file/],
+  ["no JSON", "{", /no artifact of the type/],
+  ["an image", JSON.stringify({ layers: [] }), /no artifact of the type/],
+  ["a name above", manifestOf([layer("../policy.yaml")]), /"..\/policy.yaml" is none of the files/],
+  ["a whole path", manifestOf([layer("/etc/policy.yaml")]), /none of the files/],
+  ["a hidden name", manifestOf([layer(".ssh/policy.yaml")]), /none of the files/],
+  ["a name that ends early", manifestOf([layer("policy.yaml\0.yaml")]), /none of the files/],
+  ["a name of another kind", manifestOf([layer("run.sh")]), /none of the files/],
   ["a file twice", manifestOf([layer("policy.yaml"), layer("policy.yaml")]), /"policy.yaml" twice/],
   ["too many", manifestOf(Array.from({ length: 201 }, (_, i) => layer(`${i}.ts`))), /more than 200 files/],
   ["too large", manifestOf([layer("policy.yaml", YAML, { size: 9 << 20 })]), /more than 8 MiB/],

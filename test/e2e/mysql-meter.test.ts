@@ -3,8 +3,9 @@
 // The meter of MySQL against MariaDB's own word: its general log for statements, its log of errors for
 // errors, its Com_ counters for what writes. A true server, true clients, and all must have counted the same;
 // those clients that are watched, too, must have asked for what the server has executed. mariadb-slap, -dump,
-// -import and the shell speak the text protocol and send files; a client in here prepares and executes, with
-// and without an end behind columns, on a cursor, and calls procedures.
+// -import and the shell speak the text protocol and send files; sysbench prepares its transactions, of which
+// some fail because others hold a row. A client in here prepares and executes, with and without an end behind
+// columns, on a cursor, and calls procedures.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -17,9 +18,13 @@ import { freePort } from "./free-port.js";
 import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
-const missing = ["mariadbd", "mariadb-install-db", "mariadb-slap", "curl"].find((name) => !hasCommand(name));
+const missing = ["mariadbd", "mariadb-install-db", "mariadb-slap", "sysbench", "curl"].find(
+  (name) => !hasCommand(name),
+);
 const ROUNDS = 10;
 const ERRORS = ["SELEC 1", "SELECT * FROM d.nowhere", "INSERT INTO d.once VALUES (1)", "SIGNAL SQLSTATE '45000'"];
+/** What InnoDB refuses because others have changed or hold a row: sql_errlog logs each of these twice. */
+const CONFLICTS = ["1020", "1213"];
 /** The shell sends a comment for a server of a later version: /*M!999999 enable the sandbox mode. */
 const NO_STATEMENTS = ["SELEC", "ENABLE"];
 /** What is counted as it is executed, whether or not it fails then. */
@@ -114,8 +119,15 @@ class Served {
   errors(): Counts {
     const counts: Counts = {};
     const lines = readFileSync(join(this.folder, "errors"), "utf8");
-    for (const [, number] of lines.matchAll(/ ERROR (\d+): /g)) add(counts, number!, 1);
+    for (const [, number] of lines.matchAll(/ ERROR (\d+): /g))
+      add(counts, number!, CONFLICTS.includes(number!) ? 0.5 : 1);
     return sorted(counts);
+  }
+
+  /** Conflicts that sysbench has met. */
+  conflicts(): number {
+    const said = readFileSync(join(this.folder, "out"), "utf8").matchAll(/ignored errors: +(\d+)/g);
+    return [...said].reduce((sum, [, count]) => sum + Number(count), 0);
   }
 }
 
@@ -226,6 +238,7 @@ async function traffic(served: Served): Promise<void> {
   const [tcp, unix] = [to(`--protocol=tcp -h 127.0.0.1 -P ${served.port}`), to(`-S '${join(served.folder, "sock")}'`)];
   const made =
     "CREATE DATABASE d; USE d; CREATE TABLE t (a int PRIMARY KEY, b longtext); CREATE TABLE once (a int PRIMARY KEY); INSERT INTO once VALUES (1)";
+  const bench = `sysbench oltp_read_write --mysql-host=127.0.0.1 --mysql-port=${served.port} --mysql-user=root --mysql-db=d --table-size=1000 --threads=4 --time=0`;
   const slap = "--auto-generate-sql --auto-generate-sql-load-type=mixed --number-of-queries=400 --concurrency=4";
   await served.run([
     `until mariadb-admin ${unix} ping; do sleep 0.2; done`,
@@ -234,6 +247,9 @@ async function traffic(served: Served): Promise<void> {
     `mariadb-import ${tcp} --local d '${rows}'`,
     `mariadb-slap ${tcp} ${slap}`,
     `mariadb-slap ${unix} ${slap}`,
+    `${bench} prepare`,
+    `${bench} --events=200 run`,
+    `${bench} --events=100 --db-ps-mode=disable run`,
     `mariadb ${tcp} d -e "BEGIN; UPDATE t SET b = 'y' WHERE a < 50; COMMIT; SELECT * FROM t" >/dev/null`,
     `mariadb-dump ${tcp} d > dump.sql`,
     `mariadb ${unix} d < dump.sql`,
@@ -279,7 +295,11 @@ test("what the meter counts by statement and error is what MariaDB has logged an
     const tell = (): string => JSON.stringify({ counted: served.counted("server"), logged: served.logged() });
     await until("the last statement is counted", () => shown() === served.logged().SHOW, { ms: 20_000, tell });
     assert.equal(served.counted("server").statements, logged());
-    assert.equal(served.counted("server").errors, served.errors());
+    const { errors } = served.counted("server");
+    assert.equal(errors, served.errors());
+    const conflicts = CONFLICTS.reduce((sum, number) => sum + (errors[number] ?? 0), 0);
+    assert.ok(conflicts > 0);
+    assert.is(conflicts, served.conflicts());
     for (const [verb, name] of Object.entries(COUNTED)) {
       const [, count] = new RegExp(`^Com_${name}\t(\\d+)$`, "m").exec(status)!;
       assert.is(served.counted("server").statements[verb], Number(count), verb);

@@ -25,7 +25,7 @@ export interface PartitionRowOptions {
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 5_000;
 /** So many owners began and none got on: then messages are judged one by one. */
-const TRIES_MAX = 3;
+const TRIES_MAX = 2;
 /** A message that was begun so often and never done is put aside. */
 const BEGUN_MAX = 2;
 const FRESH: SnapshotRow = { epoch: 0, seq: 0, object: null, tries: 0, trying: null };

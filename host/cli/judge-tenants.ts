@@ -10,7 +10,7 @@ import { PolicyService, type ServiceFlags } from "../policy/service.js";
 import type { PolicyStatus } from "../policy/status.js";
 
 /** Of the service's flags, those that a pool has. */
-export type TenantFlags = Pick<ServiceFlags, "policiesD" | "tenants" | "requireSigned" | "serials">;
+export type TenantFlags = Pick<ServiceFlags, "policiesD" | "tenants" | "releases" | "requireSigned" | "serials">;
 
 /** What is said, and what is at fault outside of a partition. */
 export interface TenantHandlers {

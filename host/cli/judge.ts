@@ -43,7 +43,8 @@ export async function judge(flags: JudgeFlags): Promise<number> {
   const opened = new Opened();
   try {
     const store = opened.add(await openStore({ place, onFault }), (one) => one.close());
-    const tenants = flags.policiesD === undefined ? null : await JudgedTenants.open(flags, { say: warn, onFault });
+    const hasTenants = flags.policiesD !== undefined || flags.releases === true;
+    const tenants = hasTenants ? await JudgedTenants.open(flags, { say: warn, onFault }) : null;
     if (tenants !== null) opened.add(tenants, (one) => one.close());
     const bus = { url, ...(busCreds && { creds: busCreds }), ...(busCa && { ca: busCa }) };
     const pool = new JudgePool({ bus, store, partitions, policies, replicas, say: warn, ...handed(tenants) });

@@ -18,7 +18,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     ...["policy", "falco-rules", "matching", "falco-exact", "strict", "option", "tag", "without-tag", "without-rule"],
     ...["o", "workers", "respond", "watch-config"], // `o` is hidden; without a group it would begin the last one
   ],
-  "Tenants:": ["policies-d", "tenants", "require-signed", "serials", "isolation"],
+  "Tenants:": ["policies-d", "tenants", "releases", "require-signed", "serials", "isolation"],
   "Agents that connect:": ["listen", "secret-file", "container-secret", "drain"],
   "Where alerts go:": ["alerts", "alerts-detail", "repeats", "syslog", "syslog-ca", "incidents", "no-incidents"],
   "What is kept:": ["record", "store", "evidence", "evidence-max-mib", "evidence-keep-h", "evidence-capture"],

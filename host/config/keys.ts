@@ -43,6 +43,7 @@ export const KEYS: Readonly<Record<string, Key>> = {
   policies: { option: "policy", schema: texts },
   policies_d: { option: "policies-d", schema: text },
   tenants: { option: "tenants", schema: text },
+  releases: { option: "releases", schema: yes },
   require_signed: { option: "require-signed", schema: yes },
   serials: { option: "serials", schema: text },
   isolation: { option: "isolation", schema: z.enum(["thread", "process"]) },

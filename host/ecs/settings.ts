@@ -32,6 +32,7 @@ const SERVE: Record<string, Kind> = {
   isolation: "text",
   "policies-d": "text",
   tenants: "text",
+  releases: "flag",
   respond: "text",
   "require-signed": "flag",
   serials: "text",
@@ -198,7 +199,9 @@ export class Settings {
    * `written` are paths besides those of settings.
    */
   mountPoints(written: readonly string[]): ValueMap[] {
-    const paths = this.#all.flatMap(([key, value]) => (WRITTEN.test(key) ? [value.replace(/^unix:/, "")] : []));
+    const isFetching = this.#all.some(([key, value]) => key === "releases" && value === "true");
+    const isWritten = (key: string): boolean => WRITTEN.test(key) || (isFetching && key === "policies-d");
+    const paths = this.#all.flatMap(([key, value]) => (isWritten(key) ? [value.replace(/^unix:/, "")] : []));
     const holds = (folder: string) => [...paths, ...written].some((path) => `${path}/`.startsWith(`${folder}/`));
     const own = this.#named("mountPoints");
     return own.map((one) => ({ ...one, readOnly: !holds(String(one.containerPath).replace(/\/$/, "")) }));

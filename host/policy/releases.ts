@@ -65,8 +65,12 @@ export class Releases {
     }
   }
 
-  /** Resolves when what the lists have is there, or after a while. Looks again and again. */
+  /**
+   * Resolves when what the lists have is there, or after a while. Looks again and again. Makes the folder
+   * where it is missing; throws the system's error where it cannot be made.
+   */
   async begin(): Promise<void> {
+    mkdirSync(this.#options.folder, { recursive: true });
     const begun = new AbortController();
     const signal = AbortSignal.any([begun.signal, this.#closed.signal]);
     await Promise.race([this.look(), sleep(START_MS, undefined, { signal }).catch(() => undefined)]);

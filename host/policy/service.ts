@@ -34,6 +34,8 @@ export interface ServiceFlags {
   /** The watched folder. */
   readonly policiesD?: string;
   readonly tenants?: string;
+  /** Tenants' lists of releases are followed. */
+  readonly releases?: boolean;
   readonly requireSigned?: boolean;
   /** Where the serials of signed policies outlive a restart. */
   readonly serials?: string;
@@ -126,6 +128,10 @@ export class PolicyService {
     this.#flags = flags;
     this.#openAnswering = openAnswering;
     this.#say = say;
+    if (flags.releases === true && (flags.policiesD === undefined || flags.tenants === undefined)) {
+      const problem = "--releases needs --policies-d and --tenants.";
+      throw new VedetteError("VEDETTE_USAGE", { problem, command: "serve" });
+    }
     this.#tenants = flags.tenants === undefined ? null : readTenants(flags.tenants);
     this.#outputs = new TenantOutputs(this.#tenants?.values() ?? [], say);
     this.#serials = new Serials(flags.serials ?? null);
@@ -160,8 +166,7 @@ export class PolicyService {
       handlers.onPolicies?.(this.#loaded());
     };
     const requireSigned = this.#flags.requireSigned ?? false;
-    const releases = this.#openReleases(folder);
-    await releases.begin();
+    const releases = await this.#openReleases(folder);
     if (this.#isStopped) return;
     this.#watch = await PolicyWatch.open({
       folder,
@@ -169,19 +174,28 @@ export class PolicyService {
       tenants: this.#tenants,
       requireSigned,
       serials: this.#serials,
-      isReleased: (tenant, digest) => releases.isReleased(tenant, digest),
+      isReleased: (tenant, digest) => releases?.isReleased(tenant, digest) ?? false,
       onNews,
       keepsTexts: this.#openAnswering !== null,
     });
     handlers.onPolicies?.(this.#loaded()); // what was loaded before there was a watch to ask
   }
 
-  #openReleases(folder: string): Releases {
-    this.#releases = new Releases({
-      ...{ folder, task: this.#flags.task ?? null, serials: this.#serials, environment: process.env },
-      onFault: (tenant, policy, error) => this.#onNews({ tenant, policy, kind: "failed", error, ms: 0 }),
-    });
-    this.#releases.follow(this.#tenants?.values() ?? []);
+  /** Null: none are followed. */
+  async #openReleases(folder: string): Promise<Releases | null> {
+    const tenants = [...(this.#tenants?.values() ?? [])];
+    if (this.#flags.releases !== true) {
+      for (const { name, releases } of tenants)
+        if (releases !== null)
+          this.#say(`the list of releases of the tenant ${name} is not followed without --releases`, "warning");
+      return null;
+    }
+    const onFault = (tenant: string, policy: string, error: VedetteError): void =>
+      this.#onNews({ tenant, policy, kind: "failed", error, ms: 0 });
+    const task = this.#flags.task ?? null;
+    this.#releases = new Releases({ folder, task, serials: this.#serials, environment: process.env, onFault });
+    this.#releases.follow(tenants);
+    await this.#releases.begin();
     return this.#releases;
   }
 

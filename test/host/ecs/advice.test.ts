@@ -372,6 +372,8 @@ test("P12: the sidecar can write to a volume in which it is to make something, a
   for (const one of [...written, ...outputs, "http=unix:/kept/h.sock"])
     for (const path of ["/kept", "/kept/"]) assert.is(isReadOnly({ set: [volume(path), one] }), false, one);
   assert.is(isReadOnly({ set: [volume("/kept")], alertsTo: ["/kept/alerts"] }), false);
+  assert.is(isReadOnly({ set: [volume("/kept"), "policies-d=/kept/policies"] }), true);
+  assert.is(isReadOnly({ set: [volume("/kept"), "policies-d=/kept/policies", "releases=true"] }), false);
   for (const one of ["evidence=/keptness", "falco-rules=/kept/rules.yaml", "store=postgres://a@b/kept"])
     assert.is(isReadOnly({ set: [volume("/kept"), one] }), true, one);
 });

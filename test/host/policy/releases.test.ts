@@ -2,6 +2,7 @@
 //
 // Lists of releases: whom a percent takes, and what becomes of policies.d while a real registry has one list
 // after the other, good ones and bad ones (H99).
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -285,12 +286,11 @@ test("a registry that is down takes nothing away, and that is told once", async 
 test("a sidecar begins with what is released, and takes another list at SIGHUP", async () => {
   const folder = mkdtempSync(join(scratch, "host-"));
   const root = join(folder, "policies.d");
-  mkdirSync(root);
   const list = of("team/releases:host");
   await released(list, [[await pushed("seven", "1")]]);
   const tenants = join(scratch, "host.yaml");
   writeFileSync(tenants, `tenants: {team: {keys: [key.pem.pub], releases: "${list}"}}\n`);
-  const host = await Host.start(folder, ["--policies-d", root, "--tenants", tenants]);
+  const host = await Host.start(folder, ["--policies-d", root, "--tenants", tenants, "--releases"]);
   try {
     assert.match(host.stderr, /policy team\/seven loaded/);
     await released(list, [[await pushed("seven", "2")]]);
@@ -300,6 +300,21 @@ test("a sidecar begins with what is released, and takes another list at SIGHUP",
     });
   } finally {
     await host.stop();
+  }
+  const without = await Host.start(folder, ["--policies-d", root, "--tenants", tenants]);
+  assert.match(without.stderr, /list of releases of the tenant team is not followed without --releases/);
+  await without.stop();
+});
+
+test("lists are not followed into nowhere", () => {
+  for (const words of [
+    ["serve", "--listen", `unix:${join(scratch, "x.sock")}`],
+    ["judge", "--bus", "nats://127.0.0.1:1", "--store", scratch],
+  ]) {
+    const argv = ["build/js/host/main.js", ...words, "--releases"];
+    const { status, stderr } = spawnSync(process.execPath, argv, { encoding: "utf8", timeout: 60_000 });
+    assert.is(status, 2, stderr);
+    assert.match(stderr, /--releases needs --policies-d and --tenants/);
   }
 });
 

@@ -11,13 +11,10 @@ const START_TIME = 19;
 /** What this process has: each folder as it was named, and what that name led to. */
 const held = new Map<string, string>();
 
-/**
- * Its absolute path. It is made where it is missing, but not those above it: where one cannot be, as in
- * /proc, Node tries for ever. Throws an Error that says why the folder cannot be used.
- */
+/** Its absolute path; made as by makeFolder(). Throws an Error that says why the folder cannot be used. */
 export function ownFolder(folder: string, mustBeThere = false): string {
   const path = resolve(folder);
-  if (!mustBeThere) make(path);
+  if (!mustBeThere) makeFolder(path, 0o700);
   const status = lstatSync(path);
   if (!status.isDirectory()) throw new Error("it is no folder");
   if (status.uid !== process.geteuid?.()) throw new Error("it belongs to another user");
@@ -25,9 +22,13 @@ export function ownFolder(folder: string, mustBeThere = false): string {
   return path;
 }
 
-function make(path: string): void {
+/**
+ * Makes it where it is missing, but not those above it: where one cannot be, as in /proc, Node tries for
+ * ever. Throws the system's error.
+ */
+export function makeFolder(path: string, mode = 0o777): void {
   try {
-    mkdirSync(path, { mode: 0o700 });
+    mkdirSync(path, { mode });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }

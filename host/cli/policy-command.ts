@@ -77,7 +77,7 @@ function defineRegistry(policy: Command, done: (status: number) => void): void {
   const trusting = (command: Command): Command =>
     command.option(
       "--key <file>",
-      "a public key of who signed it, vedette's or cosign's; may be given again",
+      "a public key of whoever signed it, Vedette's or cosign's; may be given again",
       collect,
       [],
     );
@@ -91,13 +91,13 @@ function defineRegistry(policy: Command, done: (status: number) => void): void {
     .description("write a policy of a registry to a folder")
     .argument(...address)
     .argument("<dir>", "the folder: a new one, or the policy's own of before")
-    .option("--unsigned", "take it whoever made it")
+    .option("--unsigned", "take it without a look at signatures")
     .action(async (from: string, folder: string, flags: TrustFlags) =>
       done(await (await import("./policy-registry.js")).pull(from, folder, flags)),
     );
   policy
     .command("release")
-    .description("push the list of what a tenant's policies are, and in how many of the tasks")
+    .description("push a list of which policies of a tenant run, and in how many of its tasks")
     .argument("<file>", "what is released: tenant, days, policies")
     .argument(...address)
     .requiredOption("--key <file>", "the private key that signs the list, as it has signed the policies")

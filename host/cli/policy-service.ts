@@ -12,7 +12,7 @@ export function addTenantOptions(command: Command): Command {
   return command
     .option("--policies-d <dir>", "a watched folder: DIR/TENANT/POLICY/ is loaded, replaced and removed as it changes")
     .option("--tenants <file>", "tenants.yaml: who may load policies, what they see, and their limits")
-    .option("--releases", "fetch what tenants' lists of releases name (tenants.yaml) into --policies-d")
+    .option("--releases", "fetch the policies of tenants' lists of releases (tenants.yaml) into --policies-d")
     .option("--require-signed", "take policies from --policies-d only with a signature of their tenant's key")
     .option("--serials <file>", "keep the serials of accepted signatures here over restarts: an older list is refused");
 }

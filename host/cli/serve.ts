@@ -77,7 +77,7 @@ export async function serve(flags: ServeFlags, again: Again<ServeFlags> = NEVER)
       ...(flags.door === undefined ? {} : { door: flags.door }),
       judging: () => reread.open(),
       again: reread,
-      service: flags.tenants === undefined ? flags : { ...flags, task: await metadata.arnOrHost() },
+      service: flags.releases === true ? { ...flags, task: await metadata.arnOrHost() } : flags,
       intake: (handlers, counts) => agents(flags, handlers, counts),
       metrics: metricsOf(flags.outputs),
       traces: tracesOf(flags.outputs),

@@ -30,6 +30,10 @@ export class ArtifactPlace {
     this.#repository = new Repository(place, environment, scope);
   }
 
+  get registry(): string {
+    return this.#place.registry;
+  }
+
   /** The address without the tag. */
   get repository(): string {
     return `oci://${this.#place.registry}/${this.#place.repository}`;

@@ -115,7 +115,7 @@ export class MemoryBundle implements Bundle {
 }
 
 const DEPTH_MAX = 4;
-const KINDS = /\.(ts|yaml|wasm|sig|rec)$/;
+const ENDING = /\.(ts|yaml|wasm|sig|rec)$/;
 const PART = /^(?!\.)[\w.@ +-]{1,255}$/;
 /** Of a policy's folder with all that are in it: to walk a million of them takes minutes. */
 const ENTRIES_MAX = 20_000;
@@ -136,7 +136,7 @@ export function policyFiles(folder: string, isLinkGood = false, most = ENTRIES_M
       const name = at === "" ? entry.name : `${at}/${entry.name}`;
       const isFile = entry.isFile() || (isLinkGood && entry.isSymbolicLink() && leadsInside(folder, name));
       if (entry.isDirectory() && depth < DEPTH_MAX && entry.name !== "node_modules") look(name, depth + 1);
-      else if (isFile && KINDS.test(entry.name)) found.push(name);
+      else if (isFile && ENDING.test(entry.name)) found.push(name);
     }
   };
   look("", 0);
@@ -149,7 +149,7 @@ export function policyFiles(folder: string, isLinkGood = false, most = ENTRIES_M
  */
 export function isPolicyFile(name: string): boolean {
   const parts = name.split("/");
-  return parts.length <= DEPTH_MAX + 1 && KINDS.test(name) && parts.every((part) => PART.test(part));
+  return parts.length <= DEPTH_MAX + 1 && ENDING.test(name) && parts.every((part) => PART.test(part));
 }
 
 /** The sources that policies of this one's folder share, as the bundle calls them. */

@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { VedetteError } from "../errors.js";
+import { makeFolder } from "../own-folder.js";
 import { reasonOf } from "../reason.js";
 import { artifactOf } from "./artifact.js";
 import { ArtifactPlace } from "./artifact-place.js";
@@ -72,7 +73,7 @@ export async function pushPolicy(folder: string, address: string, environment: N
   const { name, version } = readPolicyFile(bundle).value;
   const names = bundle.names();
   if (names.some((one) => one.startsWith(SHARED_PREFIX))) {
-    const reason = `it shares code with its neighbours; make a module of it (\`vedette policy build\`), and push a folder of that and ${POLICY_FILE}`;
+    const reason = `it imports from lib/ beside it; push a folder with ${POLICY_FILE} and the module that \`vedette policy build\` makes`;
     throw new VedetteError("VEDETTE_ARTIFACT_FORM", { address: folder, reason });
   }
   return place.push(artifactOf("policy", new Map(names.map((one) => [one, bundle.read(one)])), name, version));
@@ -130,7 +131,7 @@ export function writePolicy(bundle: MemoryBundle, folder: string): void {
 }
 
 function makeAt(path: string, bundle: MemoryBundle): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const draft = mkdtempSync(join(dirname(path), `.${basename(path)}.`));
   try {
     for (const name of bundle.names()) writeAt(join(draft, name), bundle.read(name));

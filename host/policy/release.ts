@@ -10,6 +10,7 @@
 // Each policy is read, so that the list names what lies there now by its digest, and what the tenant's key
 // has not signed is never released.
 import * as z from "zod";
+import { reasonOf } from "../reason.js";
 import { artifactOf, RELEASES_FILE } from "./artifact.js";
 import { ArtifactPlace } from "./artifact-place.js";
 import { readPrivateKey, type SigningKey } from "./keys.js";
@@ -47,8 +48,11 @@ export async function release(
   const key = readPrivateKey(keyPath);
   const place = new ArtifactPlace(address, environment, "pull,push");
   const policies: Release[] = [];
-  for (const { policy, percent } of written.policies)
+  for (const { policy, percent } of written.policies) {
+    if (new ArtifactPlace(policy, environment).registry !== place.registry)
+      throw place.wrong(`${policy} is in another registry than the list, where hosts do not look`);
     policies.push({ ...(await released(policy, key, environment)), percent });
+  }
   const now = Math.floor(Date.now() / 1000);
   const before = await serialAt(place, written.tenant, key);
   const { tenant, days } = written;
@@ -74,6 +78,6 @@ async function serialAt(place: ArtifactPlace, tenant: string, { own }: SigningKe
   try {
     return readList(Buffer.from(found.files.get(RELEASES_FILE) ?? []), tenant, [own]).serial;
   } catch (error) {
-    throw place.wrong((error as Error).message);
+    throw place.wrong(reasonOf(error));
   }
 }

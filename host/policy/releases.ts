@@ -6,12 +6,14 @@
 //   registry: list, policies -> checked -> policies.d/TENANT/NAME -> watch -> engine
 //
 // Nothing that goes wrong here takes a policy away: what ran goes on, and the fault is told once.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { VedetteError } from "../errors.js";
+import { makeFolder } from "../own-folder.js";
 import { reasonOf } from "../reason.js";
+import { placeOf } from "../registry/place.js";
 import { RELEASES_FILE } from "./artifact.js";
 import { ArtifactPlace } from "./artifact-place.js";
 import { PolicyName } from "./policy-file.js";
@@ -24,6 +26,8 @@ import type { Tenant } from "./tenants.js";
 export interface ReleasesOptions {
   /** policies.d. */
   readonly folder: string;
+  /** How long a start, and a SIGHUP, wait for registries, ms; default: 15 s. */
+  readonly patienceMs?: number;
   /** Which task this is, as a list's percent counts; null: one of several that must have the same. */
   readonly task: string | null;
   readonly serials: Serials;
@@ -35,8 +39,8 @@ export interface ReleasesOptions {
 /** How often a list is looked at, ms, up to a fifth earlier or later: not all tasks ask at once. */
 const EVERY_MS = 300_000;
 const SPREAD = 0.2;
-/** How long a start waits for what registries say: then it begins with what the folders have. */
-const START_MS = 15_000;
+/** Then whoever waits goes on with what the folders have. */
+const PATIENCE_MS = 15_000;
 /** What serials call a list: no policy has this name. */
 const LIST = "*releases";
 /** Beside the policies: those that a list put there, by name, with their digests. */
@@ -66,16 +70,27 @@ export class Releases {
   }
 
   /**
-   * Resolves when what the lists have is there, or after a while. Looks again and again. Makes the folder
-   * where it is missing; throws the system's error where it cannot be made.
+   * As lookFor(), and looks again and again from then on. Makes the folder where it is missing; throws
+   * VEDETTE_WATCH_FAILED where it cannot be made.
    */
   async begin(): Promise<void> {
-    mkdirSync(this.#options.folder, { recursive: true });
-    const begun = new AbortController();
-    const signal = AbortSignal.any([begun.signal, this.#closed.signal]);
-    await Promise.race([this.look(), sleep(START_MS, undefined, { signal }).catch(() => undefined)]);
-    begun.abort();
+    const { folder } = this.#options;
+    try {
+      makeFolder(folder);
+    } catch (cause) {
+      throw new VedetteError("VEDETTE_WATCH_FAILED", { path: folder, reason: reasonOf(cause) }, { cause });
+    }
+    await this.lookFor();
     this.#wait();
+  }
+
+  /** As look(), but not for longer than our patience: one tenant's registry holds nobody else up. */
+  async lookFor(): Promise<void> {
+    const done = new AbortController();
+    const signal = AbortSignal.any([done.signal, this.#closed.signal]);
+    const late = sleep(this.#options.patienceMs ?? PATIENCE_MS, undefined, { signal }).catch(() => undefined);
+    await Promise.race([this.look(), late]);
+    done.abort();
   }
 
   /** Resolves when what the lists have now is there, or it was told why not. It never rejects. */
@@ -134,6 +149,9 @@ class Followed {
 
   async #lookNow(): Promise<void> {
     const releases = releasesFor(this.#options.task, await this.#list());
+    const { policiesMax } = this.tenant;
+    if (releases.length > policiesMax)
+      throw this.#wrong(`it has ${releases.length} policies, and the tenant may have ${policiesMax}`);
     const state = this.#readState();
     for (const release of releases) await this.#telling(release.name, () => this.#take(release, state));
     const names = new Set(releases.map(({ name }) => name));
@@ -162,9 +180,13 @@ class Followed {
   #read(address: string, body: Uint8Array | undefined): ReleaseList {
     try {
       return readList(Buffer.from(body ?? []), this.tenant.name, this.tenant.keys);
-    } catch (error) {
-      throw new VedetteError("VEDETTE_RELEASES_WRONG", { address, reason: reasonOf(error) }, { cause: error });
+    } catch (cause) {
+      throw this.#wrong(reasonOf(cause), cause);
     }
+  }
+
+  #wrong(reason: string, cause?: unknown): VedetteError {
+    return new VedetteError("VEDETTE_RELEASES_WRONG", { address: this.tenant.releases as string, reason }, { cause });
   }
 
   /** `state` says that the folder is a list's before there is one, so that it is known after a crash, too. */
@@ -172,13 +194,15 @@ class Followed {
     const path = this.#folderOf(name);
     const taken = this.#taken.get(name);
     if (taken?.digest === digest && taken.version === version && existsSync(path)) return;
-    const wrong = (reason: string): VedetteError =>
-      new VedetteError("VEDETTE_RELEASES_WRONG", { address: this.tenant.releases as string, reason });
-    if (!Object.hasOwn(state, name) && existsSync(path)) throw wrong(`${path} is there, and no list put it there`);
+    if (!Object.hasOwn(state, name) && existsSync(path))
+      throw this.#wrong(`${path} is there, and no list put it there`);
+    // Else a tenant could have the host ask any address that the host can reach.
+    if (registryOf(address) !== registryOf(this.tenant.releases as string))
+      throw this.#wrong(`${address} is in another registry than the list`);
     const keys = { own: this.tenant.keys, cosign: [] };
     const published = await fetchPolicy(`${address}@${digest}`, keys, this.#options.environment);
     if (published.name !== name || published.version !== version)
-      throw wrong(`${digest} is ${published.name} ${published.version}, and it says ${name} ${version}`);
+      throw this.#wrong(`${digest} is ${published.name} ${published.version}, and it says ${name} ${version}`);
     state[name] = digest;
     this.#writeState(state);
     this.#taken.set(name, { digest, version, bundle: published.bundle.digest }); // the watch asks when it sees the files
@@ -200,11 +224,7 @@ class Followed {
       await work();
       this.#told.delete(policy);
     } catch (cause) {
-      const address = this.tenant.releases as string;
-      const error =
-        cause instanceof VedetteError
-          ? cause
-          : new VedetteError("VEDETTE_RELEASES_WRONG", { address, reason: reasonOf(cause) }, { cause });
+      const error = cause instanceof VedetteError ? cause : this.#wrong(reasonOf(cause), cause);
       if (this.#told.get(policy) !== error.message) this.#options.onFault(this.tenant.name, policy, error);
       this.#told.set(policy, error.message);
     }
@@ -225,9 +245,14 @@ class Followed {
 
   #writeState(state: Record<string, string>): void {
     const path = this.#statePath();
-    mkdirSync(join(this.#options.folder, this.tenant.name), { recursive: true });
+    makeFolder(join(this.#options.folder, this.tenant.name));
     rmSync(`${path}.draft`, { force: true });
     writeFileSync(`${path}.draft`, JSON.stringify(state), { flag: "wx" });
     renameSync(`${path}.draft`, path);
   }
+}
+
+/** Of an address with a tag or without one. */
+function registryOf(address: string): string | undefined {
+  return placeOf(address.replace(/^oci:\/\//, ""))?.registry;
 }

@@ -231,7 +231,7 @@ export class PolicyService {
       throw error;
     }
     this.#releases?.follow(this.#tenants.values());
-    await this.#releases?.look();
+    await this.#releases?.lookFor();
     await this.#watch?.retenant(this.#tenants, (tenant) => this.#housing?.vacate(tenant));
     this.#say(`${file} was read again`);
     await this.#answering?.setTenants(this.#tenants.values());

@@ -6,7 +6,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,29 +23,24 @@ import { ecrLogin, regionOfEcr, signed } from "../../../host/registry/ecr.js";
 import { loginFor } from "../../../host/registry/login.js";
 import { placeOf } from "../../../host/registry/place.js";
 import { switchingServer } from "../../switching-server.js";
+import { answering, type Handle } from "../answering.js";
 
 const SECRET = "s3cret-of-this-test";
 const BASIC = `Basic ${Buffer.from(`me:${SECRET}`).toString("base64")}`;
 const READY_MS_MAX = 30_000;
 const folder = mkdtempSync(join(tmpdir(), "registry-"));
-const servers: Server[] = [];
+const closing: (() => void)[] = [];
 const children: ChildProcess[] = [];
 test.after(() => {
-  for (const server of servers) {
-    server.closeAllConnections();
-    server.close();
-  }
+  for (const close of closing) close();
   for (const child of children) child.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
 });
 
-type Handle = (request: IncomingMessage, response: ServerResponse) => void;
-
 async function listening(handle: Handle): Promise<string> {
-  const server = createServer(handle);
-  servers.push(server);
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { at, close } = await answering(handle);
+  closing.push(close);
+  return at;
 }
 
 const sha = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;

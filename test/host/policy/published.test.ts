@@ -15,8 +15,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "uvu";
@@ -30,11 +28,12 @@ import { PolicyWatch, type WatchNews } from "../../../host/policy/watch.js";
 import { digestOf } from "../../../host/registry/repository.js";
 import { type Registry, startRegistry } from "../../lab/registry.js";
 import { until } from "../../until.js";
+import { answering, type Handle } from "../answering.js";
 import { assemble, HAND_WRITTEN } from "../wasm/shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "published-"));
 const environment = { DOCKER_CONFIG: scratch };
-const servers: Server[] = [];
+const closing: (() => void)[] = [];
 let registry: Registry;
 test.before(async () => {
   registry = await startRegistry(join(scratch, "registry"));
@@ -42,7 +41,7 @@ test.before(async () => {
 });
 test.after(() => {
   registry.child.kill("SIGKILL");
-  for (const server of servers) server.close().closeAllConnections();
+  for (const close of closing) close();
   rmSync(scratch, { recursive: true });
 });
 
@@ -118,6 +117,7 @@ test("a pulled version takes the place of the one before, file by file; another 
   const { bundle } = await fetchPolicy(of("team/two:2"), null, environment);
   assert.match(await refusal(() => writePolicy(bundle, other)), /^VEDETTE_OUTPUT_UNWRITABLE .* is no policy's folder/);
   assert.equal(Object.keys(filesIn(other)), ["mine.txt"]);
+  assert.match(await refusal(() => writePolicy(bundle, "/proc/nowhere/two")), /^VEDETTE_OUTPUT_UNWRITABLE/);
   const elsewhere = join(scratch, "elsewhere");
   symlinkSync(elsewhere, join(folder, "index.ts.draft"));
   writePolicy(bundle, folder);
@@ -239,17 +239,15 @@ test("an address, a key or a folder that cannot be meant is told, and nothing is
   writeFileSync(join(group, "lib/names.ts"), "");
   assert.match(
     await refusal(pushPolicy(join(group, "six"), of("team/six:1"), environment)),
-    /^VEDETTE_ARTIFACT_FORM .*shares code/,
+    /^VEDETTE_ARTIFACT_FORM .*imports from lib/,
   );
 });
 
-type Handle = (request: IncomingMessage, response: ServerResponse) => void;
-
+/** A server until the tests have ended. */
 async function listening(handle: Handle): Promise<string> {
-  const server = createServer(handle);
-  servers.push(server);
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { at, close } = await answering(handle);
+  closing.push(close);
+  return at;
 }
 
 const YAML = Buffer.from("name: bad\n");

@@ -24,6 +24,7 @@ import { PolicyWatch } from "../../../host/policy/watch.js";
 import { Host } from "../../attacks/host.js";
 import { type Registry, startRegistry } from "../../lab/registry.js";
 import { until } from "../../until.js";
+import { answering } from "../answering.js";
 import { assemble, HAND_WRITTEN } from "../wasm/shared.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "releases-"));
@@ -259,6 +260,74 @@ test("H99: who may write to the folder brings no older policy back, and leads no
   } finally {
     await team.close();
   }
+});
+
+/** Follows these tenants, and gives where their policies are put and what was told. */
+function following(tenants: object, patienceMs?: number): { releases: Releases; root: string; told: string[] } {
+  const [root, file] = [mkdtempSync(join(scratch, "many-")), join(scratch, "many.yaml")];
+  writeFileSync(file, JSON.stringify({ tenants }));
+  const told: string[] = [];
+  const releases = new Releases({
+    ...{ folder: join(root, "policies.d"), task: "task", serials: new Serials(null), environment },
+    ...(patienceMs === undefined ? {} : { patienceMs }),
+    onFault: (tenant, policy, { code, message }) => void told.push(`${tenant} ${policy} ${code} ${message}`),
+  });
+  releases.follow(readTenants(file).values());
+  return { releases, root: join(root, "policies.d"), told };
+}
+
+test("H100: a tenant's list leads the host to no other registry, and brings no more policies than the tenant may have", async () => {
+  const list = of("team/releases:many");
+  const address = await pushed("eight", "1");
+  const { policies, ...signed } = await released(list, [[address], [await pushed("nine", "1")]]);
+  const few = following({ team: { keys: ["key.pem.pub"], releases: list, limits: { policies: 1 } } });
+  await few.releases.look();
+  assert.match(few.told.join(), /^team {2}VEDETTE_RELEASES_WRONG .*it has 2 policies, and the tenant may have 1/);
+  assert.not(existsSync(join(few.root, "team")));
+  let asked = 0;
+  const { at, close } = await answering(() => void asked++);
+  try {
+    const other = policies.map((one) => ({ ...one, address: `oci://${at}/team/${one.name}` }));
+    const own = readPrivateKey(key);
+    const body = signList({ ...signed, serial: signed.serial + 1, policies: other }, own.id, own.key);
+    const place = new ArtifactPlace(list, environment, "pull,push");
+    await place.push(artifactOf("releases", new Map([[RELEASES_FILE, body]]), "x", "1"));
+    const led = following({ team: { keys: ["key.pem.pub"], releases: list } });
+    await led.releases.look();
+    assert.equal(
+      led.told.map((one) => /^team (\w+) VEDETTE_RELEASES_WRONG .*is in another registry than the list/.exec(one)?.[1]),
+      ["eight", "nine"],
+    );
+    assert.is(asked, 0);
+    assert.is(await refusal(released(list, [[`oci://${at}/team/eight:1`]])), "VEDETTE_ARTIFACT_FORM");
+    assert.is(asked, 0);
+  } finally {
+    close();
+  }
+});
+
+test("H100: a registry that does not answer holds nobody up, and a folder that cannot be made is told", async () => {
+  const list = of("team/releases:quick");
+  await released(list, [[await pushed("ten", "1")]]);
+  const { at, close } = await answering(() => undefined);
+  const keys = ["key.pem.pub"];
+  const { releases, root, told } = following(
+    { slow: { keys, releases: `oci://${at}/slow/list:1` }, team: { keys, releases: list } },
+    50,
+  );
+  try {
+    await releases.begin();
+    await until("the other tenant's policy is there", () => existsSync(join(root, "team/ten/policy.yaml")));
+    assert.equal(told, [], "it was not waited until the slow one failed");
+  } finally {
+    releases.close();
+    close();
+  }
+  const nowhere = new Releases({
+    ...{ folder: "/proc/nowhere/policies.d", task: null, serials: new Serials(null), environment },
+    onFault: () => undefined,
+  });
+  assert.is(await refusal(nowhere.begin()), "VEDETTE_WATCH_FAILED");
 });
 
 test("a registry that is down takes nothing away, and that is told once", async () => {

@@ -4,7 +4,7 @@
 // namespace of its own: the link-local address that hands out a task's credentials is there an address of
 // `lo`, and the credentials are made up.
 import { createServer as createHttpServer, get } from "node:http";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 export const CREDENTIALS_HOST = "169.254.170.2";
 const CREDENTIALS_PATH = "/v2/credentials/demo";
@@ -64,6 +64,17 @@ export const THEFTS = [
   { say: "reads the password file", command: "cat /etc/shadow | wc -l" },
   { say: "asks for the task's credentials", command: `curl -s -m 5 http://${CREDENTIALS_HOST}${CREDENTIALS_PATH}` },
 ];
+
+/** Whether somebody takes connections there. Asks nothing: each request makes the victim start a shell. */
+export function isListening(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.on("error", () => done(false));
+  });
+}
 
 export function request(url: string): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -7,11 +7,11 @@
 // leaves the store and the evidence, for the console.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { inject, listenForShell, serveCredentials, THEFTS, type } from "./attacker.js";
+import { inject, isListening, listenForShell, serveCredentials, THEFTS, type } from "./attacker.js";
 
 interface Alert {
   readonly rule: string;
@@ -104,21 +104,11 @@ function say(step: string, detail?: string): void {
 /** Without a request: each makes the server start a shell. */
 async function untilListening(): Promise<void> {
   for (let tries = 0; tries < 300; tries++) {
-    if (await isListening()) return;
+    if (await isListening(port)) return;
     if (watched.exitCode !== null) throw new Error(`the server ended with status ${watched.exitCode}`);
     await setTimeout(100);
   }
   throw new Error("the server does not listen");
-}
-
-function isListening(): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      done(true);
-    });
-    socket.on("error", () => done(false));
-  });
 }
 
 async function fail(ms: number, text: string): Promise<never> {

@@ -6,8 +6,7 @@
 // (test/demo/attacker.ts); then the judge that found it is killed, and he comes again. Ends with status 0
 // only if both break-ins are in PostgreSQL. Runs inside a network namespace that .ci/fleet makes.
 import { spawnSync } from "node:child_process";
-import { connect } from "node:net";
-import { inject, listenForShell, serveCredentials, THEFTS, type } from "../demo/attacker.js";
+import { inject, isListening, listenForShell, serveCredentials, THEFTS, type } from "../demo/attacker.js";
 import { AGENT, ROOT, VEDETTE } from "../e2e/programs.js";
 import { Cluster } from "../host/fleet/cluster.js";
 import { PostgresServer } from "../host/store/postgres-server.js";
@@ -68,7 +67,7 @@ const server = ["/usr/bin/python3", `${ROOT}/test/demo/victim.py`, `${PORT}`];
 // As in a container: an agent also watches what comes into its process namespace from outside.
 const container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 const task = new Program("task", [...container, AGENT, "--host", listen, "--", ...server]);
-await until("the web server listens", isListening, { everyMs: 100 });
+await until("the web server listens", () => isListening(PORT), { everyMs: 100 });
 say(
   `3. ${TASKS} tasks are played, and one is real: a web server under the agent, and its sidecar:`,
   "vedette serve --bus ... --forward all",
@@ -137,14 +136,4 @@ async function findings(least: number): Promise<string[]> {
     tell: () => [...lines(), ...judges.map(({ program }) => program.told), sidecar.told, task.told].join("\n"),
   });
   return lines();
-}
-
-function isListening(): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(PORT, "127.0.0.1", () => {
-      socket.destroy();
-      done(true);
-    });
-    socket.on("error", () => done(false));
-  });
 }

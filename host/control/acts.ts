@@ -4,7 +4,7 @@
 import * as z from "zod";
 import type { OutputAsked } from "../output/try-one.js";
 import { withoutUnseen } from "../output/visible.js";
-import type { Drafted } from "../policy/service.js";
+import type { Drafted } from "../policy/seated.js";
 import type { Decision } from "../store/store.js";
 import { CONDITION_MAX } from "./condition.js";
 import { Problem } from "./problem.js";

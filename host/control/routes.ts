@@ -7,7 +7,7 @@ import { PRIORITIES, type Priority } from "../finding/priority.js";
 import type { RequestQuery, Requests } from "../metric/requests.js";
 import type { OutputAsked, tryOne } from "../output/try-one.js";
 import type { PolicyDetail } from "../policy/detail.js";
-import type { Drafted } from "../policy/service.js";
+import type { Drafted } from "../policy/seated.js";
 import type { PolicyStatus } from "../policy/status.js";
 import type { AuditQuery, FindingQuery, IncidentQuery, Store, StorePage } from "../store/store.js";
 import { CONDITION_MAX } from "./condition.js";

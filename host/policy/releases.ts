@@ -166,7 +166,7 @@ class Followed {
   async #list(): Promise<ReleaseList> {
     const address = this.tenant.releases as string;
     const { files } = await new ArtifactPlace(address, this.#options.environment).pull("releases");
-    const list = this.#read(address, files.get(RELEASES_FILE));
+    const list = this.#read(files.get(RELEASES_FILE));
     const serial = { tenant: this.tenant.name, name: LIST, serial: list.serial };
     this.#options.serials.check(serial, this.tenant.oldestSerial, address);
     if (list.expires * 1000 < Date.now()) {
@@ -177,7 +177,7 @@ class Followed {
     return list;
   }
 
-  #read(address: string, body: Uint8Array | undefined): ReleaseList {
+  #read(body: Uint8Array | undefined): ReleaseList {
     try {
       return readList(Buffer.from(body ?? []), this.tenant.name, this.tenant.keys);
     } catch (cause) {

@@ -2,11 +2,10 @@
 // What a running engine offers to tenants and operators: a watched folder, status, and for each tenant its
 // own alerts. A fault of a policy becomes an alert of Vedette's own, to the operator and to the policy's
 // owner.
-import type { Engine, EngineHandlers, SeatStatus } from "../engine/engine.js";
+import type { Engine, EngineHandlers } from "../engine/engine.js";
 import { Housing, type PolicyHouse } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { isScopeOf, type Scope } from "../engine/scope.js";
-import type { TrialBatch, TrialResult } from "../engine/trial.js";
 import { explain, VedetteError } from "../errors.js";
 import type { Say } from "../log.js";
 import type { Alert } from "../output/alert.js";
@@ -14,20 +13,15 @@ import { boundText } from "../output/alert-bounds.js";
 import type { Backlog } from "../output/backlog.js";
 import type { OutputStats } from "../output/output.js";
 import type { ContainerFacts } from "../wire/container.js";
-import { type Bundle, openBundle } from "./bundle.js";
-import { detailOf, type PolicyDetail, textsAt } from "./detail.js";
-import { type DraftTried, draftAt } from "./draft.js";
-import { limitsAt } from "./load.js";
+import type { PolicyDetail } from "./detail.js";
 import { Releases } from "./releases.js";
 import type { ResponseRow } from "./respond.js";
+import { SeatedPolicies } from "./seated.js";
 import { Serials } from "./serials.js";
-import { Snapshot, takeSnapshot } from "./snapshot.js";
 import { type PolicyStatus, policyStatus } from "./status.js";
 import { TenantOutputs } from "./tenant-outputs.js";
-import { openTenant, readTenants, type Tenant } from "./tenants.js";
-import { type PolicyExplained, PolicyTrials } from "./trials.js";
-import { checkHead, checkLoaders, PolicyWatch, type WatchNews } from "./watch.js";
-import type { AskedBatch } from "./ways-messages.js";
+import { readTenants, type Tenant } from "./tenants.js";
+import { PolicyWatch, type WatchNews } from "./watch.js";
 
 /** What the command line says of tenants, as it was typed. */
 export interface ServiceFlags {
@@ -67,31 +61,18 @@ export interface ServiceHandlers {
   readonly onPolicies?: (policies: readonly LoadedPolicy[]) => void;
 }
 
-/** Batches as a scope lets them be seen; null: all of them. */
-export type BatchesOf = (scope: Scope | null) => readonly TrialBatch[];
-
-/** As BatchesOf, and which of their records are asked about. */
-export type AskedBatchesOf = (scope: Scope | null) => readonly AskedBatch[];
-
-/** A policy, by whose it is and its name, and another text of its index.ts. */
-export interface Drafted {
-  readonly tenant: string;
-  readonly policy: string;
-  readonly text: string;
-}
-
 /** What the control API asks of us. */
 export interface Asked {
   policies(): readonly PolicyStatus[];
   tenants(): Iterable<Tenant>;
   /** What a policy is that runs; null: there is none of that name. */
   policy(tenant: string, policy: string): PolicyDetail | null;
-  /** See PolicyService.tryPolicy. */
-  tryPolicy(tenant: string, policy: string, batchesOf: BatchesOf): Promise<TrialResult> | null;
-  /** See PolicyService.explainPolicy. */
-  explainPolicy(tenant: string, policy: string, batchesOf: AskedBatchesOf): Promise<PolicyExplained> | null;
-  /** See PolicyService.tryDraft. */
-  tryDraft(drafted: Drafted, batchesOf: BatchesOf): Promise<DraftTried | string | null> | null;
+  /** See SeatedPolicies.try. */
+  readonly tryPolicy: SeatedPolicies["try"];
+  /** See SeatedPolicies.explain. */
+  readonly explainPolicy: SeatedPolicies["explain"];
+  /** See SeatedPolicies.draft. */
+  readonly tryDraft: SeatedPolicies["draft"];
   readonly ring: SharedArrayBuffer;
   containerOf(stream: number): ContainerFacts | null;
 }
@@ -120,7 +101,12 @@ export class PolicyService {
   #answering: Answering | null = null;
   #handlers: ServiceHandlers | null = null;
   #work: Promise<void> = Promise.resolve();
-  readonly #trials = new PolicyTrials();
+  /** What is asked about policies that are loaded. */
+  readonly seated = new SeatedPolicies({
+    seats: () => this.#housing?.status() ?? [],
+    entries: () => this.#watch?.entries() ?? [],
+    tenants: () => this.#tenants,
+  });
   #isStopped = false;
 
   /** Reads tenants.yaml and opens the tenants' alert files: what is wrong there ends the start. */
@@ -202,14 +188,15 @@ export class PolicyService {
   async #openAnswers(engine: Engine, ring: SharedArrayBuffer): Promise<void> {
     if (this.#openAnswering === null) return;
     const { control } = this.#flags;
+    const { seated } = this;
     this.#answering = await this.#openAnswering({
       ring,
       policies: () => this.#policies(),
       tenants: () => this.#tenants?.values() ?? [],
-      policy: (tenant, policy) => this.#policy(tenant, policy),
-      tryPolicy: (tenant, policy, batchesOf) => this.tryPolicy(tenant, policy, batchesOf),
-      explainPolicy: (tenant, policy, batchesOf) => this.explainPolicy(tenant, policy, batchesOf),
-      tryDraft: (drafted, batchesOf) => this.tryDraft(drafted, batchesOf),
+      policy: (tenant, policy) => seated.detail(tenant, policy),
+      tryPolicy: (tenant, policy, batchesOf) => seated.try(tenant, policy, batchesOf),
+      explainPolicy: (tenant, policy, batchesOf) => seated.explain(tenant, policy, batchesOf),
+      tryDraft: (drafted, batchesOf) => seated.draft(drafted, batchesOf),
       containerOf: (stream) => engine.containers.get(stream) ?? null,
     });
     const at = this.#answering.consoleAt;
@@ -245,7 +232,7 @@ export class PolicyService {
   /** Ends what open() began: at once, whatever tenants' processes have to say. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#trials.close();
+    this.seated.close();
     this.#releases?.close();
     this.#housing?.stop();
     await this.#watch?.close();
@@ -279,97 +266,6 @@ export class PolicyService {
   /** Whether any tenant's alerts are answered. */
   get responds(): boolean {
     return [...(this.#tenants?.values() ?? [])].some(({ responses }) => responses.length > 0);
-  }
-
-  /**
-   * What a policy that is loaded says to these batches, from a new state; null: there is none. It runs in a
-   * process of its own, and not where it judges. Throws VEDETTE_POLICY_TRIAL, also where stop() comes first.
-   */
-  tryPolicy(tenant: string, name: string, batchesOf: BatchesOf): Promise<TrialResult> | null {
-    const now = this.#asNow(tenant, name);
-    return now === null ? null : this.#trials.run(now.policy, batchesOf(now.scope));
-  }
-
-  /**
-   * What each rule of a policy that is loaded says of these batches, from a new state; null: there is
-   * none. It is explained from its source, if that is still what runs. Throws VEDETTE_POLICY_TRIAL, and
-   * what reading and compiling throw.
-   */
-  explainPolicy(tenant: string, name: string, batchesOf: AskedBatchesOf): Promise<PolicyExplained> | null {
-    const now = this.#asNow(tenant, name);
-    if (now === null) return null;
-    return this.#trials.explain(now.policy, () => this.#filesOf(now.policy), batchesOf(now.scope));
-  }
-
-  /**
-   * What becomes of a policy that is loaded with another text of its index.ts; null: there is none, or none
-   * any more when it is compiled. Its other files are as they are now. Nothing of it is loaded or written. A
-   * text: why there can be none.
-   */
-  tryDraft({ tenant: whose, policy, text }: Drafted, batchesOf: BatchesOf): Promise<DraftTried | string | null> | null {
-    const found = this.#seated(whose, policy);
-    if (found === null) return null;
-    const tenant = found.tenancy == null ? null : (this.#tenants?.get(whose) ?? openTenant(whose));
-    const filesNow = (): Bundle | null => {
-      const { isOthers, place } = this.#placeOf(found);
-      const files = draftAt(place, text, isOthers);
-      if (files instanceof Snapshot) {
-        if (tenant !== null) checkLoaders(files.owners, place, tenant);
-        checkHead(files, place);
-      }
-      return files;
-    };
-    const limits = tenant?.modules ?? limitsAt(found.place);
-    return this.#trials.draft(found, { filesNow, limits }, () => {
-      const now = this.#asNow(whose, policy);
-      return now === null ? null : { loaded: now.policy, batches: batchesOf(now.scope) };
-    });
-  }
-
-  /** As they are now. Throws the system's error, NotPlain, or VEDETTE_POLICY_UNREADABLE. */
-  #filesOf(policy: LoadedPolicy): Bundle {
-    const { isOthers, place } = this.#placeOf(policy);
-    if (!isOthers) return openBundle(place);
-    const files = takeSnapshot(place);
-    checkHead(files, place);
-    return files;
-  }
-
-  /**
-   * `isOthers`: another user may change what is there, so it is read as when it is loaded. A tenant's is,
-   * also while it is on its way out and the watch has forgotten it.
-   */
-  #placeOf(policy: LoadedPolicy): { readonly place: string; readonly isOthers: boolean } {
-    const entry = this.#watch?.entries().find(({ loaded }) => loaded === policy);
-    return { place: entry?.path ?? policy.place, isOthers: entry !== undefined || policy.tenancy != null };
-  }
-
-  #policy(tenant: string, name: string): PolicyDetail | null {
-    const found = this.#seated(tenant, name);
-    if (found === null) return null;
-    // Of a folder that another user may change, what was loaded is shown, and nothing is read now; also while
-    // one of a tenant's is on its way out and the watch has forgotten it.
-    const entry = this.#watch?.entries().find(({ loaded }) => loaded === found);
-    const isTenants = found.tenancy !== null && found.tenancy !== undefined;
-    return detailOf(found, entry?.texts ?? (isTenants || entry !== undefined ? null : textsAt(found.place)));
-  }
-
-  #seated(tenant: string, name: string): LoadedPolicy | null {
-    const seats = this.#isStopped ? [] : (this.#housing?.status() ?? []);
-    const isIt = ({ policy }: SeatStatus): boolean => policy.name === name && (policy.tenancy?.tenant ?? "") === tenant;
-    return seats.find(isIt)?.policy ?? null;
-  }
-
-  /**
-   * A policy that is loaded, and what it may see now: tenants.yaml may have changed since it was loaded.
-   * Null: there is none, or nothing of its tenant any more.
-   */
-  #asNow(tenant: string, name: string): { readonly policy: LoadedPolicy; readonly scope: Scope | null } | null {
-    const policy = this.#seated(tenant, name);
-    if (policy === null) return null;
-    if (policy.tenancy == null) return { policy, scope: null }; // the operator's own sees everything
-    const scope = this.#tenants === null ? policy.tenancy.scope : this.scopeOf(tenant);
-    return scope === null ? null : { policy, scope };
   }
 
   /** The tenants' own outputs, for tests of one of them. */

@@ -126,6 +126,7 @@ export const DOORS: Record<string, string[]> = {
     "release",
     "respond",
     "scaffold",
+    "seated",
     "service",
     "shared-code",
     "short-event",

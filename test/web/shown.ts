@@ -12,7 +12,7 @@ import { Grouping } from "../../host/incident/incident.js";
 import type { Measures } from "../../host/metric/meter-rows.js";
 import { Totals } from "../../host/metric/totals.js";
 import type { PolicyDetail } from "../../host/policy/detail.js";
-import type { BatchesOf } from "../../host/policy/service.js";
+import type { BatchesOf } from "../../host/policy/seated.js";
 import { ShortEvents } from "../../host/policy/short-event.js";
 import type { PolicyStatus } from "../../host/policy/status.js";
 import { readTenants } from "../../host/policy/tenants.js";

@@ -32,7 +32,7 @@ test("stop() ends a test that is running, and none begins behind it", async () =
   const service = new PolicyService({}, () => undefined);
   const handlers = { onAlert: () => undefined, onFault: () => undefined, onLog: () => undefined };
   await service.open(engine, new SharedArrayBuffer(64), handlers);
-  const tried = service.tryPolicy("", "endless", () => [madeUp(builder.bytes())]);
+  const tried = service.seated.try("", "endless", () => [madeUp(builder.bytes())]);
   const told = tried!.then(
     ({ fault }) => `a result: ${fault}`,
     ({ code, message }: VedetteError) => `${code} ${message}`,
@@ -42,7 +42,7 @@ test("stop() ends a test that is running, and none begins behind it", async () =
   assert.match(await told, /^VEDETTE_POLICY_TRIAL .*the host ends/);
   await until("its process is gone", () => testing() === 0, { everyMs: 50 });
   assert.is(
-    service.tryPolicy("", "endless", () => []),
+    service.seated.try("", "endless", () => []),
     null,
   );
 });

@@ -110,7 +110,7 @@ if (missing === null) {
     assert.is(sidecar.stderr.match(/watching shop/g)?.length, 1);
     assert.equal(told("Two agents for one container"), []);
 
-    shop.write("go\n");
+    shop.say("go\n");
     const ofShop = () => alertsOf(sidecar).filter((alert) => alert.output_fields["container.name"] === "shop");
     await until(
       () => ofShop().length > 0,
@@ -119,7 +119,7 @@ if (missing === null) {
     );
     assert.match(ofShop()[0]!.output, /shadow/);
     assert.is(ofShop()[0]!.output_fields["container.image"], "registry.example/shop:1");
-    shop.write("go\n");
+    shop.say("go\n");
     assert.is((await within(shop.ended, RUN_MS_MAX, "shop did not end")).status, 0);
   });
 

@@ -15,14 +15,14 @@
 //   service         a task is unhealthy where an essential container is, whatever the others are, and a service
 //                   stops such a task and starts another (docs.aws.amazon.com/AmazonECS/latest/developerguide/
 //                   healthcheck.html); `isOfService`
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ContainerDefinition, startDefined } from "./definition.js";
 import { containerId } from "./metadata.js";
 import type { Rootfs } from "./rootfs.js";
-import { type Container, Task, until, within } from "./task.js";
+import { type Container, execIn, Task, until, within } from "./task.js";
 
 export interface TaskDefinition {
   readonly family: string;
@@ -54,7 +54,6 @@ interface State {
 }
 
 /** A check is a program that has to start: on a busy machine that takes longer than ECS's seconds here. */
-const CHECK_MS_MAX = 30_000;
 const WAIT_MS_MAX = 60_000;
 const LOOK_MS = 5;
 /** As a shell tells SIGKILL. */
@@ -223,7 +222,7 @@ export class EcsTask {
     while (run.status === null && !this.#isStopping) {
       await sleep(interval * this.#secondMs, undefined, { ref: false });
       if (run.status !== null || this.#isStopping) return;
-      const isWell = await exec(run.container.id, command.slice(1));
+      const isWell = (await execIn(run.container.id, ...command.slice(1))).status === 0;
       if (run.status !== null || this.#isStopping) return;
       const isEarly = performance.now() - run.begun < startPeriod * this.#secondMs;
       if (isWell) failures = 0;
@@ -268,12 +267,4 @@ export class EcsTask {
 function killsIn(group: string): number {
   const { stdout } = spawnSync("dmesg", { encoding: "utf8", maxBuffer: LOG_BYTES_MAX });
   return stdout.split(`oom_memcg=${group.slice(MEMORY_GROUPS.length)},`).length - 1;
-}
-
-function exec(id: string, words: readonly string[]): Promise<boolean> {
-  return new Promise((done) => {
-    const child = spawn("runc", ["exec", id, ...words], { stdio: "ignore", timeout: CHECK_MS_MAX });
-    child.on("error", () => done(false));
-    child.on("close", (status) => done(status === 0));
-  });
 }

@@ -33,6 +33,13 @@ const CONTROLLERS = "cpu cpuacct cpuset memory devices freezer blkio pids".split
 const NETWORKS = "/run/netns";
 const PERIOD_US = 100_000;
 const READY_MS_MAX = 60_000;
+const STARTS_MAX = 5;
+/**
+ * runc 1.1 runs from a sealed copy of itself. On a busy machine the kernel may hold a page of the copy just
+ * then, and refuses the seal with EBUSY (fcntl(2), F_ADD_SEALS). Nothing of the container has begun when runc
+ * says this.
+ */
+const NOT_SEALED = "could not ensure we are a cloned binary";
 
 /** What this machine lacks to run a task; null when it can. */
 export function missingForTasks(): string | null {
@@ -50,33 +57,43 @@ export function missingForTasks(): string | null {
 /** Runs one program of a container from start to end. */
 export class Container {
   readonly ended: Promise<Ended>;
+  readonly #begin: () => ChildProcess;
+  readonly #said: string[] = [];
   #stdout = "";
   #stderr = "";
-  readonly #process: ChildProcess;
+  #starts = 0;
+  #process!: ChildProcess;
 
+  /** `begin` starts runc, and starts it again when runc could not seal itself. */
   constructor(
     readonly id: string,
-    process: ChildProcess,
+    begin: () => ChildProcess,
   ) {
-    this.#process = process;
-    process.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    this.#begin = begin;
+    this.ended = new Promise((done) => this.#start(done));
+  }
+
+  #start(done: (ended: Ended) => void): void {
+    this.#starts++;
+    this.#stdout = "";
+    this.#stderr = "";
+    const child = this.#begin();
+    this.#process = child;
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.#stdout += text;
     });
-    process.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr += text;
     });
-    this.ended = new Promise((done) => {
-      process.on("close", (status) => done({ status, stdout: this.#stdout, stderr: this.#stderr }));
+    child.on("close", (status) => {
+      if (this.#stderr.includes(NOT_SEALED) && this.#starts < STARTS_MAX) this.#start(done);
+      else done({ status, stdout: this.#stdout, stderr: this.#stderr });
     });
+    for (const text of this.#said) child.stdin!.write(text);
   }
 
   get stdout(): string {
     return this.#stdout;
-  }
-
-  /** Is told each piece of the standard output from now on, as it comes. */
-  hear(listener: (text: string) => void): void {
-    this.#process.stdout!.on("data", listener);
   }
 
   get stderr(): string {
@@ -85,6 +102,7 @@ export class Container {
 
   /** Writes to its stdin. */
   say(text: string): void {
+    this.#said.push(text);
     this.#process.stdin!.write(text);
   }
 
@@ -102,18 +120,25 @@ export class Container {
    * host or the metadata endpoint, goes on answering.
    */
   async exec(args: readonly string[], user = 0): Promise<Ended> {
-    const words = ["exec", "-u", String(user), this.id, ...args];
-    try {
-      const { stdout } = await promisify(execFile)("runc", words, { encoding: "utf8", timeout: READY_MS_MAX });
-      return { status: 0, stdout, stderr: "" };
-    } catch (error) {
-      const { code, stdout, stderr } = error as { code: number | null; stdout: string; stderr: string };
-      return { status: code, stdout, stderr };
-    }
+    return execIn("-u", String(user), this.id, ...args);
   }
+}
 
-  write(text: string): void {
-    this.#process.stdin!.write(text);
+/** Runs `runc exec` with these words. A status of null: the limit of time ended it. */
+export async function execIn(...words: readonly string[]): Promise<Ended> {
+  for (let starts = 1; ; starts++) {
+    const ended = await endOf(["exec", ...words]);
+    if (!ended.stderr.includes(NOT_SEALED) || starts === STARTS_MAX) return ended;
+  }
+}
+
+async function endOf(words: readonly string[]): Promise<Ended> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)("runc", words, { encoding: "utf8", timeout: READY_MS_MAX });
+    return { status: 0, stdout, stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number | null; stdout: string; stderr: string };
+    return { status: code, stdout, stderr };
   }
 }
 
@@ -178,8 +203,9 @@ export class Task {
     const group = `/ecs/${this.facts.taskId}/${containerId(this.facts, index < 0 ? this.#containers.length + 100 : index)}`;
     writeBundle(bundle, group, join(NETWORKS, this.name), { ...options, environment });
     const id = `${this.name}-${options.name}-${this.#containers.length}`;
-    const child = spawn("runc", ["run", "-b", bundle, id], { stdio: ["pipe", options.output ?? "pipe", "pipe"] });
-    const container = new Container(id, child);
+    const container = new Container(id, () =>
+      spawn("runc", ["run", "-b", bundle, id], { stdio: ["pipe", options.output ?? "pipe", "pipe"] }),
+    );
     this.#containers.push(container);
     return container;
   }

@@ -2,7 +2,7 @@
 // What rules of Falco's users ask of sockets, descriptors and ancestors, on live events: both tiers answer as
 // Falco does, and so does a host that an agent of another process tells.
 
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
@@ -56,7 +56,7 @@ const served: Way = async (program, judging, folder) => {
   const socket = join(folder, "host.sock");
   const host = start([...VEDETTE, "serve", "--listen", `unix:${socket}`, ...judging], { limitMs: 110_000 });
   try {
-    for (const until = Date.now() + 90_000; !existsSync(socket); await sleep(20))
+    for (const until = Date.now() + 90_000; !host.said().includes("listening at"); await sleep(20))
       assert.ok(Date.now() < until, "the host does not listen");
     return await run([AGENT, "--host", `unix:${socket}`, "--", ...program]);
   } finally {

@@ -189,7 +189,7 @@ test("a sidecar asks the agents that allow it, and no others", async () => {
     const folder = scratch();
     const [argv, trigger] = sidecar({ action: "kill" }, folder);
     const host = start(argv, { cwd: folder });
-    await until("the host listens", () => existsSync(join(folder, "host.sock")));
+    await until("the host listens", () => host.said().includes("listening at unix:host.sock"));
     const script = `timeout 60 tail -f ${trigger} & ${untilTold(flags.length > 0 ? "done" : "refused")}; kill $! 2>/dev/null && echo lives`;
     const workload = await run([AGENT, "--host", "unix:host.sock", ...flags, "--", "sh", "-c", script], {
       cwd: folder,

@@ -186,6 +186,7 @@ atTerminals("a command's own output does not reach the screen, and its status is
   await run(["touch", join(tmux.folder, "stop")]);
   await tmux.see("its end", (screen) => screen.includes("The command ended with status 7"));
   tmux.press("q");
+  await tmux.see("the shell", (screen) => !screen.includes("Vedette top"));
   tmux.type("echo status $?");
   await tmux.see("its status", (screen) => screen.includes("status 7"));
 });

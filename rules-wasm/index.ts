@@ -7,6 +7,7 @@ export { counter, CounterInstrument } from "./metric/counter";
 export { gauge, GaugeInstrument } from "./metric/gauge";
 export { histogram, HistogramInstrument } from "./metric/histogram";
 export { exponential, ExponentialInstrument } from "./metric/exponential";
+export { fact, FactKind } from "./fact";
 export { Event } from "./event";
 export { Process } from "./process";
 export { Descriptor } from "./descriptor";

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "build/generated/events.h"
 #include "capture/addon/check.h"
 #include "capture/addon/future.h"
 #include "capture/wire/batch.h"
@@ -29,6 +30,7 @@ static_assert(kFrameTakenMax <= kFrameMax);
 constexpr uint32_t kGreetingMax = 64u << 10;  // hello and end are far shorter
 constexpr size_t kWordMax = 64u << 10;        // of ours; the agent takes none longer
 constexpr size_t kFirstBuffer = 64u << 10;
+constexpr auto kFact = static_cast<size_t>(EventId::vedette_fact);
 constexpr size_t kStackBytes = 256u << 10;
 constexpr uint64_t kHelloNs = 5'000'000'000;
 constexpr size_t kUnheardMax = 4;  // so many frames beside batches wait for JavaScript; then the agent waits
@@ -223,6 +225,7 @@ bool Stream::take_batch() {
   Envelope envelope;
   TypeBitmap types{};
   if (const Refusal refusal = check_batch(frame_, envelope, types); !refusal.reason.empty()) return refuse(refusal);
+  if ((types[kFact / 32] >> (kFact % 32) & 1) != 0) return refuse({ErrorCode::VEDETTE_BATCH_CORRUPT, 0, "it holds a fact, which no agent tells"});
   if (!std::equal(source_.begin(), source_.end(), envelope.source.begin(), envelope.source.end(), [](char a, uint8_t b) { return static_cast<uint8_t>(a) == b; }))
     return refuse(unexpected("a batch names another source than its hello"));
   counts_.future_times += bound_times({buffer_.get(), frame_.size()}, envelope, nanoseconds(CLOCK_REALTIME));

@@ -13,6 +13,7 @@ import type { BusSubject } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
 import { Behind } from "./behind.js";
 import type { WorkerControl } from "./control.js";
+import type { ToldFacts } from "./fact.js";
 import { type KeptState, StateKeep } from "./keep.js";
 import type { KeptLimits } from "./kept-limits.js";
 import type { LimitTime } from "./limiter.js";
@@ -37,6 +38,8 @@ export interface EngineHandlers {
   /** A policy trapped, overran its budget or could not start. */
   readonly onFault?: (error: VedetteError, policy: LoadedPolicy | null) => void;
   readonly onLog?: (policy: string, level: number, text: string) => void;
+  /** A policy told facts of a stream's batch. A batch that is judged again is told of again. */
+  readonly onFacts?: (policy: LoadedPolicy, told: ToldFacts, stream: number) => void;
   /** What a policy has measured since the last time. */
   readonly onMeasured?: (policy: LoadedPolicy, measured: Measured) => void;
   /** What a policy measured since the last time is gone with its worker: at most a second's. */
@@ -372,6 +375,11 @@ export class Engine {
       case "log":
         this.#options.onLog?.(this.#placement.policy(report.id)?.name ?? "", report.level, report.text);
         break;
+      case "told": {
+        const policy = this.#placement.policy(report.id);
+        if (policy !== null) this.#options.onFacts?.(policy, report.told, report.stream);
+        break;
+      }
       case "measured": {
         const policy = this.#placement.policy(report.id);
         if (policy !== null) this.#options.onMeasured?.(policy, report.measured);

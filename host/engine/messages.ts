@@ -5,6 +5,7 @@ import type { Alert } from "../output/alert.js";
 import type { Measured } from "../wasm/metrics-region.js";
 import type { BusSubject } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
+import type { ToldFacts } from "./fact.js";
 import type { KeptLimits } from "./kept-limits.js";
 import type { LimitTime } from "./limiter.js";
 import type { LoadedPolicy } from "./policy.js";
@@ -128,5 +129,7 @@ export type Report =
   | { readonly kind: "behind"; readonly id: number; readonly batches: number }
   /** What it has measured since the last report. */
   | { readonly kind: "measured"; readonly id: number; readonly measured: Measured }
+  /** Facts of a stream's batch. */
+  | { readonly kind: "told"; readonly id: number; readonly stream: number; readonly told: ToldFacts }
   | { readonly kind: "log"; readonly id: number; readonly level: number; readonly text: string }
   | { readonly kind: "ended" };

@@ -3,7 +3,7 @@
 // that it can be posted to a worker; host/policy/load.ts makes it from a bundle.
 
 import type { Admitted, Examined } from "../wasm/admission.js";
-import type { RuleMetadata } from "../wasm/metadata.js";
+import { eventsOf, type RuleMetadata } from "../wasm/metadata.js";
 import type { ParameterValues } from "../wasm/settings.js";
 import type { BytesForm } from "../wire/render.js";
 import type { Exception } from "./exceptions.js";
@@ -66,4 +66,9 @@ export interface ExaminedPolicy {
 /** A policy whose module was admitted and compiled. */
 export interface LoadedPolicy extends ExaminedPolicy {
   readonly admitted: Admitted;
+}
+
+/** Types of the events that its rules and meters judge, by name. */
+export function eventsJudgedBy({ admitted: { metadata } }: LoadedPolicy): string[] {
+  return eventsOf(metadata.rules, metadata.meters);
 }

@@ -16,6 +16,7 @@ import type { Batch } from "../wire/batch.js";
 import { EVENT_OF_NAME } from "../wire/layout.js";
 import { SharedBounds } from "./bounds.js";
 import { compileExceptions, type ExceptionTest } from "./exceptions.js";
+import { FactBook, type ToldFacts } from "./fact.js";
 import { GroupedRules } from "./grouped.js";
 import { StateKeep } from "./keep.js";
 import { containerAt, type KeptLimits, limitPlace } from "./kept-limits.js";
@@ -45,6 +46,8 @@ export interface Judgement {
   /** It trapped too often and judges no more. */
   readonly isBroken: boolean;
   readonly logs: readonly { readonly level: number; readonly text: string }[];
+  /** Null: it told none. */
+  readonly facts: ToldFacts | null;
   /** Calls that agents denied in its name, or would have. */
   readonly prevented: { readonly denied: number; readonly monitored: number };
 }
@@ -60,6 +63,7 @@ export class PolicyRunner {
   readonly #bounds: SharedBounds;
   readonly #now: LimitClock;
   readonly #prevented: PreventedAlerts;
+  readonly #facts: FactBook;
   #instance: PolicyInstance;
   #keep: StateKeep | null;
   #batch: Batch | null = null;
@@ -90,6 +94,7 @@ export class PolicyRunner {
     this.#wanted = typesOf(policy);
     this.#limiter = new AlertLimiter(policy.tenancy?.alerts ?? policy.alerts, bounds.alerts);
     this.#prevented = new PreventedAlerts(policy);
+    this.#facts = new FactBook((policy.admitted.metadata.facts ?? []).map(({ name }) => name));
     this.#keep = keep === null ? null : new StateKeep(keep);
     this.#instance = this.#start();
   }
@@ -123,7 +128,8 @@ export class PolicyRunner {
     this.#batch = null;
     if (!isBroken) this.#keepState();
     const alerts = [...this.#alerts, ...this.tellSuppressed(batch.clock)];
-    return { alerts, dropped: this.#suppressed, faults, isBroken, logs: this.#logs, prevented };
+    const facts = this.#facts.take(batch.seq);
+    return { alerts, dropped: this.#suppressed, faults, isBroken, logs: this.#logs, prevented, facts };
   }
 
   /**
@@ -231,6 +237,10 @@ export class PolicyRunner {
     const instance = PolicyInstance.start(admitted, parameters, {
       onAlert: (rule, record, text) => this.#onAlert(rule, record, text),
       onLog: (level, text) => this.#onLog(level, text),
+      onFact: (kind, at, key, value) => {
+        const batch = this.#batch;
+        if (batch !== null) this.#facts.tell(batch, { kind, at, key, value }, Number(this.#now(batch.clock)));
+      },
     });
     const { state } = instance;
     if (state === null) this.#keep = null;

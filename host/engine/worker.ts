@@ -6,7 +6,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { type RawBatch, RingReader } from "../capture/ring.js";
 import { VedetteError } from "../errors.js";
-import { openChecked } from "../wire/batch.js";
+import { type BusSubject, openChecked } from "../wire/batch.js";
 import { Account } from "./account.js";
 import { MeasureAllowance } from "./allowance.js";
 import { ownerOf, SharedBounds } from "./bounds.js";
@@ -14,6 +14,7 @@ import { missedBetween, WorkerControl } from "./control.js";
 import { type KeptLimits, LIMIT_ROWS_MAX, POLICY_ROWS_MAX } from "./kept-limits.js";
 import { LIMIT_CLOCKS } from "./limiter.js";
 import type { Order, Place, Report, Seat, Sitting, WorkerStart } from "./messages.js";
+import type { LoadedPolicy } from "./policy.js";
 import { PolicyRunner } from "./runner.js";
 import { ScopedViews } from "./scope.js";
 import { Tally } from "./tally.js";
@@ -166,6 +167,7 @@ function judgeBatch(raw: RawBatch, position: number): void {
     const { runner, tally, account, owner } = one;
     if (one.from !== null && !reader.isBefore(one.from.position)) one.from = null; // later it means another place: numbers wrap
     if (id < finished || one.from !== null || !runner.wants(raw.types)) continue;
+    if (!mayJudge(runner.policy, batch.subject)) continue;
     const view = views.view(runner.policy.tenancy?.scope ?? null);
     if (view === null) continue;
     if (account.spentOn(position) >= CALLS_PER_BATCH * budgetNs) {
@@ -176,7 +178,7 @@ function judgeBatch(raw: RawBatch, position: number): void {
     }
     control.enter(id);
     const begun = performance.now();
-    const { alerts, dropped, faults, isBroken, logs, prevented } = runner.judge(view, raw.types);
+    const { alerts, dropped, faults, isBroken, logs, prevented, facts } = runner.judge(view, raw.types);
     control.leave();
     tellMeasured(id, one, isBroken);
     const ns = charges.charge(performance.now() - begun) * 1e6;
@@ -195,12 +197,18 @@ function judgeBatch(raw: RawBatch, position: number): void {
       report({ kind: "trapped", id, event, reason, isBroken: isBroken && isLast });
     }
     if (alerts.length > 0) report({ kind: "judged", id, batch: control.batch, stream: raw.stream, alerts });
+    if (facts !== null) report({ kind: "told", id, stream: raw.stream, told: facts });
     one.recent = one.recent * MEMORY + ns;
     if (isBroken) seated.delete(id);
     settle(one, id, account.settle(position, view.count, ns));
     control.finish(id);
   }
   for (const { id, count } of skipped.values()) report({ kind: "skipped", id, count, event: batch.first });
+}
+
+/** Facts are judged by policies of the owner alone whose policy told them. */
+function mayJudge({ tenancy }: LoadedPolicy, subject: BusSubject | null): boolean {
+  return subject?.owner === undefined || subject.owner === (tenancy?.tenant ?? null);
 }
 
 /**

@@ -25,12 +25,15 @@ import {
 import { containerFactsIn } from "../recording/recording.js";
 import { BATCH_RECORDS_MAX, type Batch, openBatch } from "../wire/batch.js";
 import type { ContainerFacts } from "../wire/container.js";
+import { EVENT_OF_NAME } from "../wire/layout.js";
+import { typeOf } from "../wire/record.js";
 
 /** Packed or not, a block has less: one batch of 1 MiB may stand behind others that have 512 KiB. */
 export const MESSAGE_BYTES_MAX = 2 << 20;
 /** Packed, as a sensor makes it: one batch of 1 MiB that nothing makes smaller, and what is said of it. */
 export const BLOCK_BYTES_MAX = (1 << 20) + (64 << 10);
 const FORM = 1;
+const FACT = EVENT_OF_NAME.get("vedette.fact")?.id;
 const NAME_MAX = 2048;
 
 /**
@@ -167,6 +170,7 @@ function batchIn(bytes: Buffer, kept: Buffer | null, source: string, last: numbe
     return refuse(reasonOf(error), error);
   }
   if (Buffer.from(batch.source).toString("hex") !== source) refuse("a batch is of another source than its sender's");
+  if (batch.offsets.some((at) => typeOf(batch, at) === FACT)) refuse("a batch holds a fact, which no agent tells");
   if (batch.seq <= last) refuse("its batches are not in their order");
   if (kept === null) return { batch, count: batch.count, numbers: null };
   const { count, indices } = keptIn(kept);

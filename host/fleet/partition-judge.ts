@@ -11,6 +11,7 @@
 // compare-and-set: who lost the partition knows an old revision, and nothing of it counts.
 import { setTimeout as sleep } from "node:timers/promises";
 import { Engine } from "../engine/engine.js";
+import type { ToldFacts } from "../engine/fact.js";
 import { Feed } from "../engine/feed.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
@@ -19,11 +20,10 @@ import { withFacts } from "../output/alert-facts.js";
 import { reasonOf } from "../reason.js";
 import { findingLine } from "../store/lines.js";
 import type { Batch } from "../wire/batch.js";
-import { disagreement } from "./agreement.js";
 import { Bell } from "./bell.js";
-import { decodeBlock, type ForwardedBlock } from "./block.js";
 import type { Bus, BusMessage, StreamEdges } from "./bus.js";
 import { COMMIT, type CommitTiming } from "./commit-timing.js";
+import type { FactWriter } from "./fact-writer.js";
 import type { FindingWriter } from "./finding-writer.js";
 import { keptIn, limitsOf, memoriesOf, withoutUntold } from "./memories.js";
 import { PartitionRow } from "./partition-row.js";
@@ -31,13 +31,17 @@ import type { PoolCounts } from "./pool-counts.js";
 import { Positions } from "./positions.js";
 import type { PolicyLimits } from "./snapshot.js";
 import type { Snapshots } from "./snapshots.js";
+import type { Intake, Stage } from "./stage.js";
 import { Streams } from "./streams.js";
-import { blockStream, DEAD_STREAM, deadSubject, streamOf, tokensOf } from "./subject.js";
+import { DEAD_STREAM, deadSubject, tokensOf } from "./subject.js";
 import type { TenantHouse } from "./tenant-house.js";
 import { Turns } from "./turns.js";
 
 /** One partition, and what its host has for all. */
 export interface PartitionOptions {
+  /** What it holds. */
+  readonly stage: Stage;
+  /** Its number among those of its stage. */
   readonly partition: number;
   /** The lease's. */
   readonly epoch: number;
@@ -46,6 +50,8 @@ export interface PartitionOptions {
   readonly bus: Bus;
   readonly snapshots: Snapshots;
   readonly findings: FindingWriter;
+  /** Where facts go that policies tell; undefined: nowhere. */
+  readonly facts?: FactWriter;
   /** The operator's own. */
   readonly policies: readonly LoadedPolicy[];
   /** Where the tenants' policies are; undefined: there are none. */
@@ -79,6 +85,8 @@ const CAREFUL_MESSAGES = 256;
 export class PartitionJudge {
   readonly #options: PartitionOptions;
   readonly #stream: string;
+  /** As it is called to people. */
+  readonly #name: string;
   readonly #commit: CommitTiming;
   readonly #feed = new Feed(RING_BYTES);
   readonly #told = new Set<string>();
@@ -104,12 +112,14 @@ export class PartitionJudge {
 
   constructor(options: PartitionOptions) {
     this.#options = options;
-    this.#stream = streamOf(options.partition);
+    const { stage } = options;
+    this.#stream = stage.stream(options.partition).name;
+    this.#name = `partition ${options.partition}${stage.holds === "facts" ? " of facts" : ""}`;
     this.#commit = options.commit ?? COMMIT;
     const { partition, epoch, snapshots, turns = new Turns() } = options;
     this.#turns = turns;
     this.#row = new PartitionRow({
-      ...{ partition, epoch, snapshots, signal: this.#writing.signal },
+      ...{ partition, name: this.#name, epoch, snapshots, signal: this.#writing.signal },
       isLost: () => this.#isLost(),
       onFenced: () => this.drop(),
       tell: (what, why) => this.#tell(what, why),
@@ -143,8 +153,11 @@ export class PartitionJudge {
   }
 
   async #run(): Promise<PartitionEnd> {
-    const begun = performance.now();
+    const { stage } = this.#options;
     try {
+      // Where nobody tells facts there is no engine for them.
+      if (!stage.makesStream && !(await this.#isThere())) return this.#isLost() ? "lost" : "returned";
+      const begun = performance.now();
       if (!(await this.#row.claim())) return "lost";
       await this.#start();
       this.#options.counts.handOver((performance.now() - begun) / 1000);
@@ -158,12 +171,23 @@ export class PartitionJudge {
     }
   }
 
+  /** Waits until somebody has made the stream. False: it was ended before. */
+  async #isThere(): Promise<boolean> {
+    const { signal } = this.#reading;
+    while (!signal.aborted && !this.#isLost()) {
+      const edges = await this.#options.bus.edges(this.#stream, signal).catch(() => null);
+      if (edges !== null) return true;
+      await pause(NOBODY_MS, signal);
+    }
+    return false;
+  }
+
   #isLost(): boolean {
     return this.#writing.signal.aborted || !this.#options.holds();
   }
 
   async #start(): Promise<void> {
-    const { policies, tenants, onFault, say } = this.#options;
+    const { policies, tenants, onFault, say, stage } = this.#options;
     const { sources, ...known } = (await this.#row.snapshot()) ?? { sources: [], memories: [], limits: [] };
     const onCold = (policy: LoadedPolicy): void => this.#tellCold(policy);
     const kept = keptIn(known, onCold);
@@ -173,12 +197,13 @@ export class PartitionJudge {
     this.#engine = await Engine.start({
       ring: this.#feed.ring,
       readers: [this.#feed.reader()],
-      policies,
+      policies: policies.filter((policy) => stage.wants(policy)),
       isReplay: true, // nothing may be overtaken
       limits: "forwarded",
       hostname: (stream) => this.#streams.of(stream)?.host ?? "",
       kept,
       onAlert: (alert, stream) => this.#onAlert(alert, stream),
+      onFacts: (policy, told, stream) => this.#onFacts(policy, told, stream),
       onFault,
       onLog: (policy, _level, text) => say(`${policy}: ${text}`),
       onCold,
@@ -188,13 +213,12 @@ export class PartitionJudge {
       this.#failure = error;
       this.#reading.abort();
     });
-    await tenants?.join(this.#engine, kept);
+    await tenants?.join(this.#engine, { stage, kept });
   }
 
   #tellCold({ name, tenancy }: LoadedPolicy): void {
     const whose = tenancy == null ? name : `${tenancy.tenant}/${name}`;
-    const { partition, say } = this.#options;
-    say(`vedette: partition ${partition}: the policy ${whose} begins with no memory: its state is another now`);
+    this.#options.say(`vedette: ${this.#name}: the policy ${whose} begins with no memory: its state is another now`);
   }
 
   /** Nobody seats a policy here any more. */
@@ -217,7 +241,7 @@ export class PartitionJudge {
   }
 
   async #readAll(): Promise<void> {
-    const { bus, partition } = this.#options;
+    const { bus } = this.#options;
     const { signal } = this.#reading;
     for (let delay = RETRY_MS; !signal.aborted && !this.#isLost(); ) {
       try {
@@ -227,7 +251,7 @@ export class PartitionJudge {
         else await pause(NOBODY_MS, signal);
       } catch (error) {
         if (signal.aborted) break;
-        this.#tell(`nothing comes of partition ${partition}`, reasonOf(error));
+        this.#tell(`nothing comes of ${this.#name}`, reasonOf(error));
         await pause(delay, signal);
         delay = Math.min(2 * delay, RETRY_MS_MAX);
       }
@@ -237,9 +261,10 @@ export class PartitionJudge {
 
   /** Whoever comes first makes the stream, if he may: this host knows how many servers are to keep it. */
   async #made(signal: AbortSignal): Promise<StreamEdges | null> {
-    const { bus, partition, replicas = 1 } = this.#options;
+    const { bus, partition, stage, replicas = 1 } = this.#options;
+    if (!stage.makesStream) return null;
     try {
-      await bus.ensure({ ...blockStream(partition), replicas }, signal);
+      await bus.ensure({ ...stage.stream(partition), replicas }, signal);
     } catch (error) {
       this.#tell(`the stream ${this.#stream} is not there, and cannot be made`, reasonOf(error));
     }
@@ -288,12 +313,13 @@ export class PartitionJudge {
 
   /** A message that may end this process is judged while nobody else of it judges. */
   async #inTurn(message: BusMessage): Promise<void> {
-    const { findings } = this.#options;
+    const { findings, facts } = this.#options;
     if (message.seq <= this.#seq) return;
     const { signal } = this.#reading;
     if (this.#careful > 0) await this.#turns.alone(() => this.#takeAlone(message), signal);
     else await this.#turns.together(() => this.#take(message), signal);
     if (findings.waiting > WAITING_MAX) await findings.flush(this.#writing.signal);
+    if (facts !== undefined && facts.waiting > WAITING_MAX) await facts.flush(this.#writing.signal);
   }
 
   async #take(message: BusMessage): Promise<void> {
@@ -321,40 +347,38 @@ export class PartitionJudge {
     this.#seq = message.seq;
     this.#bytes += message.body.length;
     this.#lag = { blocks: message.pending, since: message.time };
-    this.#options.counts.add("blocks");
+    if (this.#options.stage.holds === "events") this.#options.counts.add("blocks");
   }
 
   async #judge(message: BusMessage): Promise<void> {
-    const { counts } = this.#options;
-    const block = this.#blockIn(message);
-    if (block === null) return;
-    // Who knows another task's agent may say that he is it, and must not move that agent's position.
-    const agent = `${message.subject} ${block.sender.source}`;
-    const { task } = tokensOf(message.subject);
-    const { fresh, twice, missing } = this.#positions.take(agent, task, block.batches, message.time);
+    const { counts, stage } = this.#options;
+    const intake = this.#intakeOf(message);
+    if (intake === null) return;
+    const { agent, subject, batches } = intake;
+    const { fresh, twice, missing } = this.#positions.take(agent, subject.task, batches, message.time);
     counts.add("duplicates", twice);
-    for (const { cause, events } of missing) counts.addLost(cause, events);
-    const stream = this.#streams.meet(agent, message.subject, block);
+    if (stage.countsHoles) for (const { cause, events } of missing) counts.addLost(cause, events);
+    const stream = this.#streams.meet(intake);
     for (const { batch } of fresh) {
-      counts.add("events", batch.count);
+      counts.add(stage.holds === "facts" ? "factsJudged" : "events", batch.count);
       if (batch.count > 0) await this.#offer(batch, stream);
     }
   }
 
   /** Null: it cannot be used, which is counted and told. */
-  #blockIn({ subject, body, seq }: BusMessage): ForwardedBlock | null {
-    const { counts } = this.#options;
+  #intakeOf(message: BusMessage): Intake | null {
+    const { counts, stage } = this.#options;
+    const { subject, seq } = message;
     try {
-      const block = decodeBlock(body);
-      const wrong = disagreement(subject, block);
-      if (wrong === null) return block;
+      const intake = stage.read(message);
+      if (typeof intake !== "string") return intake;
       counts.add("refused");
-      this.#tell(`a block of ${subject} is refused`, wrong, wrong);
+      this.#tell(`a message of ${subject} is refused`, intake, intake);
     } catch (error) {
       if (!(error instanceof VedetteError)) throw error;
       counts.add("poison");
       this.#positions.expect("poison", tokensOf(subject).task);
-      this.#tell(`block ${seq} of ${this.#stream} is passed over`, error.message, error.code);
+      this.#tell(`message ${seq} of ${this.#stream} is passed over`, error.message, error.code);
     }
     return null;
   }
@@ -376,6 +400,15 @@ export class PartitionJudge {
     void findings.flush(this.#writing.signal);
   }
 
+  #onFacts({ name, tenancy }: LoadedPolicy, told: ToldFacts, stream: number): void {
+    const origin = this.#streams.of(stream);
+    if (origin === undefined || this.#writing.signal.aborted) return;
+    const { tenant, task, source, host, facts: container } = origin;
+    const { facts } = this.#options;
+    facts?.add({ tenant, task, source, host, container, policy: name, owner: tenancy?.tenant ?? null }, told);
+    void facts?.flush(this.#writing.signal);
+  }
+
   #isDue(): boolean {
     // Whoever began and has nothing to judge has got on, too.
     if (this.#seq === this.#row.seq && (!this.#row.hasBegun || this.#seq < this.#last)) return false;
@@ -384,11 +417,18 @@ export class PartitionJudge {
 
   /** What was read is judged and kept; or the partition is not ours any more. */
   async #commitNow(): Promise<void> {
-    const { findings } = this.#options;
     await Promise.race([this.#engine.settled(), this.#engine.finished]);
     if (this.#failure !== null) throw this.#failure;
-    if (!(await findings.flush(this.#writing.signal)) || this.#isLost()) return;
+    if (!(await this.#isTold()) || this.#isLost()) return;
     await this.#keep(await limitsOf(this.#engine));
+  }
+
+  /** The store has all findings, and the bus all facts. False: the partition was lost before. */
+  async #isTold(): Promise<boolean> {
+    const { findings, facts } = this.#options;
+    const { signal } = this.#writing;
+    const [areFindings, areFacts = true] = await Promise.all([findings.flush(signal), facts?.flush(signal)]);
+    return areFindings && areFacts;
   }
 
   async #keep(limits: readonly PolicyLimits[]): Promise<void> {
@@ -405,7 +445,11 @@ export class PartitionJudge {
     if (begun !== "aside") return begun === "begun";
     counts.add("poison");
     this.#positions.expect("poison", tokensOf(subject).task);
-    this.#tell(`block ${seq} of ${this.#stream} is put aside`, "each host that judged it came to its end", String(seq));
+    this.#tell(
+      `message ${seq} of ${this.#stream} is put aside`,
+      "each host that judged it came to its end",
+      String(seq),
+    );
     await bus
       .ensure({ ...DEAD_STREAM, replicas }, this.#writing.signal)
       .then(() => bus.publish(deadSubject(partition), body, this.#writing.signal))
@@ -422,7 +466,7 @@ export class PartitionJudge {
     const limits = withoutUntold(await limitsOf(this.#engine)); // what was not told is, at the end
     this.#feed.close();
     await this.#engine.finished;
-    if (!(await this.#options.findings.flush(this.#writing.signal)) || this.#isLost()) return;
+    if (!(await this.#isTold()) || this.#isLost()) return;
     if (this.#seq !== this.#row.seq || this.#row.hasBegun) await this.#keep(limits);
   }
 

@@ -10,6 +10,8 @@ import type { KnownRow, SnapshotRow, Snapshots } from "./snapshots.js";
 /** Whose row it is, and who is told. */
 export interface PartitionRowOptions {
   readonly partition: number;
+  /** As it is called to people. */
+  readonly name: string;
   /** The lease's. */
   readonly epoch: number;
   readonly snapshots: Snapshots;
@@ -77,15 +79,14 @@ export class PartitionRow {
   async snapshot(): Promise<Snapshot | null> {
     const { object } = this.#known.row;
     if (object === null) return null;
-    const { isLost, partition, snapshots, tell } = this.#options;
+    const { isLost, name, snapshots, tell } = this.#options;
     let snapshot: Snapshot | null = null;
     await this.#insist(UNREAD, async () => {
       const bytes = await snapshots.get(object.name);
       if (bytes !== null && digestOf(bytes) === object.sha256) snapshot = decodeSnapshot(bytes);
       return true;
     });
-    if (snapshot === null && !isLost())
-      tell(`partition ${partition}`, "what its policies remembered is damaged: they begin anew");
+    if (snapshot === null && !isLost()) tell(name, "what its policies remembered is damaged: they begin anew");
     return snapshot;
   }
 
@@ -93,18 +94,18 @@ export class PartitionRow {
   async keep(seq: number, snapshot: Snapshot): Promise<void> {
     const { partition, epoch, isLost, snapshots, tell } = this.#options;
     const { bytes, left } = encodeSnapshot(snapshot);
-    if (left > 0) tell(`partition ${partition}`, `what ${left} policies remember is too large to be kept`);
+    if (left > 0) tell(this.#options.name, `what ${left} policies remember is too large to be kept`);
     const sha256 = digestOf(bytes);
     this.#which = this.#which === 0 ? 1 : 0;
     const isFirst = this.#known.row.object?.name.startsWith(`s.${partition}.${epoch}.`) !== true;
     await this.#insist(UNKEPT, async () => {
-      const name = await snapshots.put(partition, epoch, this.#which, bytes);
-      return this.#write({ epoch, seq, object: { name, sha256 }, tries: 0, trying: null });
+      const object = { name: await snapshots.put(partition, epoch, this.#which, bytes), sha256 };
+      return this.#write({ epoch, seq, object, tries: 0, trying: null });
     });
     if (!isFirst || isLost()) return;
     await snapshots
       .sweep(partition, epoch)
-      .catch((error: unknown) => tell(`old snapshots of partition ${partition} stay`, reasonOf(error)));
+      .catch((error: unknown) => tell(`old snapshots of ${this.#options.name} stay`, reasonOf(error)));
   }
 
   /** This message is judged alone now. `aside`: every owner that did so came to its end. */
@@ -132,13 +133,13 @@ export class PartitionRow {
 
   /** Until it gives true or false, or the partition is lost: then false. */
   async #insist(what: string, work: () => Promise<boolean | undefined>): Promise<boolean> {
-    const { partition, isLost, signal, tell } = this.#options;
+    const { name, isLost, signal, tell } = this.#options;
     for (let delay = RETRY_MS; !isLost(); delay = Math.min(2 * delay, RETRY_MS_MAX)) {
       try {
         const done = await work();
         if (done !== undefined) return done;
       } catch (error) {
-        tell(`partition ${partition}: ${what}`, reasonOf(error));
+        tell(`${name}: ${what}`, reasonOf(error));
         await sleep(delay, undefined, { signal }).catch(() => undefined);
       }
     }

@@ -17,19 +17,26 @@ export interface PoolNumbers {
   readonly fenced: number;
   /** Blocks that cannot be read, or that ended hosts. */
   readonly poison: number;
+  /** Facts that policies told, also again after a hand-over; and those that were too many, or given up. */
+  readonly facts: number;
+  readonly factsDropped: number;
+  /** Facts that were given to policies. */
+  readonly factsJudged: number;
   /** Blocks that say another tenant or task than their subject. */
   readonly refused: number;
   /** How long a partition that was taken waited until it was judged on, s: the last and the longest. */
   readonly handover: { readonly last: number; readonly longest: number };
 }
 
-type Plain = "blocks" | "events" | "findings" | "duplicates" | "lostBlocks" | "fenced" | "poison" | "refused";
+type Plain = "blocks" | "events" | "findings" | "duplicates" | "lostBlocks" | "fenced" | "poison" | "refused" | Facts;
+type Facts = "facts" | "factsDropped" | "factsJudged";
 
 /** One host's. */
 export class PoolCounts {
   readonly #plain: Record<Plain, number> = {
     ...{ blocks: 0, events: 0, findings: 0, duplicates: 0 },
     ...{ lostBlocks: 0, fenced: 0, poison: 0, refused: 0 },
+    ...{ facts: 0, factsDropped: 0, factsJudged: 0 },
   };
   readonly #lost: Record<HoleCause, number> = { bus: 0, poison: 0, hole: 0 };
   #handover = { last: 0, longest: 0 };

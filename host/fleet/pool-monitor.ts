@@ -16,6 +16,8 @@ export interface PoolSeen {
   readonly problem: string | null;
   /** Those that the host has now. */
   readonly partitions: readonly PartitionState[];
+  /** The same of facts. */
+  readonly factPartitions: readonly PartitionState[];
 }
 
 /** A tenant's policy, in all partitions that the host has. */
@@ -39,6 +41,9 @@ const COUNTERS: { readonly [Name in keyof Numbers]: readonly [metric: string, he
   lostBlocks: ["lost_blocks_total", "blocks that the bus dropped before they were read"],
   fenced: ["fenced_total", "times that a partition was lost before it was given back"],
   poison: ["poison_total", "blocks that could not be judged"],
+  facts: ["facts_total", "facts that policies told, also again after a hand-over"],
+  factsDropped: ["facts_dropped_total", "facts that were too many, had no usable key, or were not taken by the bus"],
+  factsJudged: ["facts_judged_total", "facts that were given to policies"],
   refused: ["refused_total", "blocks that say another tenant or task than their subject"],
 };
 
@@ -59,11 +64,14 @@ export class PoolMonitor extends HttpServer {
   }
 }
 
-function healthJson({ numbers, problem, partitions }: PoolSeen, policies: readonly PolicySeen[]): string {
+function healthJson(
+  { numbers, problem, partitions, factPartitions }: PoolSeen,
+  policies: readonly PolicySeen[],
+): string {
   const told = policies.map(({ tenant, policy, version, state, events, alerts, lastError }) => ({
     ...{ tenant, policy, version, state, events, alerts, lastError },
   }));
-  return `${JSON.stringify({ version: VERSION, problem, partitions, policies: told, ...numbers }, null, 2)}\n`;
+  return `${JSON.stringify({ version: VERSION, problem, partitions, factPartitions, policies: told, ...numbers }, null, 2)}\n`;
 }
 
 function registryOf(seen: () => PoolSeen): Registry {
@@ -96,6 +104,10 @@ function registryOf(seen: () => PoolSeen): Registry {
       },
     });
   gauge("partitions", "partitions that this host has", ({ partitions }) => partitions.length);
+  gauge("fact_partitions", "partitions of facts that this host has", ({ factPartitions }) => factPartitions.length);
+  gauge("fact_lag_messages", "messages of facts that are not judged yet", ({ factPartitions }) =>
+    factPartitions.reduce((sum, { lag }) => sum + lag.blocks, 0),
+  );
   gauge("lag_blocks", "blocks that are not judged yet", ({ partitions }) =>
     partitions.reduce((sum, { lag }) => sum + lag.blocks, 0),
   );

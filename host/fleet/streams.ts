@@ -5,11 +5,13 @@ import type { Engine } from "../engine/engine.js";
 import { SUPPRESSED } from "../engine/limiter.js";
 import type { Alert } from "../output/alert.js";
 import type { ContainerFacts } from "../wire/container.js";
-import type { ForwardedBlock } from "./block.js";
-import { tokensOf } from "./subject.js";
+import type { Intake } from "./stage.js";
 
-/** What is known of an agent's place. */
+/** What is known of an agent's place. `tenant` and `task` are names. */
 export interface StreamOrigin {
+  readonly tenant: string;
+  readonly task: string;
+  readonly source: string;
   readonly host: string;
   readonly facts: ContainerFacts | null;
 }
@@ -25,17 +27,17 @@ export class Streams {
     this.#engine = engine;
   }
 
-  /** The number of the agent that sends this block. `agent` holds for one subject alone. */
-  meet(agent: string, subject: string, { host, container: facts }: ForwardedBlock): number {
+  /** The number of the agent that a message is of. `agent` holds for one subject alone. */
+  meet({ agent, subject, tenant, task, source, host, container: facts }: Intake): number {
     const known = this.#numbers.get(agent);
     const number = known ?? ++this.#last;
     if (known === undefined) {
       this.#numbers.set(agent, number);
-      this.#engine.setSubject(number, tokensOf(subject));
+      this.#engine.setSubject(number, subject);
     }
     const told = JSON.stringify(facts);
     if (this.#origins.get(number)?.told !== told) this.#engine.setContainer(number, facts);
-    this.#origins.set(number, { host, facts, told });
+    this.#origins.set(number, { tenant, task, source, host, facts, told });
     return number;
   }
 

@@ -4,6 +4,7 @@
 // task's token, so that no server need be configured for it.
 //
 //   vd.b.TENANT.PARTITION.TASK      the stream VB_PARTITION takes vd.b.*.PARTITION.*
+//   vd.f.TENANT.PARTITION.TASK      the stream VF_PARTITION takes vd.f.*.PARTITION.*: what policies told of the task
 //   vd.hb.TENANT.TASK               the stream HB takes vd.hb.*.*
 //   vd.dead.PARTITION               the stream VB_DEAD takes vd.dead.*
 import { subjectToken } from "../output/nats-subject.js";
@@ -61,6 +62,26 @@ export const blockStream = (partition: number): StreamForm => ({
   subjects: [`vd.b.*.${partition}.*`],
   maxAgeMs: 2 * 3_600_000,
   maxBytes: 512 << 20,
+});
+
+/**
+ * Which partition of facts has all of one key. `owner`: the tenant whose policy tells it; null: the operator.
+ */
+export function placeOfFact(owner: string | null, kind: string, key: string, partitions: number): number {
+  return partitionOf([owner ?? "", kind, key].join("\0"), partitions);
+}
+
+/** Where facts about a task go. */
+export function subjectOfFacts(tenant: string, task: string, partition: number): string {
+  return `vd.f.${subjectToken(tenant)}.${partition}.${subjectToken(task)}`;
+}
+
+/** The stream of a partition's facts, to be made. */
+export const factStream = (partition: number): StreamForm => ({
+  name: `VF_${partition}`,
+  subjects: [`vd.f.*.${partition}.*`],
+  maxAgeMs: 2 * 3_600_000,
+  maxBytes: 128 << 20,
 });
 
 /** Where a block goes that no host of the pool can judge. */

@@ -13,6 +13,7 @@ import type { PolicyHouse } from "../engine/housing.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import { subjectToken } from "../output/nats-subject.js";
+import type { Stage } from "./stage.js";
 
 /** An engine, as its partition lends it. */
 export type Seats = Pick<Engine, "add" | "replace" | "remove" | "status">;
@@ -23,6 +24,13 @@ export interface TenantHouseOptions {
   readonly isApart: (tenant: string) => boolean;
   /** A policy could not start at a partition that came: it does not judge there. */
   readonly onFault: (error: VedetteError, policy: LoadedPolicy) => void;
+}
+
+/** How a partition takes policies. `kept`: what its last owner kept of each. */
+export interface Joining {
+  /** Of what the partition holds: a policy that judges none of it is not seated there. */
+  readonly stage: Pick<Stage, "wants">;
+  readonly kept: (policy: LoadedPolicy) => Kept | null;
 }
 
 /** Ids are of this place. */
@@ -41,9 +49,9 @@ export class TenantHouse implements PolicyHouse {
     return [...this.#policies.values()];
   }
 
-  /** A partition has come: resolves when all policies sit there. `kept`: what its last owner kept of each. */
-  async join(engine: Seats, kept: (policy: LoadedPolicy) => Kept | null): Promise<void> {
-    const seating = new Seating(engine);
+  /** A partition has come: resolves when all policies sit there. */
+  async join(engine: Seats, { stage, kept }: Joining): Promise<void> {
+    const seating = new Seating(engine, stage);
     this.#seatings.set(engine, seating);
     await Promise.all(
       [...this.#policies].map(async ([id, policy]) => {
@@ -131,19 +139,23 @@ export class TenantHouse implements PolicyHouse {
 /** Who sits where in one engine. One step after the other. */
 class Seating {
   readonly #engine: Seats;
+  readonly #stage: Joining["stage"];
   readonly #ids = new Map<number, number>();
   #work: Promise<unknown> = Promise.resolve();
 
-  constructor(engine: Seats) {
+  constructor(engine: Seats, stage: Joining["stage"]) {
     this.#engine = engine;
+    this.#stage = stage;
   }
 
-  seat(id: number, policy: LoadedPolicy, kept: Kept | null): Promise<void> {
-    return this.#then(async () => void this.#ids.set(id, await this.#engine.add(policy, kept)));
+  async seat(id: number, policy: LoadedPolicy, kept: Kept | null): Promise<void> {
+    if (!this.#stage.wants(policy)) return;
+    await this.#then(async () => void this.#ids.set(id, await this.#engine.add(policy, kept)));
   }
 
   /** Where `out` does not sit, because it could not, the other one comes all the same; it may sit already. */
   replace(out: number, id: number, policy: LoadedPolicy): Promise<void> {
+    if (!this.#stage.wants(policy)) return this.remove(out);
     return this.#then(async () => {
       if (this.#ids.has(id)) return;
       const old = this.#ids.get(out);

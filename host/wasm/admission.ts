@@ -52,6 +52,7 @@ export interface Admitted extends Examined {
 const IMPORTS: Readonly<Record<string, string>> = {
   "vedette.alert": "(i32 i32 i32 i32) -> ()",
   "vedette.log": "(i32 i32 i32) -> ()",
+  "vedette.fact": "(i32 i32 i32 i32 i32 i32) -> ()",
   "vedette.abort": "(i32 i32 i32 i32 i32 i32) -> ()",
 };
 const FUNCTIONS: Readonly<Record<string, string>> = {

@@ -13,6 +13,11 @@ import { encodeSettings, type ParameterValues } from "./settings.js";
 
 /** The most bytes of a text that a policy gives with an alert. */
 export const ALERT_TEXT_MAX = 4096;
+/**
+ * The most bytes of a fact's key and of its value. A longer key tells no fact: cut, it would be another one.
+ */
+export const FACT_KEY_MAX = 256;
+const FACT_VALUE_MAX = 1024;
 const ABORT_TEXT_MAX = 512;
 const LOG_TEXT_MAX = 1024;
 /** Of a policy's state. */
@@ -25,6 +30,8 @@ const MUCH = 2;
 export interface PolicyEvents {
   onAlert(rule: number, record: number, text: string): void;
   onLog(level: number, text: string): void;
+  /** `kind`: a number of the section's `facts`. `key` null: it is empty or too long. */
+  onFact?(kind: number, record: number, key: string | null, value: string): void;
 }
 
 /** Why a call ended early, in a sentence, and at which record. */
@@ -88,6 +95,13 @@ export class PolicyInstance {
           this.#onAlert(rule >>> 0, record >>> 0, text, size),
         log: (level: number, text: number, size: number) =>
           this.#events.onLog(level, this.#text(text, size, LOG_TEXT_MAX)),
+        fact: (kind: number, record: number, key: number, keySize: number, value: number, valueSize: number) =>
+          this.#events.onFact?.(
+            kind >>> 0,
+            this.#recordAt(record),
+            isKeySize(keySize >>> 0) ? this.#text(key, keySize, FACT_KEY_MAX) : null,
+            this.#text(value, valueSize, FACT_VALUE_MAX),
+          ),
         abort: (text: number, size: number, file: number, fileSize: number, line: number, column: number) =>
           this.#onAbort(
             this.#text(text, size, ABORT_TEXT_MAX),
@@ -204,11 +218,12 @@ export class PolicyInstance {
   }
 
   #onAlert(rule: number, record: number, text: number, size: number): void {
-    this.#events.onAlert(
-      rule,
-      record - this.#frame.records + this.#from.offset,
-      this.#text(text, size, ALERT_TEXT_MAX),
-    );
+    this.#events.onAlert(rule, this.#recordAt(record), this.#text(text, size, ALERT_TEXT_MAX));
+  }
+
+  /** The offset in the batch's records of an address that the policy gave. */
+  #recordAt(address: number): number {
+    return (address >>> 0) - this.#frame.records + this.#from.offset;
   }
 
   #onAbort(text: string, file: string, line: number, column: number): never {
@@ -227,6 +242,8 @@ export class PolicyInstance {
     return TEXT.decode(new Uint8Array(this.#memory.buffer, start, Math.min(length, most)));
   }
 }
+
+const isKeySize = (size: number): boolean => size > 0 && size <= FACT_KEY_MAX;
 
 function globalNumber(global: WebAssembly.Global | undefined): number {
   return typeof global?.value === "number" ? global.value >>> 0 : 0;

@@ -30,6 +30,10 @@ const WIDE = {
 /** The most that a rule may say of grouping: fields of a key, alerts, seconds, characters. */
 export const GROUPING_MOST = { dedup: 8, threshold: 1_000_000, window: 86_400, runbook: 1000 };
 
+/** The most kinds of facts of a policy, and the most bytes of the names of a kind and of its key. */
+const FACT_KINDS_MAX = 32;
+const FACT_NAME_MAX = 64;
+
 const text = (most: number) => z.string().max(most);
 const ParameterKind = z.enum(["bool", "int", "string", "strings"]);
 const ParameterValue = z.union([z.boolean(), z.number().int(), text(4096), z.array(text(4096)).max(10_000)]);
@@ -68,6 +72,11 @@ const metadataOf = (most: typeof USUAL) => {
     meters: z
       .array(z.strictObject({ name: text(most.name).min(1), events: z.array(text(50)).min(1) }))
       .max(most.rules)
+      .optional(),
+    // Since ABI 1.2.
+    facts: z
+      .array(z.strictObject({ name: text(FACT_NAME_MAX).min(1), key: text(FACT_NAME_MAX).min(1) }))
+      .max(FACT_KINDS_MAX)
       .optional(),
   });
 };

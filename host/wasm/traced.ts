@@ -80,6 +80,7 @@ export class TracedInstance {
       env: { memory: this.#memory },
       vedette: {
         alert: () => {},
+        fact: () => {},
         log: (_level: number, at: number, size: number) => this.#onLog(this.#text(at, size)),
         abort: (at: number, size: number, file: number, fileSize: number, line: number, column: number) => {
           const place = fileSize === 0 ? "" : ` (${this.#text(file, fileSize)}:${line}:${column})`;

@@ -16,6 +16,11 @@ export { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, BATCH_VERSION } from "./sections.js
 export interface BusSubject {
   readonly tenant: string;
   readonly task: string;
+  /**
+   * Of facts: the tenant whose policy told them; null: the operator's. Undefined: these are an agent's
+   * events.
+   */
+  readonly owner?: string | null;
 }
 
 /**

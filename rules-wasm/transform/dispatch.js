@@ -14,7 +14,7 @@ export const ENTRY_FILE = "vedette-entry.ts";
  * @param {{isTraced: boolean, asksForFacts: boolean}} how isTraced: judges one record of a frame, and says
  *   its way to an answer; asksForFacts: the host tells it of the container
  */
-export function dispatchSource(rules, contract, { instruments, meters }, { isTraced, asksForFacts }) {
+export function dispatchSource(rules, contract, { instruments, meters, facts }, { isTraced, asksForFacts }) {
   const tells = meters.length > 1;
   const classes = [...new Set([...rules, ...meters].map(({ className }) => className))].filter((name) => name !== "Event");
   return `import { FRAME, FRAME_SIZE, openFrame, recordsBegin, recordsLimit, recordAfter, recordType } from "vedette/wire/frame";
@@ -32,6 +32,7 @@ ${meters.map((meter, i) => `import { ${meter.functionName} as meter${i} } from "
 ${rules.length + meters.length === 0 ? 'import "./index";' : ""}
 ${instruments.length === 0 ? "" : metricsSource(instruments)}
 ${asksForFacts ? FACTS_SOURCE : ""}
+${facts.length === 0 ? "" : 'import { layFacts } from "vedette/fact";'}
 
 export { index as vedette_record };
 ${tells ? "let judging: i32 = 0;\nexport { judging as vedette_judge };" : ""}
@@ -45,6 +46,7 @@ export function vedette_init(size: i32): i32 {
   closeSettings();
   layState();
   ${instruments.length === 0 ? "" : `layMetrics(METRICS, METRICS_SIZE, ${JSON.stringify(instruments.map(({ name }) => name))});`}
+  ${facts.length === 0 ? "" : `layFacts(${JSON.stringify(facts.map(({ name }) => name))});`}
   settle();
   return 0;
 }

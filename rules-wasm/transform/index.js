@@ -7,6 +7,7 @@
 //   afterCompile  run the file's top level before init, and add the custom section `vedette.policy`
 // What it finds wrong is an error with a range in the author's file, drawn like any of the compiler's own.
 import { dispatchSource, ENTRY_FILE } from "./dispatch.js";
+import { findFacts } from "./facts.js";
 import { checkLabels, checkParameters, startLint } from "./lint.js";
 import { findInstruments, findMeters, regionSize } from "./meters.js";
 import { findRules, importsFrom } from "./rules.js";
@@ -28,7 +29,7 @@ export function makeTransform(contract, head, tracing = null) {
   /** @type {import("./types.js").FoundRule[]} */
   let rules = [];
   /** @type {import("./types.js").FoundMeasures} */
-  let measures = { instruments: [], meters: [] };
+  let measures = { instruments: [], meters: [], facts: [] };
   const transform = {
     metadata: /** @type {object | null} */ (null),
     /** How many functions see events. */
@@ -38,7 +39,11 @@ export function makeTransform(contract, head, tracing = null) {
 
     afterParse(parser) {
       rules = findRules(parser, contract);
-      measures = { instruments: findInstruments(parser), meters: findMeters(parser, contract) };
+      measures = {
+        instruments: findInstruments(parser),
+        meters: findMeters(parser, contract),
+        facts: findFacts(parser),
+      };
       transform.judges = rules.length + measures.meters.length;
       checkParameters(parser, head.parameters);
       checkLabels(parser);

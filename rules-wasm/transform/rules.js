@@ -127,6 +127,7 @@ const EXPECTED = {
   runbook: "a text between quotes",
   unit: "a text between quotes",
   doc: "a text between quotes",
+  key: "a text between quotes",
   labels: "a list of texts",
   bounds: "a list of numbers",
   slots: "a whole number from 1 on",

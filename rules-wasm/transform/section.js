@@ -6,14 +6,14 @@ export const ABI_MAJOR = 1;
 export const SECTION = "vedette.policy";
 
 /**
- * What a host of ABI 1.0 does not know is only there where the policy has it.
+ * What a host of an older ABI does not know is only there where the policy has it.
  *
  * @param {import("./types.js").FoundRule[]} rules
  * @param {import("./types.js").Contract} contract
  * @param {import("./types.js").PolicyHead} head
  * @param {import("./types.js").FoundMeasures} measures
  */
-export function metadataOf(rules, contract, head, { instruments, meters }) {
+export function metadataOf(rules, contract, head, { instruments, meters, facts }) {
   return {
     abi: ABI_MAJOR,
     schema: contract.schema,
@@ -28,6 +28,7 @@ export function metadataOf(rules, contract, head, { instruments, meters }) {
     state: "",
     ...(instruments.length === 0 ? {} : { metrics: instruments }),
     ...(meters.length === 0 ? {} : { meters: meters.map(({ name, events }) => ({ name, events })) }),
+    ...(facts.length === 0 ? {} : { facts }),
   };
 }
 

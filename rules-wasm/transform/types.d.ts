@@ -23,10 +23,17 @@ export interface PolicyHead {
   readonly parameters: readonly ParameterHead[];
 }
 
-/** What a policy measures. */
+/** What a policy says beside alerts. */
 export interface FoundMeasures {
   readonly instruments: readonly FoundInstrument[];
   readonly meters: readonly FoundMeter[];
+  readonly facts: readonly FoundFact[];
+}
+
+/** One fact(), as the section has it. */
+export interface FoundFact {
+  readonly name: string;
+  readonly key: string;
 }
 
 /** One counter(), gauge(), histogram() or exponential(), as the section has it. */

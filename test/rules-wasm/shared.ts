@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ToldFacts } from "../../host/engine/fact.js";
 import type { LoadedPolicy } from "../../host/engine/policy.js";
 import { PolicyRunner } from "../../host/engine/runner.js";
 import { VedetteError } from "../../host/errors.js";
@@ -73,6 +74,8 @@ export class Running {
   readonly #runner: PolicyRunner;
   faults: string[] = [];
   logs: string[] = [];
+  /** What it told of the last batch. */
+  told: ToldFacts | null = null;
 
   constructor(policy: LoadedPolicy) {
     this.#runner = new PolicyRunner(policy);
@@ -91,7 +94,8 @@ export class Running {
 
   /** The same of one that was opened, with what is known of its container. */
   judgeBatch(batch: Batch): string[] {
-    const { alerts, faults, logs } = this.#runner.judge(batch);
+    const { alerts, faults, logs, facts } = this.#runner.judge(batch);
+    this.told = facts;
     this.faults = faults.map((fault) => `${fault.event}: ${fault.reason}`);
     this.logs = logs.map((line) => `${line.level} ${line.text}`);
     return alerts.map((alert) => alert.output);

@@ -22,6 +22,7 @@ export const DOORS: Record<string, string[]> = {
     "cell-wire",
     "engine",
     "exceptions",
+    "fact",
     "feed",
     "glob",
     "grouped",

@@ -101,8 +101,12 @@ test("the status of a signal is 128 and its number", async () => {
 const corrupt = Buffer.from(batch(2, 3, 1));
 corrupt[60] = 0xff;
 const oversized = Buffer.from([0xff, 0xff, 0xff, 0x7f]);
+const forgedFact = frame(
+  new BatchBuilder({ seq: 2, first: 3 }).record("vedette.fact", { params: { kind: "k", key: "k" } }).bytes(),
+);
 const REFUSED: Readonly<Record<string, readonly [frames: Buffer[], code: string, arrived: number[]]>> = {
   "a corrupt batch": [[hello(), batch(1, 1, 2), corrupt], "VEDETTE_BATCH_CORRUPT", [1, 2]],
+  "H79: a fact from an agent": [[hello(), batch(1, 1, 2), forgedFact], "VEDETTE_BATCH_CORRUPT", [1, 2]],
   "an oversized frame": [[hello(), batch(1, 1, 2), oversized], "VEDETTE_FRAME_OVERSIZED", [1, 2]],
   "an empty frame": [[hello(), Buffer.alloc(4)], "VEDETTE_FRAME_OVERSIZED", []],
   "a batch before hello": [[batch(1, 1, 2)], "VEDETTE_FRAME_UNEXPECTED", []],

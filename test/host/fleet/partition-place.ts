@@ -4,6 +4,7 @@ import type { LoadedPolicy } from "../../../host/engine/policy.js";
 import { FindingWriter } from "../../../host/fleet/finding-writer.js";
 import { PartitionJudge, type PartitionOptions } from "../../../host/fleet/partition-judge.js";
 import { PoolCounts } from "../../../host/fleet/pool-counts.js";
+import { BLOCKS } from "../../../host/fleet/stage.js";
 import { until } from "../../until.js";
 import type { ForwardedAgent } from "./forwarded.js";
 import { MemoryBus, MemorySnapshots } from "./memory-bus.js";
@@ -33,7 +34,14 @@ export class PartitionPlace {
       },
     };
     const judge = new PartitionJudge({
-      ...{ partition: 0, epoch: ++this.#epoch, holds: () => true, bus: this.bus, snapshots: this.snapshots },
+      ...{
+        stage: BLOCKS,
+        partition: 0,
+        epoch: ++this.#epoch,
+        holds: () => true,
+        bus: this.bus,
+        snapshots: this.snapshots,
+      },
       ...{ findings: new FindingWriter({ store, say }), policies: this.#policies, counts: this.counts, say },
       ...{ onFault: (error) => say(error.message), commit: { everyMs: 50, bytes: 1 << 20 } },
       ...more,

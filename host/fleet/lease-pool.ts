@@ -31,8 +31,8 @@ const RETRY_MS = 500;
 
 /** What becomes of partitions. */
 export interface LeasePoolHandlers {
-  /** It is this host's from now on. */
-  readonly onTaken: (partition: number, epoch: number) => void;
+  /** It is this host's from now on. `isTakeover`: another host had it, and did not give it back. */
+  readonly onTaken: (partition: number, epoch: number, isTakeover: boolean) => void;
   /** It is to be given back. Once this resolves, others may take it. */
   readonly onReturn: (partition: number) => Promise<void>;
   /** It is not this host's any more: nothing may be written of it. */
@@ -202,7 +202,8 @@ export class LeasePool {
       const until = sent + this.#timing.lease - MARGIN_MS;
       if (this.#now() >= until) return; // it took too long: the row will be seen unchanged
       this.#held.set(partition, { epoch, beat: 0, revision, until, sent, isRenewing: false, isReturning: false });
-      this.#options.handlers.onTaken(partition, epoch);
+      const owner = before?.owner ?? null;
+      this.#options.handlers.onTaken(partition, epoch, owner !== null && owner !== this.#options.host);
     } finally {
       this.#taking.delete(partition);
     }

@@ -15,6 +15,8 @@ export interface PoolNumbers {
   readonly lostBlocks: number;
   /** Times that a partition was no more this host's before it had given it back. */
   readonly fenced: number;
+  /** Partitions, of events and of facts, that another host had and did not give back. */
+  readonly takeovers: number;
   /** Blocks that cannot be read, or that ended hosts. */
   readonly poison: number;
   /** Facts that policies told, also again after a hand-over; and those that were too many, or given up. */
@@ -28,14 +30,15 @@ export interface PoolNumbers {
   readonly handover: { readonly last: number; readonly longest: number };
 }
 
-type Plain = "blocks" | "events" | "findings" | "duplicates" | "lostBlocks" | "fenced" | "poison" | "refused" | Facts;
+type Plain = "blocks" | "events" | "findings" | "duplicates" | "lostBlocks" | "poison" | "refused" | Leased | Facts;
+type Leased = "fenced" | "takeovers";
 type Facts = "facts" | "factsDropped" | "factsJudged";
 
 /** One host's. */
 export class PoolCounts {
   readonly #plain: Record<Plain, number> = {
     ...{ blocks: 0, events: 0, findings: 0, duplicates: 0 },
-    ...{ lostBlocks: 0, fenced: 0, poison: 0, refused: 0 },
+    ...{ lostBlocks: 0, fenced: 0, takeovers: 0, poison: 0, refused: 0 },
     ...{ facts: 0, factsDropped: 0, factsJudged: 0 },
   };
   readonly #lost: Record<HoleCause, number> = { bus: 0, poison: 0, hole: 0 };

@@ -40,6 +40,7 @@ const COUNTERS: { readonly [Name in keyof Numbers]: readonly [metric: string, he
   duplicates: ["duplicates_total", "batches that had been judged before"],
   lostBlocks: ["lost_blocks_total", "blocks that the bus dropped before they were read"],
   fenced: ["fenced_total", "times that a partition was lost before it was given back"],
+  takeovers: ["takeovers_total", "partitions that were taken from another host, which had not given them back"],
   poison: ["poison_total", "blocks that could not be judged"],
   facts: ["facts_total", "facts that policies told, also again after a hand-over"],
   factsDropped: ["facts_dropped_total", "facts that were too many, had no usable key, or were not taken by the bus"],

@@ -67,7 +67,7 @@ export class StagePool {
 
   constructor(options: StagePoolOptions) {
     this.#options = options;
-    const { stage, client, partitions, id, replicas, say, timing } = options;
+    const { stage, client, partitions, id, replicas, counts, say, timing } = options;
     this.#snapshots = new KvSnapshots({ client, bucket: stage.buckets.snapshots, replicas });
     this.#failed = new Promise((_, reject) => {
       this.#fail = reject;
@@ -81,7 +81,10 @@ export class StagePool {
       ...{ partitions, say },
       ...(timing === undefined ? {} : { timing }),
       handlers: {
-        onTaken: (partition, epoch) => void this.#judge(partition, epoch).catch((error: unknown) => this.#fail(error)),
+        onTaken: (partition, epoch, isTakeover) => {
+          if (isTakeover) counts.add("takeovers");
+          void this.#judge(partition, epoch).catch((error: unknown) => this.#fail(error));
+        },
         onReturn: async (partition) => this.#judges.get(partition)?.giveBack(RETURN_MS),
         onLost: (partition) => this.#onLost(partition),
       },

@@ -75,6 +75,24 @@ test(
 );
 
 test(
+  "a host that takes the partitions of a killed one counts each",
+  inFleet(async (fleet) => {
+    const first = await fleet.host();
+    await fleet.host();
+    await fleet.shared(2);
+    first.kill("SIGKILL");
+    await fleet.owned(1);
+    // Two of events; of facts as many as the killed host had by then.
+    let said = "";
+    const isCounted = async (): Promise<boolean> => {
+      said = await fleet.health("/metrics");
+      return Number(/^vedette_pool_takeovers_total (\d+)$/m.exec(said)?.[1]) >= 2;
+    };
+    await until("both are counted", isCounted, { everyMs: 100, tell: () => said });
+  }),
+);
+
+test(
   "H85: a tenant's policies of --policies-d judge its own tasks in every partition, and a new version goes on with its memory",
   inFleet(async (fleet) => {
     const folder = scratch();

@@ -26,7 +26,7 @@ class Host {
     name: string,
     shared: SharedLeases,
     now: () => number,
-    onTaken: (partition: number, epoch: number) => void,
+    onTaken: (partition: number, epoch: number, isTakeover: boolean) => void,
   ) {
     this.name = name;
     this.leases = new MemoryLeases(shared);
@@ -35,9 +35,9 @@ class Host {
       // It looks when the test says so, and never by itself.
       timing: { ...TIMING, look: 2 ** 31 - 1 },
       handlers: {
-        onTaken: (partition, epoch) => {
+        onTaken: (partition, epoch, isTakeover) => {
           this.owned.set(partition, epoch);
-          onTaken(partition, epoch);
+          onTaken(partition, epoch, isTakeover);
         },
         onReturn: async (partition) => void this.owned.delete(partition),
         onLost: (partition) => void this.owned.delete(partition),
@@ -82,6 +82,7 @@ class World {
   readonly hosts: Host[] = [];
   readonly epochs = new Map<number, number>();
   moves = 0;
+  takeovers = 0;
   #now = 1_000;
   #names = 0;
 
@@ -94,10 +95,11 @@ class World {
       `h${this.#names++}`,
       this.shared,
       () => this.#now,
-      (partition, epoch) => {
+      (partition, epoch, isTakeover) => {
         assert.ok(epoch > (this.epochs.get(partition) ?? 0), `epoch ${epoch} of partition ${partition} is new`);
         this.epochs.set(partition, epoch);
         this.moves++;
+        if (isTakeover) this.takeovers++;
       },
     );
     this.hosts.push(host);
@@ -145,6 +147,7 @@ test("one host has all; a second gets its half within seconds, and no more than 
   await world.pass(10_000);
   assert.equal(world.shares, [4, 4]);
   assert.is(world.moves - before, 4);
+  assert.is(world.takeovers, 0);
 });
 
 test("what a killed host had is judged again within six seconds, and what the others had stays theirs", async () => {
@@ -157,6 +160,7 @@ test("what a killed host had is judged again within six seconds, and what the ot
   await world.pass(6_000);
   assert.equal(world.shares, [8]);
   assert.is(world.moves - before, 4);
+  assert.is(world.takeovers, 4);
   for (const [partition, epoch] of kept) assert.is(world.hosts[1]!.owned.get(partition), epoch);
 });
 
@@ -167,6 +171,7 @@ test("what a host gives back as it leaves has an owner within a second", async (
   first!.leave();
   await world.pass(1_000);
   assert.equal(world.shares, [8]);
+  assert.is(world.takeovers, 0);
 });
 
 test("a frozen host holds nothing when it wakes, is told what it lost, and takes nothing for a while", async () => {

@@ -49,6 +49,11 @@ export class Str {
     return find(this.address, this.size, text, 0x20) >= 0;
   }
 
+  /** At which byte the text first stands; -1: nowhere. */
+  indexOf(text: string): i32 {
+    return find(this.address, this.size, text, 0x20);
+  }
+
   /** Whether all of it matches; a Glob made once at the top of the policy is faster. */
   glob(pattern: string): bool {
     const size = utf8Size(pattern), copy = heap.alloc(size);

@@ -293,8 +293,12 @@ export const ATTACKS: readonly Attack[] = [
   },
 ];
 
+const SEVERAL_TASKS = "it takes a pool of judges and several tasks; test/host/fleet/pack-facts.test.ts has them";
 /** Rules that no script here can raise, and why. */
 export const NOT_HERE: Readonly<Record<string, string>> = {
+  "Several services contact one new address": SEVERAL_TASKS,
+  "Credentials of one task in several": SEVERAL_TASKS,
+  "Unknown program in several tasks": SEVERAL_TASKS,
   "Unrecorded open": "it takes a program that skips its records; test/attacks/unrecorded-open.test.ts has one",
   "Session from outside": "a session is no child of the workload; fargate-sessions.test.ts has one",
   "Session that cannot be captured": "likewise",

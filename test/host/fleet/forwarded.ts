@@ -101,7 +101,8 @@ export class ForwardedAgent {
   }
 }
 
-const CONTAINER = {
+/** What is said of a container, as little as possible. */
+export const CONTAINER = {
   ...{ id: "c", name: "web", type: "ecs", image: null, imageId: null, imageRepository: null, imageTag: null },
   ...{ imageDigest: null, labels: null, ip: null, cluster: null, service: null, taskFamily: null, taskRevision: null },
   ...{ containerArn: null, availabilityZone: null },

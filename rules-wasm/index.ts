@@ -32,6 +32,7 @@ export { Marks } from "./state/marks";
 export { Memo } from "./state/memo";
 export { SelfCopies } from "./state/self-copies";
 export { Sequence } from "./state/sequence";
+export { Steps } from "./state/steps";
 export { TextMemo } from "./state/text-memo";
 export { keyOf, keyOfAddr, keys } from "./state/key";
 export { param } from "./param";

@@ -122,6 +122,64 @@ test("A14: different things are counted once each, within their time and up to t
   assert.is(opened("/f", "60s"), "files 1 1");
 });
 
+test("different things that are judged late count in a window in which they lie, and in no longer one", async () => {
+  const late = new Running(
+    await loadSource(`import { Distinct, keyOf, note, Openat, Priority, rule, seconds } from "vedette";
+const FILES = new Distinct(seconds(10), 8);
+@rule({ name: "files", priority: Priority.Debug })
+export function files(e: Openat): bool { note(FILES.add(e, 1, keyOf(e.name)).toString()); return true; }
+`),
+  );
+  const opened = (name: string, at: string) => late.judge(["openat", { name, at }])[0];
+  assert.equal(
+    [opened("/a", "20s"), opened("/b", "22s"), opened("/c", "15s"), opened("/d", "1s"), opened("/e", "8s")],
+    ["files 1", "files 2", "files 3", "files 1", "files 2"],
+    "15 with 20 and 22; 1 alone; 8 with 15, or with 1",
+  );
+  assert.equal([opened("/f", "24s"), opened("/a", "26s")], ["files 4", "files 3"], "15 to 24; 22 to 26");
+});
+
+const stepped = new Running(
+  await loadSource(`import { keyOf, Openat, Priority, rule, seconds, Steps } from "vedette";
+const MOVE = new Steps(seconds(10), 3);
+@rule({ name: "moved", priority: Priority.Debug })
+export function moved(e: Openat): bool {
+  const key = keyOf(e.proc.user);
+  if (e.name == "/reset") { MOVE.reset(key); return false; }
+  return MOVE.happen(e, key, e.name == "/1" ? 0 : e.name == "/2" ? 1 : e.name == "/3" ? 2 : 3);
+}
+`),
+);
+const happen = (user: string, ...steps: readonly string[]): number[] =>
+  steps.map((step) => {
+    const [name, at] = step.split(" at ");
+    return stepped.judge(["openat", { name: `/${name}`, at: `${at}s`, proc: { user } }]).length;
+  });
+
+test("steps are told when all have happened in the order of their times, in whatever order they are judged", () => {
+  assert.equal(happen("ann", "1 at 1", "2 at 2", "3 at 3"), [0, 0, 1]);
+  assert.equal(happen("bob", "3 at 3", "1 at 1", "2 at 2"), [0, 0, 1], "the second comes last");
+  assert.equal(happen("cid", "2 at 2", "3 at 3", "1 at 1"), [0, 0, 1], "the first comes last");
+  assert.equal(happen("dan", "1 at 3", "2 at 2", "3 at 1"), [0, 0, 0], "judged in order, and happened in another");
+  assert.equal(happen("eve", "1 at 1", "2 at 2", "3 at 12"), [0, 0, 0], "too late");
+  assert.equal(happen("eve", "1 at 3", "2 at 4"), [0, 1], "another first, in time");
+  assert.equal(happen("fay", "1 at 1", "2 at 2", "2 at 9", "3 at 10", "3 at 10"), [0, 0, 0, 1, 1]);
+  assert.equal(happen("fay", "reset at 10", "3 at 11"), [0, 0]);
+});
+
+test("of each step the last times are remembered, and a step that there is not is an error", () => {
+  assert.equal(
+    happen("gus", "1 at 1", "1 at 2", "1 at 3", "1 at 4", "1 at 5", "2 at 4", "3 at 6"),
+    [0, 0, 0, 0, 0, 0, 1],
+  );
+  assert.equal(
+    happen("hal", "1 at 5", "1 at 6", "1 at 7", "1 at 8", "1 at 1", "2 at 2", "3 at 3"),
+    [0, 0, 0, 0, 0, 0, 0],
+  );
+  happen("ida", "4 at 1");
+  assert.match(stepped.faults[0] ?? "", /there is no step 3/);
+});
+
 test("asking for a text takes no memory, however often a batch asks", async () => {
   const often = new Running(
     await loadSource(`import { Close, keyOf, minutes, note, Priority, rule, TextMemo } from "vedette";

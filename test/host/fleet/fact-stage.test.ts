@@ -17,7 +17,7 @@ import { loadPolicies } from "../../../host/policy/load.js";
 import { openTenant } from "../../../host/policy/tenants.js";
 import { BatchBuilder } from "../../../host/wire/builder.js";
 import { PartitionPlace } from "./partition-place.js";
-import { tellingPolicy } from "./told.js";
+import { movingPolicy, tellingPolicy } from "./told.js";
 
 const PARTITIONS = 2;
 const NEVER = new AbortController().signal;
@@ -73,6 +73,37 @@ test("facts that come twice are judged once, also by the next owner; the second 
   await place.committed();
   const { duplicates, factsJudged, lost } = place.counts.read();
   assert.equal([place.ids.length, duplicates, factsJudged, lost.hole], [1, 2, 4, 0], place.said.join());
+  await owner.giveBack(10_000);
+});
+
+test("steps in several tasks are one finding in the order of their times, with late and early ones, across a hand-over", async () => {
+  const place = new Place(await loadPolicies([movingPolicy()]));
+  const [moved, mixed, slow] = [keyOf("/moved"), keyOf("/mixed"), keyOf("/slow")];
+  const base = BigInt(Date.now() - 1_800_000) * 1_000_000n;
+  let seq = 0;
+  /** The number of a task is that of its step. */
+  const happens = async (key: string, step: number, second: number): Promise<void> => {
+    const value = ["took", "carried", "used"][step]!;
+    const { facts, ...origin } = message(step, key, {}, ++seq);
+    await place.tell({ ...origin, facts: [{ ...facts[0]!, value, time: base + BigInt(second) * 1_000_000_000n }] });
+  };
+  let owner = place.judge();
+  await happens(moved, 2, 300); // the last step comes first
+  await happens(mixed, 0, 301);
+  await happens(mixed, 1, 200);
+  await happens(slow, 0, 0);
+  await happens(moved, 0, 100);
+  await place.committed();
+  assert.is(place.ids.length, 0);
+  await owner.giveBack(10_000);
+  owner = place.judge();
+  await happens(moved, 1, 250); // the middle is late
+  await happens(mixed, 2, 302);
+  await happens(slow, 1, 400);
+  await happens(slow, 2, 601);
+  await happens(moved, 1, 251);
+  await place.committed();
+  assert.equal([place.ids.length, place.counts.read().factsJudged], [1, 10], place.said.join());
   await owner.giveBack(10_000);
 });
 

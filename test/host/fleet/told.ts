@@ -22,11 +22,31 @@ export function shared(e: VedetteFact): bool {
 }
 `;
 
+const MOVING = `import { keyOf, minutes, Priority, rule, Steps, VedetteFact } from "vedette";
+
+const MOVE = new Steps(minutes(10), 3);
+
+@rule({ name: "Moved", desc: "three steps in three tasks", priority: Priority.Warning, output: "%evt.arg.key %evt.arg.value" })
+export function moved(e: VedetteFact): bool {
+  const step = e.value == "took" ? 0 : e.value == "carried" ? 1 : 2;
+  if (!MOVE.happen(e, keyOf(e.key), step)) return false;
+  MOVE.reset(keyOf(e.key));
+  return true;
+}
+`;
+
 /** The folder of that policy: of so many tasks. */
-export function tellingPolicy(most: number, name = "telling"): string {
+export function tellingPolicy(most: number): string {
+  return written("telling", INDEX.replace("MOST", String(most)));
+}
+
+/** The folder of one that waits for three steps about a key, in the order of their times. */
+export const movingPolicy = (): string => written("moving", MOVING);
+
+function written(name: string, index: string): string {
   const folder = join(scratch(), name);
   mkdirSync(folder);
-  writeFileSync(join(folder, "index.ts"), INDEX.replace("MOST", String(most)));
+  writeFileSync(join(folder, "index.ts"), index);
   writeFileSync(join(folder, "policy.yaml"), `name: ${name}\nversion: 1.0.0\ndescription: Tells files.\n`);
   return folder;
 }

@@ -51,9 +51,9 @@ export class FactWriter {
     this.#options = options;
   }
 
-  /** Messages that are not on the bus yet. */
-  get waiting(): number {
-    return [...this.#queues.values()].reduce((sum, { length }) => sum + length, 0);
+  /** Bytes of messages that are not on the bus yet. */
+  get waitingBytes(): number {
+    return [...this.#queues.values()].flat().reduce((sum, { body }) => sum + body.length, 0);
   }
 
   /** Takes what a policy told. It goes to the bus with the next flush(). */
@@ -88,7 +88,7 @@ export class FactWriter {
         return sending;
       }),
     );
-    return this.waiting === 0;
+    return [...this.#queues.values()].every((queue) => queue.length === 0);
   }
 
   async #sendAll(place: number, queue: Waiting[], signal: AbortSignal): Promise<void> {

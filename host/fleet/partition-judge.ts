@@ -78,6 +78,8 @@ const NOBODY_MS = 1_000;
 const RING_BYTES = 4 << 20;
 /** Findings that may wait for the store while blocks are read. */
 const WAITING_MAX = 5_000;
+/** Bytes of facts that may wait for the bus. */
+const WAITING_BYTES_MAX = 8 << 20;
 /** So many messages are judged one by one then. */
 const CAREFUL_MESSAGES = 256;
 
@@ -319,7 +321,7 @@ export class PartitionJudge {
     if (this.#careful > 0) await this.#turns.alone(() => this.#takeAlone(message), signal);
     else await this.#turns.together(() => this.#take(message), signal);
     if (findings.waiting > WAITING_MAX) await findings.flush(this.#writing.signal);
-    if (facts !== undefined && facts.waiting > WAITING_MAX) await facts.flush(this.#writing.signal);
+    if (facts !== undefined && facts.waitingBytes > WAITING_BYTES_MAX) await facts.flush(this.#writing.signal);
   }
 
   async #take(message: BusMessage): Promise<void> {

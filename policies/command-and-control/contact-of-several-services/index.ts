@@ -17,7 +17,7 @@ const CONTACT = fact({ name: "contact", key: "fd.sip" });
 
 const PLACES = new FirstSeen(hours(24), 4096);
 const FIRST = new Memo(hours(24 * 7), 8192);
-const SERVICES = new Distinct(hours(1), 16, 1024);
+const SERVICES = new Distinct(hours(1), 16, 4096);
 const TOLD = new FirstSeen(hours(24 * 7), 1024);
 const BEGUN: u64 = 1;
 

@@ -28,6 +28,7 @@ const NOT_IN_FIXTURES: Record<string, string> = {
   "vedette.notice": "Vedette's own; lifecycles.test.ts causes it",
   "session.start": "needs somebody outside; fargate-sessions.test.ts causes it",
   "vedette.prevented": "Vedette's own; prevent.test.ts causes it",
+  "vedette.fact": "a policy's own; fact-stage.test.ts causes it",
   tls_read: "no call, and on request alone; tls-plaintext.test.ts causes it",
   tls_write: "no call, and on request alone; tls-plaintext.test.ts causes it",
 };

@@ -4,9 +4,10 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { LoadedPolicy } from "../../../host/engine/policy.js";
+import type { VedetteError } from "../../../host/errors.js";
 import { decodeBlock, encodeBlock } from "../../../host/fleet/block.js";
 import { BusFailure } from "../../../host/fleet/bus.js";
-import { encodeFacts, type FactMessage } from "../../../host/fleet/fact-message.js";
+import { decodeFacts, encodeFacts, type FactMessage } from "../../../host/fleet/fact-message.js";
 import { FactWriter } from "../../../host/fleet/fact-writer.js";
 import { PoolCounts } from "../../../host/fleet/pool-counts.js";
 import { factStage } from "../../../host/fleet/stage.js";
@@ -148,6 +149,12 @@ test("H78: what is no message of facts is counted and passed over", async () => 
       " ".repeat((1 << 20) + 1),
     ],
   ];
+  for (const one of broken)
+    assert.throws(
+      () => decodeFacts(Buffer.from(one)),
+      (error: VedetteError) => error.code === "VEDETTE_FACTS_CORRUPT",
+      one.slice(0, 100),
+    );
   for (const one of broken) await place.bus.publish(subject, Buffer.from(one));
   await place.tell(message(1, key));
   await place.tell(message(2, key));

@@ -11,7 +11,7 @@ import { until } from "../until.js";
 import { freePort } from "./free-port.js";
 import { askAll, type Kind, talk } from "./http-traffic.js";
 import { add, type Counts, scraped, seriesOf, sorted } from "./measured.js";
-import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
+import { endGroup, groupOf, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
 const NGINX = "/usr/sbin/nginx";
 const EACH = 200;
@@ -93,9 +93,14 @@ test("what the meter counts by method and status is what nginx has logged, and n
       of("http_route"),
       value,
     ]);
+  const errors = (): string =>
+    existsSync(join(folder, "error.log")) ? readFileSync(join(folder, "error.log"), "utf8") : "";
   const counted = (): Counts => countsIn(requestsTold().map(([method, status, , count]) => [method, status, count]));
   try {
-    await until("nginx answers", () => existsSync(join(folder, "nginx.pid")), { tell: said });
+    await until("nginx answers", () => existsSync(join(folder, "nginx.pid")), {
+      ms: 100_000,
+      tell: () => `${said()}\n${errors()}\n${groupOf(child.pid)}`,
+    });
     await traffic();
     const isSame = (): boolean => JSON.stringify(counted()) === JSON.stringify(logged());
     await until("the same counts", isSame, {

@@ -3,7 +3,7 @@
 // Runs programs for the end-to-end tests: bare, under Vedette, or under anything else. Every run has a time
 // limit that ends its whole process group, a directory of its own, and a plain environment, so that two runs
 // of a program differ only in what watches it.
-import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { on } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -91,6 +91,13 @@ export function start(argv: string[], options: RunOptions = {}) {
     });
   });
   return { child, ended, printed: () => textOf(stdout), said: () => textOf(stderr) };
+}
+
+/** Who of a started program's group there is, and where in the kernel each waits: for what hangs. */
+export function groupOf(pid: number | undefined): string {
+  const columns = ["-o", "pid,ppid,stat,wchan:24,args"];
+  const { stdout } = spawnSync("ps", ["-ww", "-L", ...columns, "-g", String(pid)], { encoding: "utf8" });
+  return stdout;
 }
 
 const textOf = (parts: readonly Buffer[]): string => Buffer.concat(parts).toString("utf8");

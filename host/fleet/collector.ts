@@ -2,6 +2,7 @@
 // Brings findings of many tasks from a stream of JetStream into one store. A message is acknowledged when the
 // store has its row, and the store keeps a row once: so a collector or a server that is killed at any moment
 // loses nothing and doubles nothing. Several may collect for one database at once; they share the stream.
+import { addAbortListener } from "node:events";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { NatsClient } from "../output/nats-client.js";
 import { AckPolicy, type JsMsg, jetstream, jetstreamManager, type NatsConnection } from "../output/nats-library.js";
@@ -104,7 +105,7 @@ export class Collector {
     if (isOnce && unread + unacked === 0) return;
     const messages = await consumer.consume({ max_bytes: READ_BYTES, idle_heartbeat: IDLE_MS / 2, expires: IDLE_MS });
     const stop = (): void => messages.stop();
-    signal.addEventListener("abort", stop);
+    const listener = addAbortListener(signal, stop); // also where it was aborted while the server was asked
     void connection.closed().then(stop);
     const waiting: JsMsg[] = [];
     let writing: Promise<void> | null = null;
@@ -128,7 +129,7 @@ export class Collector {
       }
       await writing;
     } finally {
-      signal.removeEventListener("abort", stop);
+      listener[Symbol.dispose]();
       await messages.close().catch(() => undefined);
     }
     if (connection.isClosed() && !signal.aborted) throw new Error("it closed the connection");

@@ -3,6 +3,7 @@
 // of partition 7, `h.NAME` that of a host. A write names the revision that it replaces
 // (Nats-Expected-Last-Subject-Sequence), so the server compares and sets. What a row says is read as any
 // peer's words: a row of another form is no lease, and whoever takes the partition writes it anew.
+import { addAbortListener } from "node:events";
 import * as z from "zod";
 import type { NatsClient } from "../output/nats-client.js";
 import { JetStreamApiError, type KV, Kvm, type NatsConnection } from "../output/nats-library.js";
@@ -46,7 +47,7 @@ export class KvLeases implements Leases {
     };
     const rows = await bucket.watch();
     const stop = (): void => rows.stop();
-    signal.addEventListener("abort", stop);
+    const listener = addAbortListener(signal, stop); // also where it was aborted while the table was asked
     void connection.closed().then(stop);
     // A bucket without rows tells nothing, not even that it has told all.
     if ((await bucket.status()).values === 0) ready();
@@ -58,7 +59,7 @@ export class KvLeases implements Leases {
         if (delta === 0) ready();
       }
     } finally {
-      signal.removeEventListener("abort", stop);
+      listener[Symbol.dispose]();
     }
     if (!signal.aborted) throw new Error("it closed the connection");
   }

@@ -82,7 +82,8 @@ export class LeasePool {
   readonly #seen = new Map<number, Seen>();
   /** Other hosts, and when each was last heard. */
   readonly #hosts = new Map<string, number>();
-  readonly #taking = new Set<number>();
+  /** Until the table has answered. */
+  readonly #taking = new Map<number, Promise<void>>();
   /** The table is told as it changes. */
   #isReady = false;
   #watching: Promise<void> | null = null;
@@ -139,6 +140,7 @@ export class LeasePool {
     }
     this.#stopped.abort();
     await this.#watching;
+    await Promise.all(this.#taking.values());
     await Promise.all([...this.#held.keys()].map((partition) => this.#giveBack(partition)));
     await this.#options.leases.leave(this.#options.host).catch(() => undefined);
   }
@@ -173,7 +175,11 @@ export class LeasePool {
     if (now < this.#restsUntil) return;
     const free = this.#all.filter((partition) => this.#isFree(partition, now));
     const room = share - this.#held.size - this.#taking.size;
-    for (const partition of shuffled(free).slice(0, Math.max(0, room))) void this.#take(partition);
+    for (const partition of shuffled(free).slice(0, Math.max(0, room)))
+      this.#taking.set(
+        partition,
+        this.#take(partition).finally(() => this.#taking.delete(partition)),
+      );
   }
 
   #others(now: number): number {
@@ -194,19 +200,14 @@ export class LeasePool {
     const before = this.#seen.get(partition)?.lease;
     const epoch = (before?.epoch ?? 0) + 1;
     const sent = this.#now();
-    this.#taking.add(partition);
-    try {
-      const row = { partition, owner: this.#options.host, epoch, beat: 0 };
-      const revision = await this.#written(row, before?.revision ?? 0);
-      if (revision === null) return;
-      const until = sent + this.#timing.lease - MARGIN_MS;
-      if (this.#now() >= until) return; // it took too long: the row will be seen unchanged
-      this.#held.set(partition, { epoch, beat: 0, revision, until, sent, isRenewing: false, isReturning: false });
-      const owner = before?.owner ?? null;
-      this.#options.handlers.onTaken(partition, epoch, owner !== null && owner !== this.#options.host);
-    } finally {
-      this.#taking.delete(partition);
-    }
+    const row = { partition, owner: this.#options.host, epoch, beat: 0 };
+    const revision = await this.#written(row, before?.revision ?? 0);
+    if (revision === null) return;
+    const until = sent + this.#timing.lease - MARGIN_MS;
+    if (this.#now() >= until) return; // it took too long: the row will be seen unchanged
+    this.#held.set(partition, { epoch, beat: 0, revision, until, sent, isRenewing: false, isReturning: false });
+    const owner = before?.owner ?? null;
+    this.#options.handlers.onTaken(partition, epoch, owner !== null && owner !== this.#options.host);
   }
 
   /** A renewal whose answer is lost may have been written: the watch then tells its revision. */

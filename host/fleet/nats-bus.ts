@@ -2,7 +2,7 @@
 // A bus of NATS JetStream. A message counts as taken when its stream has acknowledged it. It has no id: a
 // reader knows what came twice by the batches' numbers, and a server's own books of ids may know a message
 // that it does not have (nats-server#6415).
-import { once } from "node:events";
+import { addAbortListener, once } from "node:events";
 import { endOfFailure, NatsClient } from "../output/nats-client.js";
 import {
   DeliverPolicy,
@@ -114,7 +114,7 @@ export class NatsBus implements Bus {
       const consumer = await jetstream(connection).consumers.get(stream, start);
       const messages = await consumer.consume(READ);
       const stop = (): void => messages.stop();
-      signal.addEventListener("abort", stop);
+      const listener = addAbortListener(signal, stop); // also where it was aborted while the server was asked
       void connection.closed().then(stop);
       try {
         for await (const { subject, data, info } of messages) {
@@ -123,7 +123,7 @@ export class NatsBus implements Bus {
           if (isOnce && pending === 0) return;
         }
       } finally {
-        signal.removeEventListener("abort", stop);
+        listener[Symbol.dispose]();
         await messages.close().catch(() => undefined);
       }
     } catch (error) {

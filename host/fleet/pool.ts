@@ -88,13 +88,11 @@ export class JudgePool {
   /** Until `signal`: then all is committed and given back. Throws what ends this host. */
   async run(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
-    const stop = (): void => over.abort();
-    signal.addEventListener("abort", stop);
-    const running = [this.#events, this.#facts].map((stage) => stage.run(over.signal));
+    const stopped = AbortSignal.any([signal, over.signal]);
+    const running = [this.#events, this.#facts].map((stage) => stage.run(stopped));
     try {
       await Promise.all(running);
     } finally {
-      signal.removeEventListener("abort", stop);
       over.abort();
       await Promise.allSettled(running);
       await this.#bus.close();

@@ -102,13 +102,11 @@ export class StagePool {
   /** Until `signal`: then all is committed and given back. Throws what ends this host. */
   async run(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
-    const stop = (): void => over.abort();
-    signal.addEventListener("abort", stop);
-    const running = this.leases.run(over.signal);
+    const stopped = AbortSignal.any([signal, over.signal]);
+    const running = this.leases.run(stopped);
     try {
       await Promise.race([running, this.#failed]);
     } finally {
-      signal.removeEventListener("abort", stop);
       over.abort();
       await running;
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each bus must do (host/fleet/bus.ts). A test of its own gives a bus to busContract().
+import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Bus, BusFailure, type BusMessage, type StreamForm } from "../../../host/fleet/bus.js";
@@ -118,6 +119,21 @@ export function busContract(name: string, server: () => BusServer): void {
     for (const text of ["a", "b", "c"]) await bus.publish("vd.C7.x", Buffer.from(text), NEVER);
     await reading;
     assert.equal(got, ["a", "b", "c"]);
+  });
+
+  titled("whoever is stopped while its reading begins reads no more", async (bus) => {
+    await bus.ensure(form("C9"), NEVER);
+    for (let wait = 0; wait < 20; wait++) {
+      const stop = new AbortController();
+      const reading = (async () => {
+        for await (const { seq } of bus.read("C9", { from: 1, isOnce: false, signal: stop.signal })) return seq;
+        return "stopped";
+      })().catch((error: unknown) => (error instanceof BusFailure ? "stopped" : error));
+      if (wait > 0) await sleep(wait / 4);
+      stop.abort();
+      const end = await Promise.race([reading, sleep(5_000, "it reads on", { ref: false })]);
+      assert.is(end, "stopped", `after ${wait / 4} ms`);
+    }
   });
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every table of leases must do. A table is one more row of leases.test.ts.
+import { setTimeout as sleep } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import type { Lease, Leases } from "../../../host/fleet/leases.js";
 import { until } from "../../until.js";
@@ -32,6 +33,11 @@ class Told {
   async end(): Promise<void> {
     this.#stop.abort();
     await this.#watching;
+  }
+
+  /** Whether it ends, in five seconds. */
+  async isEnding(): Promise<boolean> {
+    return Promise.race([this.end().then(() => true), sleep(5_000, false, { ref: false })]);
   }
 }
 
@@ -76,6 +82,16 @@ export const CONTRACT: readonly (readonly [string, (opened: OpenedLeases) => Pro
         { partition: 5, owner: null, epoch: 1, beat: 1, revision: 0 },
       );
       await Promise.all([empty.end(), late.end()]);
+    },
+  ],
+  [
+    "a watch ends where it is stopped before the table has answered, after, and at any moment between",
+    async ({ one }) => {
+      for (let wait = 0; wait < 20; wait++) {
+        const told = new Told(one);
+        if (wait > 0) await sleep(wait / 4);
+        assert.ok(await told.isEnding(), `stopped after ${wait / 4} ms`);
+      }
     },
   ],
 ];

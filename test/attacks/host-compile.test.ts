@@ -3,7 +3,7 @@
 // Modules that cost V8's compiler gigabytes (H11), and sources that cost AssemblyScript's (H32): most modules
 // are refused by what their bytes say, and what nobody can see there ends a process with little memory, not
 // the host. The honest control is a policy of another tenant that comes after each, and the agent beside.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -33,11 +33,14 @@ test.after(async () => {
 const peakMib = (): number =>
   Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${host.child.pid}/status`, "utf8"))![1]) / 1024;
 
+/** Whole at once: a host that looks between two writes would tell another failure first. */
 function put(tenant: string, policy: string, module: Uint8Array): void {
-  const path = join(watched, tenant, policy);
-  mkdirSync(path, { recursive: true });
-  writeFileSync(join(path, "policy.yaml"), `name: ${policy}\n`);
-  writeFileSync(join(path, "policy.wasm"), module);
+  const draft = join(folder, "draft");
+  mkdirSync(draft);
+  writeFileSync(join(draft, "policy.yaml"), `name: ${policy}\n`);
+  writeFileSync(join(draft, "policy.wasm"), module);
+  mkdirSync(join(watched, tenant), { recursive: true });
+  renameSync(draft, join(watched, tenant, policy));
 }
 
 let controls = 0;

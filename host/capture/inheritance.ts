@@ -3,9 +3,10 @@
 // substitution, make's jobserver, socket activation). Node marks them close-on-exec when it starts, together
 // with its own, so the two are told apart by how Node works: its first own descriptor is an event queue at
 // the lowest free number, so everything below was there before; above it, Node has event queues, pairs of
-// pipes and /dev/null. Ask before anything else opens a file. A thread of Node's may have one open at that
-// moment all the same (NODE_EXTRA_CA_CERTS), so ask again, before the agent starts, which are still open.
-import { existsSync, fstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+// pipes and /dev/null. Ask before anything else opens a file. A thread of Node's reads the certificates that
+// NODE_EXTRA_CA_CERTS names, and opens them without close-on-exec: that file is left out. Ask again, before
+// the agent starts, which are still open: fdinfo is closed to some, and Node may have others open just then.
+import { existsSync, fstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { VedetteError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 
@@ -38,12 +39,24 @@ export function inheritedDescriptors(infoOf: (fd: number) => string = readInfo):
     target.startsWith("anon_inode:") ||
     target === "/dev/null" ||
     (target.startsWith("pipe:") && open.filter((other) => other.target === target).length > 1);
+  const certificates = certificatesOfNode();
   return open
     .filter((one) => one.fd < nodes || !one.closesOnExec || !isNodes(one))
-    .flatMap(({ fd }) => {
+    .flatMap(({ fd, closesOnExec }) => {
       const file = fileAt(fd);
-      return file === null ? [] : [{ fd, file }];
+      const isReadByNode = fd > nodes && !closesOnExec && file === certificates;
+      return file === null || isReadByNode ? [] : [{ fd, file }];
     });
+}
+
+/** Device and inode of the file that a thread of Node's reads at the start, if there is one. */
+function certificatesOfNode(): string | null {
+  try {
+    const { dev, ino } = statSync(process.env.NODE_EXTRA_CA_CERTS ?? "", { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return null; // none is named, or it is not there
+  }
 }
 
 /** The numbers of those that are open still, at the same files. */

@@ -3,12 +3,13 @@
 // we ask what we were given.
 import { execFileSync, type StdioOptions, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, fstatSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { stillOpen } from "../../../host/capture/inheritance.js";
 import { ROOT } from "../../../host/paths.js";
 
 test("a file that Node has open for itself goes neither to the agent nor to the workload", async () => {
@@ -30,9 +31,9 @@ test("a file that Node has open for itself goes neither to the agent nor to the 
 
     closeSync(holder);
     child.stdin.end("go on\n");
-    const { atStart, still } = await step();
-    assert.is(atStart, 1, "it was there when we asked what we were given");
-    assert.is(still, 0);
+    const { atStart, open } = await step();
+    assert.is(atStart, 0, "we do not take it for one that we were given");
+    assert.is(open, true, "it was open when we asked");
     await once(child, "exit");
   } finally {
     child.kill("SIGKILL");
@@ -59,6 +60,21 @@ test("what we were given is known where fdinfo is closed to us", () => {
   } finally {
     closeSync(file);
   }
+});
+
+test("a descriptor that is closed by now, or is another file, is nobody's", () => {
+  const open = (path: string) => {
+    const fd = openSync(path, "r");
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    return { fd, file: `${dev}:${ino}` };
+  };
+  const first = open(join(ROOT, "package.json"));
+  assert.equal(stillOpen([first]), [first.fd]);
+  closeSync(first.fd);
+  assert.equal(stillOpen([first]), []);
+  const second = open(join(ROOT, "README.md"));
+  assert.equal(stillOpen([{ fd: second.fd, file: first.file }]), []);
+  closeSync(second.fd);
 });
 
 test.run();

@@ -8,6 +8,7 @@ import { HttpServer } from "../http-server.js";
 import { VERSION } from "../version.js";
 import type { PartitionState } from "./pool.js";
 import type { PoolNumbers } from "./pool-counts.js";
+import type { SensorsCounted } from "./sensor-watch.js";
 
 /** What is asked at each look. */
 export interface PoolSeen {
@@ -18,6 +19,8 @@ export interface PoolSeen {
   readonly partitions: readonly PartitionState[];
   /** The same of facts. */
   readonly factPartitions: readonly PartitionState[];
+  /** Of the whole fleet; null: this host does not count them. */
+  readonly sensors: SensorsCounted | null;
 }
 
 /** A tenant's policy, in all partitions that the host has. */
@@ -66,13 +69,20 @@ export class PoolMonitor extends HttpServer {
 }
 
 function healthJson(
-  { numbers, problem, partitions, factPartitions }: PoolSeen,
+  { numbers, problem, partitions, factPartitions, sensors }: PoolSeen,
   policies: readonly PolicySeen[],
 ): string {
   const told = policies.map(({ tenant, policy, version, state, events, alerts, lastError }) => ({
     ...{ tenant, policy, version, state, events, alerts, lastError },
   }));
-  return `${JSON.stringify({ version: VERSION, problem, partitions, factPartitions, policies: told, ...numbers }, null, 2)}\n`;
+  const states = sensors?.states ?? null;
+  const said = {
+    ...{ version: VERSION, problem, partitions, factPartitions },
+    sensors: states,
+    policies: told,
+    ...numbers,
+  };
+  return `${JSON.stringify(said, null, 2)}\n`;
 }
 
 function registryOf(seen: () => PoolSeen): Registry {
@@ -120,8 +130,30 @@ function registryOf(seen: () => PoolSeen): Registry {
     "how long the partition that was taken last waited here until it was judged on",
     ({ numbers }) => numbers.handover.last,
   );
+  registerFleet(registry, () => seen().sensors);
   return registry;
 }
+
+/** A host that does not count them has none of these, so that a sum over all hosts is the fleet's. */
+function registerFleet(registry: Registry, sensors: () => SensorsCounted | null): void {
+  const gauge = (name: string, help: string, label: string, values: (seen: SensorsCounted) => Values): Gauge =>
+    new Gauge({
+      ...{ name: `vedette_fleet_${name}`, help, labelNames: [label], registers: [registry] },
+      collect() {
+        this.reset();
+        const seen = sensors();
+        for (const [value, count] of seen === null ? [] : values(seen)) this.set({ [label]: value }, count);
+      },
+    });
+  gauge("sensors", "sensors by how they are", "state", ({ states }) => Object.entries(states));
+  gauge("policy_sensors", "sensors that beat and have the policy", "digest", ({ policies }) => policies);
+  gauge("uncounted", "beats that were refused, and sensors for which there was no room", "why", (seen) => [
+    ["refused", seen.refused],
+    ["no_room", seen.unlisted],
+  ]);
+}
+
+type Values = Iterable<readonly [value: string, count: number]>;
 
 async function answer(registry: Registry, response: ServerResponse): Promise<void> {
   const text = await registry.metrics();

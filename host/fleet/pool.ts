@@ -14,12 +14,16 @@ import type { LeaseTiming } from "./lease-pool.js";
 import { NatsBus } from "./nats-bus.js";
 import { PoolCounts, type PoolNumbers } from "./pool-counts.js";
 import { PoolHealth } from "./pool-health.js";
+import { type SensorsCounted, SensorWatch } from "./sensor-watch.js";
 import { BLOCKS, factStage } from "./stage.js";
 import { type PartitionState, StagePool } from "./stage-pool.js";
 import type { TenantHouse } from "./tenant-house.js";
 import { Turns } from "./turns.js";
 
 export type { PartitionState };
+
+/** The partition whose owner counts the sensors of the fleet. */
+const FIRST = 0;
 
 /** What a host of the pool judges, by what, and into what. The store is its caller's to close. */
 export interface PoolOptions {
@@ -50,6 +54,7 @@ export class JudgePool {
   readonly #events: StagePool;
   readonly #facts: StagePool;
   readonly #health: PoolHealth;
+  readonly #sensors: SensorWatch;
 
   /** Throws VEDETTE_HTTP_FILE and VEDETTE_NATS_CREDENTIALS. */
   constructor({ bus: place, store, ...options }: PoolOptions) {
@@ -63,7 +68,9 @@ export class JudgePool {
     this.#events = new StagePool({ ...all, stage: BLOCKS, facts: () => new FactWriter(facts) });
     // What a policy tells of facts goes nowhere: two policies could tell each other for ever.
     this.#facts = new StagePool({ ...all, stage: factStage(partitions) });
-    this.#health = new PoolHealth(this.#events.leases);
+    const { leases } = this.#events;
+    this.#health = new PoolHealth(leases);
+    this.#sensors = new SensorWatch({ bus, isMine: () => leases.holds(FIRST), say });
   }
 
   /** Null: this host is well. Else what is wrong, in a line. */
@@ -85,11 +92,16 @@ export class JudgePool {
     return this.#facts.partitions;
   }
 
+  /** Sensors of the fleet; null: another host counts them, or they could not be counted. */
+  get sensors(): SensorsCounted | null {
+    return this.#sensors.seen;
+  }
+
   /** Until `signal`: then all is committed and given back. Throws what ends this host. */
   async run(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const stopped = AbortSignal.any([signal, over.signal]);
-    const running = [this.#events, this.#facts].map((stage) => stage.run(stopped));
+    const running = [this.#events, this.#facts, this.#sensors].map((one) => one.run(stopped));
     try {
       await Promise.all(running);
     } finally {

@@ -37,7 +37,10 @@ bool is_open(uint32_t nr);
 bool waits_for_names(uint32_t nr);
 // Whether it sets the working directory.
 bool tells_folder(uint32_t nr);
-// Whether the kernel gets the record's copies of its texts.
+// Whether it makes descriptors that no path leads to, of which the stub asks what they are.
+bool makes_descriptor(uint32_t nr);
+// Whether the record has from before the call what memory may no longer say behind it: the texts, of which
+// the kernel gets the record's copies, and offsets, which it moves on.
 bool keeps_texts(uint32_t nr);
 
 }  // namespace vedette

@@ -22,14 +22,18 @@ void take_link(Memory& record, std::string& into) {
   into.assign(link, record.read(VEDETTE_LINK_AT, link, sizeof link));
 }
 
-// What the stub asked of a new descriptor. All 0: it was closed by then.
-void take_facts(Memory& record, Sighting& sighting) {
+// What the stub asked of a new descriptor. False: nothing was. Nothing in `into`: it was closed by then.
+bool take_facts(Memory& record, uint64_t at, std::optional<FileFacts>& into) {
   struct stat facts;
   static_assert(offsetof(struct stat, st_mode) + sizeof facts.st_mode <= VEDETTE_FACTS_BYTES);
-  sighting.is_unasked = record.read(VEDETTE_FACTS_AT, &facts, VEDETTE_FACTS_BYTES) != VEDETTE_FACTS_BYTES;
-  if (sighting.is_unasked || facts.st_ino == 0) return;
-  sighting.opened = FileFacts{.dev = facts.st_dev, .ino = facts.st_ino, .mode = facts.st_mode};
-  take_link(record, sighting.link);
+  if (record.read(at, &facts, VEDETTE_FACTS_BYTES) != VEDETTE_FACTS_BYTES) return false;
+  if (facts.st_ino != 0) into = FileFacts{.dev = facts.st_dev, .ino = facts.st_ino, .mode = facts.st_mode};
+  return true;
+}
+
+void take_facts(Memory& record, Sighting& sighting) {
+  sighting.is_unasked = !take_facts(record, VEDETTE_FACTS_AT, sighting.opened);
+  if (sighting.opened) take_link(record, sighting.link);
 }
 
 bool is_accept(uint64_t nr) { return nr == SYS_accept || nr == SYS_accept4; }
@@ -57,6 +61,7 @@ void InlineDrain::bind(Context& context, Integrity integrity) {
     extra_[nr] = is_open(nr) ? Extra::Opened : tells_folder(nr) ? Extra::Folder : waits_for_names(nr) ? Extra::Change : Extra::None;
     if (is_accept(nr)) extra_[nr] = Extra::Accepted;
     if (is_send(nr)) extra_[nr] = Extra::Sent;
+    if (makes_descriptor(nr)) extra_[nr] = Extra::Made;
   }
 }
 
@@ -270,6 +275,10 @@ void InlineDrain::take_answers(uint32_t nr, Memory& record) {
     case Extra::Opened: return take_facts(record, sighting_);
     case Extra::Folder: return take_link(record, sighting_.link);
     case Extra::Change: ++changes_; return;
+    case Extra::Made:
+      (void)take_facts(record, VEDETTE_FACTS_AT, sighting_.opened);
+      (void)take_facts(record, VEDETTE_SECOND_FACTS_AT, sighting_.opened_second);
+      return;
     case Extra::Accepted:
       take_facts(record, sighting_);
       sighting_.remote = name_by(record, SYS_getpeername);

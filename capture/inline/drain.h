@@ -75,7 +75,7 @@ class InlineDrain {
   Context* context_ = nullptr;
   bool inline_numbers_[VEDETTE_CALLS] = {};
   // What a call's record holds beside what every call's does.
-  enum class Extra : uint8_t { None, Opened, Folder, Change, Accepted, Sent };
+  enum class Extra : uint8_t { None, Opened, Folder, Change, Accepted, Sent, Made };
   Extra extra_[VEDETTE_CALLS] = {};
   // Of each slot what tells whether its ring is worth a look. Together, so that a thousand idle rings cost
   // loads that do not wait for one another, and not a walk through a thousand objects.

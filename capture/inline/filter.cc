@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/inline/filter.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -17,9 +19,17 @@ namespace vedette {
 namespace {
 
 // What a program does most is near the root of the filter's tree.
-constexpr uint32_t kMovesBytesWeight = 64, kGateWeight = 8;
+constexpr uint32_t kMovesBytesWeight = 80, kGateWeight = 8, kConnectionWeight = 2;
 constexpr bool moves_bytes(Shape shape) {
   return shape == Shape::BytesIn || shape == Shape::BytesOut || shape == Shape::Receive || shape == Shape::Send;
+}
+
+// What is asked for once a connection or a child, not once a request.
+constexpr bool begins_something(Shape shape) { return shape >= Shape::OptionIn && shape <= Shape::Pair3; }
+
+constexpr uint32_t weight_of(Shape shape) {
+  if (begins_something(shape)) return kConnectionWeight;
+  return moves_bytes(shape) ? kMovesBytesWeight : kGateWeight;
 }
 
 constexpr uint32_t kAll = 0xffffffff;
@@ -102,6 +112,32 @@ void add_mode_guards(std::vector<FilterRule>& rules) {
   }
 }
 
+// Sockets of families that few programs use and attacks on the kernel do (packets, crypto, netlink), raw
+// ones, and options that set up the kernel's packet filters or put a protocol over TCP stop wherever they are
+// asked for. page.S leaves them to their site.
+void add_socket_guards(std::vector<FilterRule>& rules) {
+  const auto stop = [&rules](uint32_t nr, std::vector<FilterCondition> conditions) { rules.push_back({nr, std::move(conditions), {}, true}); };
+  const auto at_least = [](uint8_t arg, uint32_t least, uint32_t mask = kAll) {
+    return FilterCondition{arg, mask, least, FilterWord::Low, FilterTest::NotBelow};
+  };
+  const auto below = [](uint8_t arg, uint32_t limit, uint32_t mask = kAll) {
+    return FilterCondition{arg, mask, limit, FilterWord::Low, FilterTest::Below};
+  };
+  // All but AF_UNIX, AF_INET and AF_INET6, STREAM and DGRAM, 0, TCP and UDP.
+  constexpr uint32_t kType = 0xf;
+  stop(SYS_socket, {below(0, AF_UNIX)});
+  stop(SYS_socket, {at_least(0, AF_INET + 1), below(0, AF_INET6)});
+  stop(SYS_socket, {at_least(0, AF_INET6 + 1)});
+  stop(SYS_socket, {below(1, SOCK_STREAM, kType)});
+  stop(SYS_socket, {at_least(1, SOCK_DGRAM + 1, kType)});
+  stop(SYS_socket, {at_least(2, 1), below(2, IPPROTO_TCP)});
+  stop(SYS_socket, {at_least(2, IPPROTO_TCP + 1), below(2, IPPROTO_UDP)});
+  stop(SYS_socket, {at_least(2, IPPROTO_UDP + 1)});
+  stop(SYS_setsockopt, {at_least(1, VEDETTE_LEVEL_MAX + 1)});
+  stop(SYS_setsockopt, {at_least(2, VEDETTE_OPTION_MAX + 1)});
+  stop(SYS_setsockopt, {{1, kAll, IPPROTO_TCP}, {2, kAll, TCP_ULP}});
+}
+
 // Of whatever image, from wherever: it has no gate yet.
 FilterRule page_rule(int page, const BootSecret& secret) {
   FilterRule rule{SYS_shmat, {}};
@@ -125,9 +161,9 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int p
     const auto shape = inline_shape(rule.nr, integrity);
     if (!shape) continue;
     rule.gates.push_back({AgentPage::addresses(*shape).gate + kSyscallBytes});
-    if (rule.nr == SYS_fstat) rule.gates.insert(rule.gates.end(), {{AgentPage::after_facts()}, {AgentPage::after_socket_facts()}});
+    if (rule.nr == SYS_fstat) rule.gates.insert(rule.gates.end(), {{AgentPage::after_facts()}, {AgentPage::after_socket_facts()}, {AgentPage::after_new_facts()}});
     if (*shape == Shape::Link) rule.gates.push_back({AgentPage::after_link()});
-    rule.weight = moves_bytes(*shape) ? kMovesBytesWeight : kGateWeight;
+    rule.weight = weight_of(*shape);
   }
   for (const MemoryCall& call : memory_calls()) add_guard(rules, call);
   // Segments are named by numbers that anybody can guess. A new image attaches the page by a call that knows
@@ -140,6 +176,7 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int p
   rules.push_back({SYS_sendto, {{3, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
   rules.push_back({SYS_sendmsg, {{2, MSG_FASTOPEN, MSG_FASTOPEN}}, {}, true});
   add_mode_guards(rules);
+  add_socket_guards(rules);
   add_boot_gates(rules, secret);
   for (FilterRule& rule : ring_context_rules()) rules.push_back(std::move(rule));
 }

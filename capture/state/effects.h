@@ -21,6 +21,11 @@ const Effect* effect_of(EventId id);
 
 namespace effects {
 
+// What was asked right behind a call of the descriptor that it made: it is of another type, or nothing. So
+// the number that is recorded is not what the call gave: somebody wrote over it, or has closed it since. The
+// kernel is asked when it is used.
+bool is_another(const Sighting&, const std::optional<FileFacts>& facts, mode_t type);
+
 // what TLS libraries tell
 void plaintext(State::Books&, Thread&, Sighting&);
 
@@ -39,6 +44,7 @@ void control(State::Books&, Thread&, Sighting&);
 void pipe(State::Books&, Thread&, Sighting&);
 void pipe2(State::Books&, Thread&, Sighting&);
 void memfd(State::Books&, Thread&, Sighting&);
+void new_event(State::Books&, Thread&, Sighting&);
 void new_descriptor(State::Books&, Thread&, Sighting&);
 
 // folders

@@ -5,6 +5,7 @@
 // and may even have told of that before (descriptor_table.h).
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -57,6 +58,18 @@ void learned(State::Books& books, Thread& thread, Sighting& s) {
   s.descriptor = books.learn(thread, s.event.fd, 0);
 }
 
+// An eventfd of a thread that has gone on since: all of it is in the call, and in what was asked behind it.
+void made_event(State::Books& books, Thread& thread, Sighting& s) {
+  const bool has_flags = s.event.id == EventId::eventfd2;
+  const uint64_t flags = has_flags ? s.event.call.args[1] : 0;
+  s.descriptor = make_ref<Descriptor>();
+  Description::believe(books.names.share("anon_inode:[eventfd]"), s.opened, *s.descriptor);
+  s.descriptor->name = s.descriptor->real;
+  s.descriptor->open_flags = static_cast<int32_t>(open_flags(layout_of(kNativeAbi), O_RDWR | (flags & O_NONBLOCK)));
+  thread.files->overtake(s.event.fd, s.event.call.exit_ns);
+  thread.files->set(s.event.fd, s.descriptor, (flags & O_CLOEXEC) != 0);
+}
+
 // dup2 and dup3 choose the number: what stands there they close themselves.
 void duplicated(Thread& thread, Sighting& s, int64_t new_fd, bool close_on_exec, bool is_chosen) {
   if (s.event.failed() || !s.descriptor) return;
@@ -69,18 +82,28 @@ void both_ends(State::Books& books, Thread& thread, Sighting& s, bool close_on_e
   if (s.event.failed() || !s.event.has(fd1)) return;
   for (const int end : {fd1, fd2}) {
     const int32_t fd = static_cast<int32_t>(s.event.integer(static_cast<unsigned>(end)));
+    const std::optional<FileFacts>& facts = end == fd1 ? s.opened : s.opened_second;
+    thread.files->overtake(fd, s.event.call.exit_ns);
+    if (is_another(s, facts, S_IFIFO)) {
+      thread.files->remove(fd);
+      continue;
+    }
     Ref<Descriptor> descriptor = make_ref<Descriptor>();
     descriptor->type = FdType::Pipe;
     descriptor->open_flags = end == fd1 ? O_RDONLY : O_WRONLY;
     if (s.stands_still) describing(books).complete(thread.tid, fd, *descriptor);
+    if (facts) Description::believe(books.names.share("pipe:[" + std::to_string(facts->ino) + ']'), facts, *descriptor);
     descriptor->name = descriptor->real;
     if (descriptor->ino != 0) s.event.set(ino, static_cast<int64_t>(descriptor->ino));
-    thread.files->overtake(fd, s.event.call.exit_ns);
     thread.files->set(fd, std::move(descriptor), close_on_exec);
   }
 }
 
 }  // namespace
+
+bool is_another(const Sighting& s, const std::optional<FileFacts>& facts, mode_t type) {
+  return !s.stands_still && (!facts || (facts->mode & S_IFMT) != type);
+}
 
 void open(State::Books& books, Thread& thread, Sighting& s) {
   opened(books, thread, s, s.event.integer(slot::open_::flags));
@@ -162,6 +185,11 @@ void memfd(State::Books& books, Thread& thread, Sighting& s) {
   s.descriptor->name = books.names.share(s.event.text(slot::memfd_create_::name));
   s.descriptor->changed();
   thread.files->set_close_on_exec(s.event.fd, (s.event.integer(slot::memfd_create_::flags) & kCloseOnExec) != 0);
+}
+
+void new_event(State::Books& books, Thread& thread, Sighting& s) {
+  if (s.stands_still || s.event.fd < 0) return learned(books, thread, s);
+  made_event(books, thread, s);
 }
 
 void new_descriptor(State::Books& books, Thread& thread, Sighting& s) {

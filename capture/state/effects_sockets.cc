@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "capture/state/description.h"
 #include "capture/state/effects.h"
@@ -44,7 +45,13 @@ Ref<Descriptor> make_socket(int64_t family, int64_t type, int64_t protocol) {
   return socket;
 }
 
-void number(State::Books& books, Thread& thread, int32_t fd, Descriptor& socket) {
+// By what was asked right behind the call, else of the kernel now, unless the number may be another socket's.
+void number(State::Books& books, Thread& thread, int32_t fd, const Sighting& s, const std::optional<FileFacts>& facts, Descriptor& socket) {
+  if (facts) {
+    socket.ino = facts->ino;
+    return;
+  }
+  if (!s.stands_still) return;
   if (books.truth.link(thread.tid, FdLink(fd).name(), books.scratch)) socket.ino = number_in_brackets(books.scratch);
 }
 
@@ -114,7 +121,7 @@ void socket(State::Books& books, Thread& thread, Sighting& s) {
   using namespace slot::socket_;
   s.descriptor = make_socket(s.event.integer(domain), s.event.integer(type), s.event.integer(proto));
   if (s.event.fd < 0) return;
-  number(books, thread, s.event.fd, *s.descriptor);
+  number(books, thread, s.event.fd, s, s.opened, *s.descriptor);
   thread.files->overtake(s.event.fd, s.event.call.exit_ns);
   thread.files->set(s.event.fd, s.descriptor, (s.event.integer(flags) & SOCK_CLOEXEC) != 0);
 }
@@ -126,10 +133,15 @@ void socketpair(State::Books& books, Thread& thread, Sighting& s) {
   for (const int end : {fd1, fd2}) {
     const int32_t fd = static_cast<int32_t>(s.event.integer(static_cast<unsigned>(end)));
     Ref<Descriptor> socket = make_socket(s.event.integer(domain), s.event.integer(type), s.event.integer(proto));
-    number(books, thread, fd, *socket);
+    const std::optional<FileFacts>& facts = end == fd1 ? s.opened : s.opened_second;
+    thread.files->overtake(fd, s.event.call.exit_ns);
+    if (is_another(s, facts, S_IFSOCK)) {
+      thread.files->remove(fd);
+      continue;
+    }
+    number(books, thread, fd, s, facts, *socket);
     socket->flags |= kConnected;
     set_local(*socket, SocketName{.family = AF_UNIX, .endpoint = {}, .path = {}}, books.names);
-    thread.files->overtake(fd, s.event.call.exit_ns);
     thread.files->set(fd, std::move(socket), close_on_exec);
   }
 }
@@ -180,11 +192,7 @@ void accept(State::Books& books, Thread& thread, Sighting& s) {
   const bool is_known = listener && listener->is_socket;
   s.descriptor = is_known ? make_socket(listener->family, listener->socket_type, listener->protocol) : make_socket(0, 0, 0);
   Descriptor& socket = *s.descriptor;
-  if (s.opened) {
-    socket.ino = s.opened->ino;
-  } else {
-    number(books, thread, s.event.fd, socket);
-  }
+  number(books, thread, s.event.fd, s, s.opened, socket);
   socket.flags |= kConnected;
   settle_role(socket, true, books.names);
   if (is_known) socket.local = listener->local;

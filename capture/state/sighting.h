@@ -34,6 +34,7 @@ struct Sighting {
   Span raw_path{kNull, 0};     // the same as passed, in event.bytes
   bool stands_still = true;    // the thread has not gone on since the call: /proc tells of it
   std::optional<FileFacts> opened;  // else, of an open or accept: device, inode and mode of the new descriptor, asked right behind it
+  std::optional<FileFacts> opened_second;  // the same of the other one, where a call makes two
   std::optional<SocketName> local, remote;  // and both ends of a socket
   std::string link;                 // and its path by the kernel, where that was asked, too; of a chdir the new directory's
   bool is_unasked = false;  // or nobody asked, because the path stood (standing_paths.h)
@@ -51,6 +52,7 @@ struct Sighting {
     raw_path = {kNull, 0};
     stands_still = true;
     opened.reset();
+    opened_second.reset();
     local.reset();
     remote.reset();
     link.clear();

@@ -23,6 +23,8 @@
 #define CHUNK(field) field
 
 #define O_TMPFILE_BIT 0x400000
+#define EVERYDAY_FAMILIES 0x406          // bits: AF_UNIX, AF_INET, AF_INET6
+#define EVERYDAY_PROTOCOLS 0x20041       // bits: the family's usual one, TCP, UDP
 #define GAINING_BITS 0x2c00              // of a mode: S_ISUID, S_ISGID, and what a device node has
 #define SYS_OPEN 2
 #define SYS_FSTAT 5
@@ -30,6 +32,13 @@
 #define SYS_GETPEERNAME 52
 #define SYS_GETCWD 79
 #define SYS_READLINK 89
+#define SOCK_TYPE_MASK 0xf
+#define SOCK_STREAM 1
+#define SOCK_DGRAM 2
+#define SOL_SOCKET 1
+#define SO_ERROR 4
+#define IPPROTO_TCP 6
+#define TCP_ULP 31
 
 .section .rodata
 .balign 4096
@@ -91,7 +100,7 @@ vedette_shapes:
 // The first half: r11 is the record, which has the arguments. A shape may first look at what it is given
 // (`vector`, `control`, `mode`) and at what the tracer says (`changes`, `folder`): what a record cannot
 // tell in full, and what gains something, is left to the trace tier, before anything has happened.
-.macro ENTER name, vector=0, control=0, open_flags=, address=, mode=, changes=0, folder=0
+.macro ENTER name, vector=0, control=0, open_flags=, address=, mode=, changes=0, folder=0, asks=0, socket=0, option=0, error=0
     .balign 64
 \name\()_entry:
     PHASE SITE_IN_RCX
@@ -129,6 +138,43 @@ vedette_shapes:
     cmpl $0, CTX(VEDETTE_NO_FACTS)
     jne take_the_site
     cmpl $0, CTX(VEDETTE_NO_FOLDER)
+    jne take_the_site
+.endif
+.if \asks
+    cmpl $0, CTX(VEDETTE_NO_FACTS)
+    jne take_the_site
+.endif
+.if \socket                              // inline/filter.cc says the same
+    mov $EVERYDAY_FAMILIES, %r11d
+    cmp $10, %edi
+    ja take_the_site
+    bt %edi, %r11d
+    jnc take_the_site
+    mov %esi, %r11d
+    and $SOCK_TYPE_MASK, %r11d
+    dec %r11d
+    cmp $(SOCK_DGRAM - SOCK_STREAM), %r11d
+    ja take_the_site
+    mov $EVERYDAY_PROTOCOLS, %r11d
+    cmp $17, %edx
+    ja take_the_site
+    bt %edx, %r11d
+    jnc take_the_site
+.endif
+.if \option                              // the same
+    cmp $VEDETTE_LEVEL_MAX, %esi
+    ja take_the_site
+    cmp $VEDETTE_OPTION_MAX, %edx
+    ja take_the_site
+    cmp $TCP_ULP, %edx
+    jne \name\()_again
+    cmp $IPPROTO_TCP, %esi
+    je take_the_site
+.endif
+.if \error                               // others are not recorded
+    cmp $SOL_SOCKET, %esi
+    jne take_the_site
+    cmp $SO_ERROR, %edx
     jne take_the_site
 .endif
 \name\()_again:
@@ -980,6 +1026,126 @@ message_copy:
     mov 16(%rdi), %rdi
     jmp add_vector
 
+// ------------------------------------------------------------ offset_2, offsets_13: where a copy begins
+// (sendfile, copy_file_range) The kernel moves it on, so it is taken before the call. It gets the program's
+// own, because it moves on what it is given.
+.macro TAKE_OFFSET pointer
+    test \pointer, \pointer
+    jz 1f
+    mov (\pointer), %rax
+    mov \pointer, CHUNK(0)(%rcx)
+    movq $8, CHUNK(8)(%rcx)
+    mov %rax, CHUNK(VEDETTE_CHUNK_DATA)(%rcx)
+    add $(VEDETTE_CHUNK_DATA + 8), %rcx
+1:
+.endm
+
+.macro OFFSETS name, one, other=
+    ENTER \name
+    PHASE TAKING_PATH
+    mov %r11, %rcx
+    TAKE_OFFSET \one
+.ifnb \other
+    TAKE_OFFSET \other
+.endif
+    sub %r11, %rcx
+    add $VEDETTE_REC_CHUNKS, %ecx
+    mov %ecx, REC(VEDETTE_REC_SIZE)(%r11)
+    PHASE ARGUMENTS_SAVED
+    MAKE_CALL \name, RETURNED
+    mov REC(VEDETTE_REC_SIZE)(%rcx), %r11d
+    PUBLISH
+.endm
+
+    OFFSETS offset_2, %rdx
+    OFFSETS offsets_13, %rsi, %r10
+
+// ------------------------------------------------------------------ option_in: arg 4 bytes at arg 3
+// (setsockopt)
+    ENTER option_in, option=1
+    MAKE_CALL option_in, RETURNED
+    cmp $-14, %rax
+    je finish_chunks
+    mov %r10, %rsi
+    test %rsi, %rsi
+    jz finish_chunks
+    mov %r8d, %edx
+    AT_MOST_SNAPLEN %rdx
+    ADD_CHUNK
+    jmp finish_chunks
+
+// ------------------------------------------------------------------ option_out: an int at arg 3, its length
+// at arg 4 (getsockopt)
+    ENTER option_out, error=1
+    MAKE_CALL option_out, RETURNED
+    test %rax, %rax
+    jnz finish_chunks
+    mov %r10, %rdi
+    mov %r8, %rsi
+    mov $4, %edx
+    ADD_CHUNK
+    mov %rdi, %rsi
+    mov $4, %edx
+    ADD_CHUNK
+    jmp finish_chunks
+
+// ------------------------------------------------------------------ made, socket, pair_0, pair_3: new
+// descriptors that no path leads to. They may be closed before the tracer reads the record, so the kernel is
+// asked at once what they are.
+.macro ASK_FACTS at
+    mov $\at, %eax
+    lea 66f(%rip), %r10
+    jmp ask_new_facts
+66:
+.endm
+
+    .balign 16
+// edi = the descriptor, rax = the chunk's address.
+ask_new_facts:
+    mov %rax, CHUNK(0)(%rcx)
+    movq $VEDETTE_FACTS_BYTES, CHUNK(8)(%rcx)
+    movq $0, CHUNK(VEDETTE_CHUNK_DATA)(%rcx)      // nothing: another thread has closed it
+    movq $0, CHUNK(VEDETTE_CHUNK_DATA + 8)(%rcx)
+    movq $0, CHUNK(VEDETTE_CHUNK_DATA + 24)(%rcx)
+    lea CHUNK(VEDETTE_CHUNK_DATA)(%rcx), %rsi
+    mov %rcx, %r9
+    mov $SYS_FSTAT, %eax
+    syscall
+new_facts_end:
+    lea CHUNK(VEDETTE_CHUNK_DATA + VEDETTE_FACTS_BYTES)(%r9), %rcx
+    jmp *%r10
+
+    ENTER made, asks=1
+    MAKE_CALL made, RETURNED
+    jmp made_facts
+    ENTER socket, asks=1, socket=1
+    MAKE_CALL socket, RETURNED
+made_facts:
+    test %rax, %rax
+    js finish_chunks
+    mov %eax, %edi
+    ASK_FACTS VEDETTE_FACTS_AT
+    jmp finish_chunks
+
+    ENTER pair_0, asks=1
+    MAKE_CALL pair_0, RETURNED
+    mov %rdi, %rsi
+    jmp pair_facts
+    ENTER pair_3, asks=1
+    MAKE_CALL pair_3, RETURNED
+    mov %r10, %rsi
+pair_facts:
+    test %rax, %rax
+    jnz finish_chunks
+    mov %rcx, %r8
+    mov $8, %edx
+    ADD_CHUNK
+    mov CHUNK(VEDETTE_CHUNK_DATA)(%r8), %edi     // what the record says, whoever has written to memory since
+    ASK_FACTS VEDETTE_FACTS_AT
+    mov CHUNK(VEDETTE_CHUNK_DATA + 4)(%r8), %edi
+    ASK_FACTS VEDETTE_SECOND_FACTS_AT
+    jmp finish_chunks
+
 // ------------------------------------------------------------------ boot: a process takes in its segments A
 // new image comes here by its first steps (page.h), a stopped thread is pointed here by the tracer. rbx, rbp:
 // id and address of a ring segment, r12 its bytes; r13, r14: id and address of the stubs near a library; a
@@ -1091,7 +1257,7 @@ vedette_labels:
     .long boot_shmat_end - vedette_page, boot_madvise_end - vedette_page, boot_near_end - vedette_page
     .long boot_report_end - vedette_page, boot_mprotect_end - vedette_page
     .long bytes_whole_end - vedette_page, facts_end - vedette_page
-    .long socket_facts_end - vedette_page, link_end - vedette_page
+    .long socket_facts_end - vedette_page, link_end - vedette_page, new_facts_end - vedette_page
 .popsection
 .pushsection .rodata.vedette_phases
 vedette_phases_end:

@@ -44,6 +44,14 @@ enum class Shape : uint8_t {
   Send,        // BytesOut, and an address at arg 4 of arg 5 bytes
   MessageIn,   // a msghdr at arg 1 with all it points to
   MessageOut,
+  Offset2,     // where arg 2 says to begin, before the kernel moves it on
+  Offsets13,   // the same of args 1 and 3
+  OptionIn,    // arg 4 bytes at arg 3
+  OptionOut,   // an int at arg 3, its length at arg 4; of a socket's error alone
+  Made,        // nothing; and what the new descriptor is
+  Socket,      // the same, of the everyday kinds of sockets alone
+  Pair0,       // two descriptors at arg 0, and what each is
+  Pair3,       // the same at arg 3
   Count
 };
 
@@ -91,6 +99,7 @@ class AgentPage {
   // Behind the recorder's own fstat of what was opened.
   static uint64_t after_facts();
   static uint64_t after_socket_facts();  // the same, of a socket that was accepted
+  static uint64_t after_new_facts();     // of what a call made that has no path
   // Behind its own readlink of the same.
   static uint64_t after_link();
   // Instructions behind the boot's system calls, which the filter lets pass only from there.

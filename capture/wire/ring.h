@@ -74,6 +74,11 @@
 // path lies at its address.
 #define VEDETTE_FACTS_AT 1
 #define VEDETTE_FACTS_BYTES 32     // of struct stat: device, inode, links, mode
+#define VEDETTE_SECOND_FACTS_AT 0x41  // the same of the other end, where a call makes two descriptors
+// Of socket options, by level and number, those that are recorded inline: beyond are the kernel's packet
+// filters and protocols that few programs speak (inline/filter.cc).
+#define VEDETTE_LEVEL_MAX 41  // IPPROTO_IPV6
+#define VEDETTE_OPTION_MAX 63
 // What getsockname or getpeername said of a socket, right behind the call. The chunk's address is the
 // question's number times 64: no data of a program's lies there.
 #define VEDETTE_NAME_SHIFT 6

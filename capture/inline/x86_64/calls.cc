@@ -72,6 +72,20 @@ constexpr InlineCall kCalls[] = {
     {SYS_symlinkat, Shape::Changes02, false},
     {SYS_chdir, Shape::Folder0, true},
     {SYS_fchdir, Shape::FolderFd, true},
+    {SYS_pipe, Shape::Pair0, false},
+    {SYS_pipe2, Shape::Pair0, false},
+    {SYS_eventfd, Shape::Made, false},
+    {SYS_eventfd2, Shape::Made, false},
+    {SYS_socket, Shape::Socket, false},
+    {SYS_socketpair, Shape::Pair3, false},
+    {SYS_shutdown, Shape::Plain, false},
+    {SYS_getsockopt, Shape::OptionOut, false},
+    {SYS_setsockopt, Shape::OptionIn, false},
+    {SYS_sendfile, Shape::Offset2, false},
+    {SYS_copy_file_range, Shape::Offsets13, false},
+    {SYS_splice, Shape::Plain, false},
+    {SYS_tee, Shape::Plain, false},
+    {SYS_vmsplice, Shape::VectorOut, false},
 };
 
 constexpr ModeCall kModeCalls[] = {

@@ -3,7 +3,10 @@
 #include "capture/inline/filter.h"
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -22,8 +25,11 @@ std::vector<sock_filter> inline_filter(Integrity integrity) {
   return build_filter(std::move(rules), kStopForUs);
 }
 
+// By everyday arguments, which a rule with conditions must ask for.
 seccomp_data through(Shape shape, uint32_t nr) {
   seccomp_data data = call(nr);
+  if (nr == SYS_socket) data.args[0] = AF_INET, data.args[1] = SOCK_STREAM | SOCK_CLOEXEC;
+  if (nr == SYS_getsockopt) data.args[1] = SOL_SOCKET, data.args[2] = SO_ERROR;
   data.instruction_pointer = AgentPage::addresses(shape).gate + 2;
   return data;
 }
@@ -68,6 +74,35 @@ TEST_CASE("a mode that lends its owner's rights, and a node of a device, stop at
     CHECK(passes(one.shape, one.nr, one.mode_at, S_IFBLK | 0600) == !one.makes_node);
     CHECK(passes(one.shape, one.nr, one.mode_at, S_IFCHR | 0600) == !one.makes_node);
   }
+}
+
+TEST_CASE("a socket of an unusual kind, and an option that changes the kernel, stop at their own gates, too") {
+  const std::vector<sock_filter> filter = inline_filter(Integrity::Normal);
+  const auto passes = [&filter](Shape shape, uint32_t nr, uint64_t a, uint64_t b, uint64_t c) {
+    seccomp_data data = through(shape, nr);
+    data.args[0] = a, data.args[1] = b, data.args[2] = c;
+    return run_filter(filter, data) == SECCOMP_RET_ALLOW;
+  };
+  for (uint64_t family = 0; family < 64; ++family) {
+    CAPTURE(family);
+    const bool is_everyday = family == AF_UNIX || family == AF_INET || family == AF_INET6;
+    CHECK(passes(Shape::Socket, SYS_socket, family, SOCK_STREAM | SOCK_NONBLOCK, 0) == is_everyday);
+  }
+  for (uint64_t type = 0; type < 16; ++type) {
+    CAPTURE(type);
+    CHECK(passes(Shape::Socket, SYS_socket, AF_INET, type | SOCK_CLOEXEC, 0) == (type == SOCK_STREAM || type == SOCK_DGRAM));
+  }
+  for (uint64_t protocol = 0; protocol < 300; ++protocol) {
+    CAPTURE(protocol);
+    CHECK(passes(Shape::Socket, SYS_socket, AF_INET6, SOCK_STREAM, protocol) == (protocol == 0 || protocol == IPPROTO_TCP || protocol == IPPROTO_UDP));
+  }
+  CHECK(passes(Shape::OptionIn, SYS_setsockopt, 3, SOL_SOCKET, SO_REUSEADDR));
+  CHECK(passes(Shape::OptionIn, SYS_setsockopt, 3, IPPROTO_TCP, TCP_NODELAY));
+  CHECK(passes(Shape::OptionIn, SYS_setsockopt, 3, IPPROTO_IPV6, IPV6_V6ONLY));
+  CHECK_FALSE(passes(Shape::OptionIn, SYS_setsockopt, 3, IPPROTO_TCP, TCP_ULP));
+  CHECK_FALSE(passes(Shape::OptionIn, SYS_setsockopt, 3, IPPROTO_IP, 64));  // IPT_SO_SET_REPLACE (linux/netfilter_ipv4/ip_tables.h)
+  CHECK_FALSE(passes(Shape::OptionIn, SYS_setsockopt, 3, 132, 0));          // IPPROTO_SCTP
+  CHECK_FALSE(passes(Shape::OptionIn, SYS_setsockopt, 3, 279, 1));          // SOL_ALG
 }
 
 TEST_CASE("what moves bytes passes its gate in a dozen instructions or little more") {

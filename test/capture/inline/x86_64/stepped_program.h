@@ -63,7 +63,10 @@ inline void on_signal(int, siginfo_t*, void* context) {
 
 // What the calls work on.
 struct World {
-  int file, other, zero, null, folder, listener, ends[2];
+  int file, other, zero, null, folder, listener, ends[2], pipes[2][2], made[2] = {-1, -1};
+  off_t from = 0, to = 0;
+  int option = 1;
+  socklen_t option_size = sizeof option;
   char text[128], into[128];
   iovec out[2], in[2];
   msghdr message_out = {}, message_in = {};
@@ -88,6 +91,17 @@ struct World {
     message_out.msg_iov = out, message_out.msg_iovlen = 2;
     message_in.msg_iov = in, message_in.msg_iovlen = 2;
     (void)!::pwrite(file, text, 100, 0);
+    for (int* const one : pipes) ::pipe2(one, O_NONBLOCK);
+  }
+  void fill_pipe() {
+    for (int* const one : pipes) {
+      while (::read(one[0], into, sizeof into) > 0) continue;
+    }
+    (void)!::write(pipes[0][1], text, 100);
+    from = to = 0;
+  }
+  void close_made() {
+    for (int& fd : made) ::close(fd), fd = -1;
   }
   void knock() {
     const int client = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -99,7 +113,7 @@ struct World {
   void empty() { while (::recv(ends[1], into, sizeof into, MSG_DONTWAIT) > 0) continue; }
 };
 
-enum class Gives : uint8_t { Value, Descriptor };
+enum class Gives : uint8_t { Value, Descriptor, Pair };
 
 struct Stepped {
   long nr;
@@ -118,6 +132,7 @@ inline const std::vector<Stepped>& calls() {
   const auto moving = [](World&) {
     for (int i = 0; i < 5; ++i) ::rename("/no/such", "/no/other");
   };
+  const auto piped = [](World& w) { w.fill_pipe(); };
   static const std::vector<Stepped> list = {
       {SYS_read, nothing, [](World& w, long m) { return call(SYS_read, w.zero, address(w.into), 100, 0, 0, m); }, Gives::Value, 100},
       {SYS_write, nothing, [](World& w, long m) { return call(SYS_write, w.null, address(w.text), 100, 0, 0, m); }, Gives::Value, 100},
@@ -183,6 +198,21 @@ inline const std::vector<Stepped>& calls() {
       {SYS_symlinkat, moving, [](World&, long m) { return call(SYS_symlinkat, address("/no/such"), AT_FDCWD, address("/no/other"), 0, 0, m); }, Gives::Value, -ENOENT},
       {SYS_chdir, nothing, [](World&, long m) { return call(SYS_chdir, address("/dev"), 0, 0, 0, 0, m); }, Gives::Value, 0},
       {SYS_fchdir, nothing, [](World& w, long m) { return call(SYS_fchdir, w.folder, 0, 0, 0, 0, m); }, Gives::Value, 0},
+      {SYS_pipe, nothing, [](World& w, long m) { return call(SYS_pipe, address(w.made), 0, 0, 0, 0, m); }, Gives::Pair, 0},
+      {SYS_pipe2, nothing, [](World& w, long m) { return call(SYS_pipe2, address(w.made), O_CLOEXEC, 0, 0, 0, m); }, Gives::Pair, 0},
+      {SYS_eventfd, nothing, [](World&, long m) { return call(SYS_eventfd, 7, 0, 0, 0, 0, m); }, Gives::Descriptor, 0},
+      {SYS_eventfd2, nothing, [](World&, long m) { return call(SYS_eventfd2, 7, O_CLOEXEC, 0, 0, 0, m); }, Gives::Descriptor, 0},
+      {SYS_socket, nothing, [](World&, long m) { return call(SYS_socket, AF_UNIX, SOCK_STREAM, 0, 0, 0, m); }, Gives::Descriptor, 0},
+      {SYS_socketpair, nothing, [](World& w, long m) { return call(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, address(w.made), 0, m); }, Gives::Pair, 0},
+      {SYS_shutdown, nothing, [](World& w, long m) { return call(SYS_shutdown, w.null, SHUT_RD, 0, 0, 0, m); }, Gives::Value, -ENOTSOCK},
+      {SYS_getsockopt, nothing, [](World& w, long m) { return call(SYS_getsockopt, w.ends[0], SOL_SOCKET, SO_ERROR, address(&w.option), address(&w.option_size), m); }, Gives::Value, 0},
+      {SYS_setsockopt, nothing, [](World& w, long m) { return call(SYS_setsockopt, w.ends[0], SOL_SOCKET, SO_BROADCAST, address(&w.option), sizeof w.option, m); }, Gives::Value, 0},
+      {SYS_sendfile, piped, [](World& w, long m) { return call(SYS_sendfile, w.pipes[1][1], w.file, address(&w.from), 50, 0, m); }, Gives::Value, 50},
+      // Their last argument is flags, which refuse the mark.
+      {SYS_copy_file_range, piped, [](World& w, long m) { return call(SYS_copy_file_range, w.file, address(&w.from), w.other, address(&w.to), 50, m); }, Gives::Value, -EINVAL},
+      {SYS_splice, piped, [](World& w, long m) { return call(SYS_splice, w.pipes[0][0], 0, w.pipes[1][1], 0, 100, m); }, Gives::Value, -EINVAL},
+      {SYS_tee, piped, [](World& w, long m) { return call(SYS_tee, w.pipes[0][0], w.pipes[1][1], 50, 0, 0, m); }, Gives::Value, 50},
+      {SYS_vmsplice, piped, [](World& w, long m) { return call(SYS_vmsplice, w.pipes[1][1], address(w.out), 2, 0, 0, m); }, Gives::Value, 100},
       {SYS_fremovexattr, nothing, [](World&, long m) { return call(SYS_fremovexattr, -1, address("user.no"), 0, 0, 0, m); }, Gives::Value, -EBADF},
   };
   return list;
@@ -190,13 +220,18 @@ inline const std::vector<Stepped>& calls() {
 
 inline long mark_of(long nr, long round) { return kMark | nr << 12 | round; }
 
+inline void close_given(World& world, const Stepped& one, long result) {
+  if (one.gives == Gives::Descriptor && result >= 0) ::close(static_cast<int>(result));
+  if (one.gives == Gives::Pair && result == 0) world.close_made();
+}
+
 inline bool announce_and_make(World& world, const Stepped& one, long round, int signal, long& result) {
   one.prepare(world);
   const sig_atomic_t before = handled;
   const long mark = mark_of(one.nr, round);
   call(SYS_swapoff, kAnnounce, round, signal);
   result = one.make(world, mark);
-  if (one.gives == Gives::Descriptor && result >= 0) ::close(static_cast<int>(result));
+  close_given(world, one, result);
   return handled != before;
 }
 
@@ -231,7 +266,7 @@ inline void look_at_registers(FILE* log) {
       one.prepare(world);
       registers_kept = true;
       const long result = one.make(world, mark_of(one.nr, round));
-      if (one.gives == Gives::Descriptor && result >= 0) ::close(static_cast<int>(result));
+      close_given(world, one, result);
       say(log, one, round, result, registers_kept);
     }
   }
@@ -257,7 +292,7 @@ inline void step_itself(FILE* log) {
       trap_flag(true);
       const long result = one.make(world, mark_of(one.nr, round));
       trap_flag(false);
-      if (one.gives == Gives::Descriptor && result >= 0) ::close(static_cast<int>(result));
+      close_given(world, one, result);
       say(log, one, round, result, handled - before > 10);
     }
   }

@@ -13,27 +13,6 @@ using namespace vedette;
 
 namespace {
 
-// A call that makes descriptors as the inline tier tells of it, and what its stub asked of them.
-Sighting& make_inline(World& w, std::string_view name, std::initializer_list<uint64_t> args, int64_t result, std::optional<FileFacts> first,
-                      std::optional<FileFacts> second = {}) {
-  auto sighting = std::make_unique<Sighting>();
-  Call call{.tid = World::kShell, .nr = number_of(name), .enter_ns = ++w.now};
-  std::copy(args.begin(), args.end(), call.args);
-  call.exit_ns = ++w.now;
-  call.result = result;
-  call.returned = true;
-  if (!decode_enter(call, w.memory, w.limits, sighting->event)) std::abort();
-  sighting->event.flags |= static_cast<uint16_t>(Tier::Inline);
-  w.state.before_call(*sighting);
-  sighting->stands_still = false;
-  sighting->opened = first;
-  sighting->opened_second = second;
-  decode_exit(call, w.memory, w.limits, sighting->event);
-  w.state.after_call(*sighting);
-  w.seen.push_back(std::move(sighting));
-  return *w.seen.back();
-}
-
 std::string_view name_at(World& w, uint32_t tid, int fd) {
   const Ref<Descriptor> descriptor = w.at(tid, fd);
   return descriptor ? view(descriptor->name) : std::string_view("(closed)");
@@ -324,7 +303,7 @@ TEST_CASE("pipes come in pairs and have a number") {
 TEST_CASE("an inline pipe and eventfd are named by what the stub asked, without a look at /proc") {
   World w;
   const FileFacts ends{.dev = 13, .ino = 4242, .mode = S_IFIFO | 0600};
-  Sighting& s = make_inline(w, "pipe2", {w.memory.put_array<int32_t>({3, 4}), O_CLOEXEC}, 0, ends, ends);
+  Sighting& s = w.call_late(100, "pipe2", {w.memory.put_array<int32_t>({3, 4}), O_CLOEXEC}, 0, {.opened = ends, .opened_second = ends});
   CHECK(s.event.integer(slot::pipe2_::ino) == 4242);
   for (const int fd : {3, 4}) {
     REQUIRE(w.at(100, fd));
@@ -333,7 +312,7 @@ TEST_CASE("an inline pipe and eventfd are named by what the stub asked, without 
     CHECK(w.at(100, fd)->dev == 13);
   }
   CHECK(w.at(100, 4)->open_flags == O_WRONLY);
-  make_inline(w, "eventfd2", {0, O_CLOEXEC | O_NONBLOCK}, 5, FileFacts{.dev = 14, .ino = 9, .mode = 0600});
+  w.call_late(100, "eventfd2", {0, O_CLOEXEC | O_NONBLOCK}, 5, {.opened = FileFacts{.dev = 14, .ino = 9, .mode = 0600}});
   REQUIRE(w.at(100, 5));
   CHECK(w.at(100, 5)->type == FdType::Event);
   CHECK(view(w.at(100, 5)->name) == "anon_inode:[eventfd]");
@@ -356,7 +335,9 @@ TEST_CASE("who writes another number into a pair's record changes nothing of wha
       w.open(100, "/etc/shadow", 3);
       const uint64_t numbers = w.memory.put_array<int32_t>({3, 4});
       const bool is_pipe = one.call == std::string_view("pipe2");
-      make_inline(w, one.call, {is_pipe ? numbers : uint64_t{AF_UNIX}, uint64_t{is_pipe ? 0u : unsigned{SOCK_STREAM}}, 0, numbers}, 0, other, one.right);
+      const Answers answers{.opened = other, .opened_second = one.right};
+      if (is_pipe) w.call_late(100, "pipe2", {numbers, 0}, 0, answers);
+      if (!is_pipe) w.call_late(100, "socketpair", {AF_UNIX, SOCK_STREAM, 0, numbers}, 0, answers);
       CHECK(name_at(w, 100, 3) == "/etc/shadow");
       CHECK(w.at(100, 4)->type == (is_pipe ? FdType::Pipe : FdType::Unix));
     }

@@ -16,22 +16,8 @@ constexpr uint32_t kShell = World::kShell;
 
 // `link`: what the kernel called the new file, or the new working directory.
 Sighting& late(World& w, std::string_view name, std::initializer_list<uint64_t> args, int64_t result, const std::string& link = "") {
-  auto sighting = std::make_unique<Sighting>();
-  Call call{.tid = kShell, .nr = number_of(name), .enter_ns = ++w.now};
-  std::copy(args.begin(), args.end(), call.args);
-  call.exit_ns = ++w.now;
-  call.result = result;
-  call.returned = true;
-  if (!decode_enter(call, w.memory, w.limits, sighting->event)) std::abort();
-  sighting->event.flags |= static_cast<uint16_t>(Tier::Inline);
-  w.state.before_call(*sighting, true);
-  sighting->stands_still = false;
-  if (name == "openat") sighting->opened = kFile;
-  sighting->link = link;
-  decode_exit(call, w.memory, w.limits, sighting->event);
-  w.state.after_call(*sighting);
-  w.seen.push_back(std::move(sighting));
-  return *w.seen.back();
+  const std::optional<FileFacts> opened = name == "openat" ? std::optional<FileFacts>(kFile) : std::nullopt;
+  return w.call_late(kShell, name, args, result, {.opened = opened, .link = link});
 }
 
 Sighting& open_late(World& w, const std::string& path, const std::string& link, int dirfd = AT_FDCWD) {

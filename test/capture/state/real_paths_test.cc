@@ -14,22 +14,7 @@ constexpr FileFacts kFile = {.dev = 7, .ino = 42, .mode = 0100640}, kOther = {.d
 
 // An open as the inline tier tells of it: its descriptor may be gone. `opened`: what the stub was told of it.
 Sighting& open_inline(World& w, const std::string& path, int fd, std::optional<FileFacts> opened = kFile, uint32_t tid = World::kShell) {
-  auto sighting = std::make_unique<Sighting>();
-  Call call{.tid = tid, .nr = number_of("openat"), .enter_ns = ++w.now};
-  call.args[0] = uint64_t(AT_FDCWD);
-  call.args[1] = w.memory.put_text(path);
-  call.exit_ns = ++w.now;
-  call.result = fd;
-  call.returned = true;
-  if (!decode_enter(call, w.memory, w.limits, sighting->event)) std::abort();
-  sighting->event.flags |= static_cast<uint16_t>(Tier::Inline);
-  w.state.before_call(*sighting);
-  sighting->stands_still = false;
-  sighting->opened = opened;
-  decode_exit(call, w.memory, w.limits, sighting->event);
-  w.state.after_call(*sighting);
-  w.seen.push_back(std::move(sighting));
-  return *w.seen.back();
+  return w.call_late(tid, "openat", {uint64_t(AT_FDCWD), w.memory.put_text(path)}, fd, {.opened = opened});
 }
 
 }  // namespace

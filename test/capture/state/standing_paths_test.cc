@@ -45,24 +45,7 @@ struct StandingWorld : World {
     kernel.paths["/a/b"] = {"/a/b", kFile};
   }
   Sighting& open_inline(const std::string& path, std::optional<FileFacts> opened, bool is_unasked = false) {
-    auto sighting = std::make_unique<Sighting>();
-    Call call{.tid = kShell, .nr = number_of("openat"), .enter_ns = ++now};
-    call.args[0] = uint64_t(AT_FDCWD);
-    call.args[1] = memory.put_text(path);
-    call.exit_ns = ++now;
-    call.result = 3;
-    call.returned = true;
-    if (!decode_enter(call, memory, limits, sighting->event)) std::abort();
-    sighting->event.flags |= static_cast<uint16_t>(Tier::Inline);
-    state.before_call(*sighting);
-    sighting->stands_still = false;
-    sighting->opened = opened;
-    sighting->is_unasked = is_unasked;
-    sighting->heard_ns = ++now;
-    decode_exit(call, memory, limits, sighting->event);
-    state.after_call(*sighting);
-    seen.push_back(std::move(sighting));
-    return *seen.back();
+    return call_late(kShell, "openat", {uint64_t(AT_FDCWD), memory.put_text(path)}, 3, {.opened = opened, .is_unasked = is_unasked});
   }
   Sighting& open_unasked(const std::string& path = "/a/b") { return open_inline(path, std::nullopt, true); }
   void open_often(const std::string& path = "/a/b", FileFacts file = kFile) {

@@ -13,6 +13,13 @@
 
 namespace vedette {
 
+// What the stub asked behind a call, as its record tells.
+struct Answers {
+  std::optional<FileFacts> opened = {}, opened_second = {};
+  std::string link = {};
+  bool is_unasked = false;
+};
+
 struct World {
   static constexpr uint32_t kShell = 100;
 
@@ -66,6 +73,28 @@ struct World {
   }
   Sighting& call(uint32_t tid, std::string_view name, std::initializer_list<uint64_t> args, int64_t result) {
     return call(tid, name, args, result, [] {});
+  }
+  // A call as the inline tier tells of it: its thread has gone on since, and its descriptor may be gone.
+  Sighting& call_late(uint32_t tid, std::string_view name, std::initializer_list<uint64_t> args, int64_t result, Answers answers = {}) {
+    auto sighting = std::make_unique<Sighting>();
+    Call call{.tid = tid, .nr = number_of(name), .enter_ns = ++now};
+    std::copy(args.begin(), args.end(), call.args);
+    call.exit_ns = ++now;
+    call.result = result;
+    call.returned = true;
+    if (!decode_enter(call, memory, limits, sighting->event)) std::abort();
+    sighting->event.flags |= static_cast<uint16_t>(Tier::Inline);
+    sighting->stands_still = false;
+    state.before_call(*sighting, true);
+    sighting->heard_ns = ++now;
+    sighting->opened = answers.opened;
+    sighting->opened_second = answers.opened_second;
+    sighting->link = std::move(answers.link);
+    sighting->is_unasked = answers.is_unasked;
+    decode_exit(call, memory, limits, sighting->event);
+    state.after_call(*sighting);
+    seen.push_back(std::move(sighting));
+    return *seen.back();
   }
   Sighting& open(uint32_t tid, const std::string& path, int fd, uint64_t flags = 0, uint64_t dirfd = uint64_t(AT_FDCWD)) {
     return call(tid, "openat", {dirfd, memory.put_text(path), flags, 0}, fd);

@@ -30,7 +30,7 @@ bool makes_descriptor(uint32_t nr) {
   return shape == Shape::Made || shape == Shape::Socket || shape == Shape::Pair0 || shape == Shape::Pair3;
 }
 
-bool keeps_texts(uint32_t nr) {
+bool keeps_inputs(uint32_t nr) {
   const std::optional<Shape> shape = inline_shape(nr, Integrity::Normal);
   if (shape == Shape::Offset2 || shape == Shape::Offsets13) return true;
   return shape && (is_open(nr) || (*shape >= Shape::Name0 && *shape <= Shape::Folder0));

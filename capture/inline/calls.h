@@ -41,6 +41,6 @@ bool tells_folder(uint32_t nr);
 bool makes_descriptor(uint32_t nr);
 // Whether the record has from before the call what memory may no longer say behind it: the texts, of which
 // the kernel gets the record's copies, and offsets, which it moves on.
-bool keeps_texts(uint32_t nr);
+bool keeps_inputs(uint32_t nr);
 
 }  // namespace vedette

@@ -196,7 +196,7 @@ bool InlineDrain::take(RingSlot& slot) {
   Call call = call_of(slot, record, slot.take_time(record.exit_tsc, now_));
   if (handed && !take_result(*context_, *handed, call)) tell_damage(slot);
   emit(call, copy_, true, handed.has_value());
-  if (copy_.is_contradictory() && keeps_texts(record.nr)) tell_damage(slot);
+  if (copy_.is_contradictory() && keeps_inputs(record.nr)) tell_damage(slot);
   return true;
 }
 

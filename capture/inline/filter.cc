@@ -161,7 +161,7 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int p
     const auto shape = inline_shape(rule.nr, integrity);
     if (!shape) continue;
     rule.gates.push_back({AgentPage::addresses(*shape).gate + kSyscallBytes});
-    if (rule.nr == SYS_fstat) rule.gates.insert(rule.gates.end(), {{AgentPage::after_facts()}, {AgentPage::after_socket_facts()}, {AgentPage::after_new_facts()}});
+    if (rule.nr == SYS_fstat) rule.gates.insert(rule.gates.end(), {{AgentPage::after_facts()}, {AgentPage::after_new_facts()}});
     if (*shape == Shape::Link) rule.gates.push_back({AgentPage::after_link()});
     rule.weight = weight_of(*shape);
   }

@@ -19,19 +19,19 @@
 namespace vedette {
 namespace {
 
-// The texts that the kernel got copies of, before what stands in the program's memory now.
+// What the record has from before the call, before what stands in the program's memory now.
 class KeptMemory final : public Memory {
  public:
   KeptMemory(const Ring& ring, uint32_t nr, Memory& rest)
-      : has_texts_(keeps_texts(nr) && ring.current_texts(texts_, !is_open(nr))), rest_(rest) {}
+      : has_inputs_(keeps_inputs(nr) && ring.current_inputs(inputs_, !is_open(nr))), rest_(rest) {}
   size_t read(uint64_t address, void* into, size_t size) override {
-    const size_t kept = has_texts_ ? texts_.read(address, into, size) : 0;
+    const size_t kept = has_inputs_ ? inputs_.read(address, into, size) : 0;
     return kept != 0 ? kept : rest_.read(address, into, size);
   }
 
  private:
-  RecordCopy texts_;
-  bool has_texts_;
+  RecordCopy inputs_;
+  bool has_inputs_;
   Memory& rest_;
 };
 
@@ -145,15 +145,15 @@ InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bo
 
   const uint64_t link = link_of(registers);
   // An open's path is the record's meanwhile.
-  const bool is_lent = phase == StubPhase::TakingPath || phase == StubPhase::PathTaken || phase == StubPhase::Opened;
+  const bool is_lent = phase == StubPhase::TakingInput || phase == StubPhase::InputTaken || phase == StubPhase::Opened;
   if (is_lent) restore_arguments(registers, slot->ring().current());
   switch (phase) {
     case StubPhase::SiteInLink:
     case StubPhase::Peeking: registers.set_ip(link - kSyscallBytes); break;
     case StubPhase::SyscallInLink: registers.set_ip(link); break;
     case StubPhase::ArgumentsSaved:
-    case StubPhase::TakingPath:
-    case StubPhase::PathTaken:
+    case StubPhase::TakingInput:
+    case StubPhase::InputTaken:
       restore_spoiled(registers, slot->ring().current());
       [[fallthrough]];
     case StubPhase::ArgumentsKept:
@@ -186,7 +186,7 @@ InlineRescue::Place InlineRescue::from_page(Task& task, Registers& registers, bo
     case StubPhase::Boot: break;
   }
   (void)ptrace_set_registers(task.tid, registers);
-  return phase == StubPhase::Peeking || phase == StubPhase::TakingPath ? Place::Peeking : Place::Before;
+  return phase == StubPhase::Peeking || phase == StubPhase::TakingInput ? Place::Peeking : Place::Before;
 }
 
 InlineRescue::Place InlineRescue::from_stub(Task& task, Registers& registers) {

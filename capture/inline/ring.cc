@@ -102,7 +102,7 @@ RingRecord Ring::current() const {
   return record;
 }
 
-bool Ring::current_texts(RecordCopy& into, bool is_sized) const {
+bool Ring::current_inputs(RecordCopy& into, bool is_sized) const {
   memcpy(into.bytes_, at(head()), sizeof into.bytes_);
   RingRecord& record = *reinterpret_cast<RingRecord*>(into.bytes_);
   RingChunk first;

@@ -141,7 +141,7 @@ class Ring {
   RingRecord current() const;
   // The same with the texts that the kernel got copies of. False: it has none, or they are damaged.
   // `is_sized`: its size says where they end, else it has one.
-  bool current_texts(RecordCopy& into, bool is_sized) const;
+  bool current_inputs(RecordCopy& into, bool is_sized) const;
 
  private:
   static constexpr uint64_t kNarrow = kSmall - VEDETTE_RECORD_MAX;

@@ -72,8 +72,8 @@ vedette_shapes:
 #define SYSCALL_IN_RCX 1
 #define ARGUMENTS_KEPT 2
 #define ARGUMENTS_SAVED 3
-#define TAKING_PATH 4
-#define PATH_TAKEN 5
+#define TAKING_INPUT 4
+#define INPUT_TAKEN 5
 #define GATE 6
 #define RETURNED 7
 #define OPENED 8
@@ -98,8 +98,9 @@ vedette_shapes:
 .endm
 
 // The first half: r11 is the record, which has the arguments. A shape may first look at what it is given
-// (`vector`, `control`, `mode`) and at what the tracer says (`changes`, `folder`): what a record cannot
-// tell in full, and what gains something, is left to the trace tier, before anything has happened.
+// (`vector`, `control`, `mode`, `socket`, `option`, `error`) and at what the tracer says (`changes`,
+// `folder`, `asks`): what a record cannot tell in full, what gains something and what is not recorded at all
+// is left to the trace tier, before anything has happened.
 .macro ENTER name, vector=0, control=0, open_flags=, address=, mode=, changes=0, folder=0, asks=0, socket=0, option=0, error=0
     .balign 64
 \name\()_entry:
@@ -335,6 +336,15 @@ vedette_shapes:
 66:
 .endm
 
+// What a new descriptor is that no path leads to, into a chunk of that address (wire/ring.h). edi = the
+// descriptor; loses rax, rsi, r9, r10 and r11.
+.macro ASK_FACTS at
+    mov $\at, %eax
+    lea 66f(%rip), %r10
+    jmp ask_new_facts
+66:
+.endm
+
 // r11 = size of a record whose only chunk holds r11 bytes.
 .macro SIZE_OF_ONE
     add $(VEDETTE_REC_CHUNKS + VEDETTE_CHUNK_DATA + 7), %r11
@@ -442,18 +452,18 @@ path_none:
 // same. The size of the record holds the version meanwhile.
 #define UNKNOWN 1                        // a version that never is
     ENTER open_0, 0, 0, %esi
-    PHASE TAKING_PATH
+    PHASE TAKING_INPUT
     mov %rdi, %r8
     jmp take_path
 open_0_go:
-    PHASE PATH_TAKEN
+    PHASE INPUT_TAKEN
     lea CHUNK(VEDETTE_CHUNK_DATA)(%r11), %rdi
     mov REC(VEDETTE_REC_ARGS + 8)(%r11), %rsi
     MAKE_CALL open_0, OPENED
     jmp open_facts
 
     ENTER open_1, 0, 0, %edx
-    PHASE TAKING_PATH
+    PHASE TAKING_INPUT
     mov %rsi, %r8
 // r8 = the path, r11 = the record. rax is a hash of it, rdx what has been copied. Eight bytes at a time,
 // where they do not reach into another page.
@@ -512,7 +522,7 @@ take_word:
     mov REC(VEDETTE_REC_ARGS + 24)(%r11), %r10
     cmpl $SYS_OPEN, REC(VEDETTE_REC_NR)(%r11)
     je open_0_go
-    PHASE PATH_TAKEN
+    PHASE INPUT_TAKEN
     mov REC(VEDETTE_REC_ARGS)(%r11), %rdi
     lea CHUNK(VEDETTE_CHUNK_DATA)(%r11), %rsi
     MAKE_CALL open_1, OPENED
@@ -602,7 +612,7 @@ publish_rest:
     mov REC(VEDETTE_REC_RESULT)(%rcx), %rax
     jmp open_publish
 
-    PHASE TAKING_PATH
+    PHASE TAKING_INPUT
 // Eight bytes, or those up to the 0, one by one.
 take_bytes:
     xor %r9d, %r9d
@@ -654,7 +664,7 @@ leave_path:
 
 .macro NAMES name, mode=, changes=0, folder=0, a0=0, a1=0, a2=0, a3=0, times=0
     ENTER \name, mode=\mode, changes=\changes, folder=\folder
-    PHASE TAKING_PATH
+    PHASE TAKING_INPUT
     mov %r11, %rcx
 .if \a0
     TAKE_TEXT 0, %rdi
@@ -677,7 +687,7 @@ leave_path:
     sub %r11, %rax
     add $VEDETTE_REC_CHUNKS, %eax
     mov %eax, REC(VEDETTE_REC_SIZE)(%r11)
-    PHASE PATH_TAKEN
+    PHASE INPUT_TAKEN
 .if \a2 + \times
     mov %r9, %rcx
 .else
@@ -741,7 +751,7 @@ folder_end:
     jmp publish_link
 
     .subsection 1
-    PHASE TAKING_PATH
+    PHASE TAKING_INPUT
 // Copies the text at r8 into a chunk at rcx, which moves on. rax: where the copy lies; 0, where there is no
 // text. Loses rdx.
 take_text:
@@ -908,10 +918,25 @@ ask_name:
     lea CHUNK(VEDETTE_CHUNK_DATA + VEDETTE_NAME_BYTES)(%r9), %rcx
     jmp *%r10
 
+    .balign 16
+ask_new_facts:
+    mov %rax, CHUNK(0)(%rcx)
+    movq $VEDETTE_FACTS_BYTES, CHUNK(8)(%rcx)
+    movq $0, CHUNK(VEDETTE_CHUNK_DATA)(%rcx)      // nothing: another thread has closed it
+    movq $0, CHUNK(VEDETTE_CHUNK_DATA + 8)(%rcx)
+    movq $0, CHUNK(VEDETTE_CHUNK_DATA + 24)(%rcx)
+    lea CHUNK(VEDETTE_CHUNK_DATA)(%rcx), %rsi
+    mov %rcx, %r9
+    mov $SYS_FSTAT, %eax
+    syscall
+new_facts_end:
+    lea CHUNK(VEDETTE_CHUNK_DATA + VEDETTE_FACTS_BYTES)(%r9), %rcx
+    jmp *%r10
+
 // ------------------------------------------------------------------ accept: a peer's address at arg 1, its
 // length at *arg 2 The new socket may be closed before the tracer reads the record, and only the kernel knows
 // its ends, so it is asked at once.
-    ENTER accept, 0, 0, , %rsp
+    ENTER accept, asks=1
     MAKE_CALL accept, RETURNED
     test %rax, %rax
     js finish_chunks
@@ -924,17 +949,7 @@ ask_name:
     jmp 3f
 2:  ASK_NAME SYS_GETPEERNAME
 3:  ASK_NAME SYS_GETSOCKNAME
-    mov %rcx, %r9
-    movq $VEDETTE_FACTS_AT, CHUNK(0)(%r9)
-    movq $VEDETTE_FACTS_BYTES, CHUNK(8)(%r9)
-    movq $0, CHUNK(VEDETTE_CHUNK_DATA)(%r9)
-    movq $0, CHUNK(VEDETTE_CHUNK_DATA + 8)(%r9)
-    movq $0, CHUNK(VEDETTE_CHUNK_DATA + 24)(%r9)
-    lea CHUNK(VEDETTE_CHUNK_DATA)(%r9), %rsi
-    mov $SYS_FSTAT, %eax
-    syscall
-socket_facts_end:
-    lea CHUNK(VEDETTE_CHUNK_DATA + VEDETTE_FACTS_BYTES)(%r9), %rcx
+    ASK_FACTS VEDETTE_FACTS_AT
     jmp finish_chunks
 
 // rdi = address, r8 = pointer to its length.
@@ -1042,7 +1057,7 @@ message_copy:
 
 .macro OFFSETS name, one, other=
     ENTER \name
-    PHASE TAKING_PATH
+    PHASE TAKING_INPUT
     mov %r11, %rcx
     TAKE_OFFSET \one
 .ifnb \other
@@ -1092,29 +1107,6 @@ message_copy:
 // ------------------------------------------------------------------ made, socket, pair_0, pair_3: new
 // descriptors that no path leads to. They may be closed before the tracer reads the record, so the kernel is
 // asked at once what they are.
-.macro ASK_FACTS at
-    mov $\at, %eax
-    lea 66f(%rip), %r10
-    jmp ask_new_facts
-66:
-.endm
-
-    .balign 16
-// edi = the descriptor, rax = the chunk's address.
-ask_new_facts:
-    mov %rax, CHUNK(0)(%rcx)
-    movq $VEDETTE_FACTS_BYTES, CHUNK(8)(%rcx)
-    movq $0, CHUNK(VEDETTE_CHUNK_DATA)(%rcx)      // nothing: another thread has closed it
-    movq $0, CHUNK(VEDETTE_CHUNK_DATA + 8)(%rcx)
-    movq $0, CHUNK(VEDETTE_CHUNK_DATA + 24)(%rcx)
-    lea CHUNK(VEDETTE_CHUNK_DATA)(%rcx), %rsi
-    mov %rcx, %r9
-    mov $SYS_FSTAT, %eax
-    syscall
-new_facts_end:
-    lea CHUNK(VEDETTE_CHUNK_DATA + VEDETTE_FACTS_BYTES)(%r9), %rcx
-    jmp *%r10
-
     ENTER made, asks=1
     MAKE_CALL made, RETURNED
     jmp made_facts
@@ -1257,7 +1249,7 @@ vedette_labels:
     .long boot_shmat_end - vedette_page, boot_madvise_end - vedette_page, boot_near_end - vedette_page
     .long boot_report_end - vedette_page, boot_mprotect_end - vedette_page
     .long bytes_whole_end - vedette_page, facts_end - vedette_page
-    .long socket_facts_end - vedette_page, link_end - vedette_page, new_facts_end - vedette_page
+    .long new_facts_end - vedette_page, link_end - vedette_page
 .popsection
 .pushsection .rodata.vedette_phases
 vedette_phases_end:

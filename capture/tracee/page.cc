@@ -75,9 +75,8 @@ uint64_t AgentPage::boot_after_near() { return label(5); }
 uint64_t AgentPage::boot_report() { return label(6); }
 uint64_t AgentPage::boot_after_mprotect() { return label(7); }
 uint64_t AgentPage::after_facts() { return label(9); }
-uint64_t AgentPage::after_socket_facts() { return label(10); }
+uint64_t AgentPage::after_new_facts() { return label(10); }
 uint64_t AgentPage::after_link() { return label(11); }
-uint64_t AgentPage::after_new_facts() { return label(12); }
 
 std::array<uint8_t, AgentPage::kFirstStepsBytes> AgentPage::first_steps() {
   return {0xb0, 30,                      // mov $shmat,%al

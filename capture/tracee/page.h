@@ -61,8 +61,8 @@ enum class StubPhase : uint32_t {
   SyscallInLink,   // nothing happened; rcx = the site's syscall
   ArgumentsKept,  // nothing happened; the context knows the site
   ArgumentsSaved, // as before, but rax and rdx must be taken from the record
-  TakingPath,     // as before, but every register of the call must, and reading what the program points to: a fault is none of ours
-  PathTaken,      // the same, and at the gate: the kernel gets the record's copy of a path
+  TakingInput,    // as before, but every register of the call must, and reading what the program points to: a fault is none of ours
+  InputTaken,     // the same, and at the gate: the kernel gets the record's copy of a path
   Gate,           // at the gate's syscall, everything as the site had it
   Returned,       // the call is done, rax its result, nothing recorded yet
   Opened,         // the same, with the record's path: arguments must be taken from the record
@@ -98,8 +98,7 @@ class AgentPage {
   static std::array<uint8_t, kFirstStepsBytes> first_steps();
   // Behind the recorder's own fstat of what was opened.
   static uint64_t after_facts();
-  static uint64_t after_socket_facts();  // the same, of a socket that was accepted
-  static uint64_t after_new_facts();     // of what a call made that has no path
+  static uint64_t after_new_facts();  // the same, of what a call made that no path leads to
   // Behind its own readlink of the same.
   static uint64_t after_link();
   // Instructions behind the boot's system calls, which the filter lets pass only from there.

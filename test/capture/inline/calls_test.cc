@@ -17,7 +17,7 @@ TEST_CASE("an inline call waits for names exactly if it can change what they mea
     CAPTURE(call.nr);
     CHECK(waits_for_names(call.nr) == changes_names(row->id));
     CHECK(tells_folder(call.nr) == (row->id == EventId::chdir || row->id == EventId::fchdir));
-    if (waits_for_names(call.nr)) CHECK(keeps_texts(call.nr));
+    if (waits_for_names(call.nr)) CHECK(keeps_inputs(call.nr));
     waiting += waits_for_names(call.nr);
   }
   CHECK(waiting == 8);

@@ -22,6 +22,7 @@ const SAME = [
   "family",
   "registers",
   "bad_pointers",
+  "sockets",
   "interrupted",
 ];
 const TELLS: Record<string, RegExp> = {

@@ -126,16 +126,15 @@ bool InlineDrain::look_at(size_t i) {
   return !is_empty;
 }
 
-// Threads of one program have descriptors in common, so their records are read together.
+// Those who have descriptors in common are read together: mostly threads of one program, but two processes
+// can share them, too.
 void InlineDrain::look_at_siblings(size_t from) {
-  const size_t found = waiting_.size();
-  const auto is_sibling = [&](const RingSlot* slot) {
-    return slot->has_others() && std::any_of(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(found),
-                                             [slot](const Waiting& one) { return one.slot->attacher() == slot->attacher(); });
-  };
+  const auto table_of = [this](const RingSlot* slot) { return context_->state.descriptors_of(static_cast<uint32_t>(slot->owner().get())); };
+  tables_.clear();
+  for (const Waiting& one : waiting_) tables_.push_back(table_of(one.slot));
   for (size_t i = from; i < slots_.size(); ++i) {
     const bool may_have_records = glances_[i].head->load(std::memory_order_relaxed) != glances_[i].empty_at;
-    if (may_have_records && is_sibling(slots_[i])) (void)look_at(i);
+    if (may_have_records && std::count(tables_.begin(), tables_.end(), table_of(slots_[i])) != 0) (void)look_at(i);
   }
 }
 

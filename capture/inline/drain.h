@@ -87,6 +87,7 @@ class InlineDrain {
   std::vector<RingSlot*> slots_;  // busy ones drift to the front
   std::vector<Glance> glances_;   // the same order
   std::vector<Waiting> waiting_;
+  std::vector<const DescriptorTable*> tables_;  // of those that wait
   RecordCopy copy_;
   RingFill fill_;
   uint64_t found_bytes_ = 0;  // that waited in the rings looked at in this reading

@@ -56,6 +56,13 @@ void InlineTier::on_begin(Context& context, Calls& calls) {
   context.state.begin_standing(names_, standing_);
 }
 
+// A record is told of what its number means when it is read. So it is read before a traced call of somebody
+// with the same descriptors is told, at its entry and at its return: that call may close the number.
+void InlineTier::on_any_stop(Tid tid) {
+  all_are_read_ = drain_.is_busy() && context_->state.shares_descriptors(static_cast<uint32_t>(tid.get()));
+  (void)(all_are_read_ ? drain_.all() : drain_.busy());
+}
+
 void InlineTier::on_tick() {
   drain_.all();
   name_moves_.look();
@@ -116,11 +123,10 @@ void InlineTier::before_change() {
   drain_.all();
 }
 
-// Whatever was done before this call must be known when it is judged: by this thread; by all, if it can
-// change what names mean (before_change) or where paths begin.
+// Whatever was done before this call must be known when it is judged: by this thread and whoever shares its
+// descriptors (on_any_stop); by all, if it can change what names mean (before_change) or where paths begin.
 void InlineTier::take_what_came_before(InlineTask& mine, uint32_t nr) {
-  const bool has_others = mine.slot != nullptr && mine.slot->has_others();
-  if (!code_.is_hot(nr) || tells_folder(nr) || has_others) drain_.all();
+  if (!all_are_read_ && (!code_.is_hot(nr) || tells_folder(nr))) drain_.all();
   if (mine.slot != nullptr) drain_.one(*mine.slot);  // all of its own, whatever the clocks say
   if (mine.slot == nullptr || mine.borrowed) return;
   drain_.end_handed(*mine.slot);

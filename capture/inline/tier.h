@@ -52,7 +52,7 @@ class InlineTier final : public Hooks {
   bool guards_range() const override { return true; }
   bool is_in_stub(uint64_t ip) const override { return AgentPage::contains(ip); }
   void on_begin(Context& context, Calls& calls) override;
-  void on_any_stop() override { drain_.busy(); }
+  void on_any_stop(Tid tid) override;
   void on_tick() override;
   void on_forked(Task& parent, Task& child, uint64_t clone_flags) override;
   bool on_start(Task& task) override;
@@ -99,6 +99,7 @@ class InlineTier final : public Hooks {
   InlineStandingTable standing_{page_.base()};
   InotifyNameWatch names_;
   Integrity integrity_;
+  bool all_are_read_ = false;  // in this stop: all rings, not only busy ones
   uint64_t asked_again_ns_ = 0;  // when those who are to stop at each call were asked last
   const BootSecret secret_ = make_boot_secret();
   Context* context_ = nullptr;

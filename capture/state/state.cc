@@ -261,6 +261,18 @@ bool State::shares_place(uint32_t tid) const {
                      [thread](const auto& one) { return one.first != thread->tid && one.second.place == thread->place; });
 }
 
+const DescriptorTable* State::descriptors_of(uint32_t tid) const {
+  const Thread* thread = books_->find(tid);
+  return thread == nullptr ? nullptr : thread->files.get();
+}
+
+// A thread that is alone has a table that it and its process refer to.
+bool State::shares_descriptors(uint32_t tid) const {
+  constexpr uint32_t kOwn = 2;
+  const DescriptorTable* table = descriptors_of(tid);
+  return table == nullptr || table->refs > kOwn;
+}
+
 bool State::shares_pids(uint32_t tid) const {
   const Thread* thread = books_->find(tid);
   return thread != nullptr && !thread->process->nested_pids;

@@ -21,6 +21,7 @@
 
 namespace vedette {
 
+class DescriptorTable;
 class NameWatch;
 class StandingTable;
 
@@ -92,6 +93,10 @@ class State {
   FileFacts file_behind(uint32_t tid, int32_t fd) const;
   // Whether other threads, or other processes, have its working directory, too: who moves there moves them.
   bool shares_place(uint32_t tid) const;
+  // The table in which its descriptors stand; to be compared alone. nullptr: the thread is not known.
+  const DescriptorTable* descriptors_of(uint32_t tid) const;
+  // Whether other threads, or other processes, may have the same table. Also of a thread that is not known.
+  bool shares_descriptors(uint32_t tid) const;
   // Whether the thread calls processes by the same numbers as we: it lives in our pid namespace.
   bool shares_pids(uint32_t tid) const;
   size_t processes() const;

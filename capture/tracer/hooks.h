@@ -29,8 +29,8 @@ class Hooks {
   virtual bool is_in_stub(uint64_t /*ip*/) const { return false; }
   // Before the first stop of all.
   virtual void on_begin(Context&, Calls&) {}
-  // Some task has stopped: whatever happened before that must be on record now.
-  virtual void on_any_stop() {}
+  // A task has stopped: whatever it, and whoever has its descriptors, did before that must be on record now.
+  virtual void on_any_stop(Tid /*tid*/) {}
   // The wait for the next stop was interrupted (ticker.h).
   virtual void on_tick() {}
   // A task is about to have a child; the child has not run.

@@ -105,7 +105,7 @@ std::optional<Report> Loop::next() {
 }
 
 void Loop::dispatch(const Report& report) {
-  context_.hooks.on_any_stop();
+  context_.hooks.on_any_stop(report.tid);
   context_.moved_on = has_moved_on_meanwhile(report) ? report.tid : Tid();
   if (report.stop == Stop::Ended) return lives_.on_ended(report);
   if (report.stop == Stop::Execed) return lives_.on_exec(report);

@@ -29,6 +29,23 @@ TEST_CASE("a process shares its place with whom it was made with CLONE_FS, which
   CHECK_FALSE(w.state.shares_place(World::kShell));
 }
 
+TEST_CASE("a thread shares its descriptors with whom it was made with CLONE_FILES, threads or processes, while they live") {
+  World w;
+  CHECK(w.state.shares_descriptors(999));  // nobody knows it
+  w.fork(World::kShell, 101);
+  CHECK_FALSE(w.state.shares_descriptors(World::kShell));
+  CHECK(w.state.descriptors_of(101) != w.state.descriptors_of(World::kShell));
+  w.fork(101, 102, CLONE_FILES);
+  CHECK(w.state.shares_descriptors(101));
+  CHECK(w.state.descriptors_of(102) == w.state.descriptors_of(101));
+  w.state.on_thread_exit(102);
+  CHECK_FALSE(w.state.shares_descriptors(101));
+  w.fork(101, 103, CLONE_THREAD | CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND);
+  CHECK(w.state.shares_descriptors(103));
+  w.call(103, "unshare", {CLONE_FILES}, 0);
+  CHECK_FALSE(w.state.shares_descriptors(103));
+}
+
 TEST_CASE("the first process is described by the kernel") {
   World w;
   const Ref<Process> shell = w.process(World::kShell);

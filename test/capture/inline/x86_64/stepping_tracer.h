@@ -24,7 +24,7 @@ class TierHooks : public Hooks {
  public:
   explicit TierHooks(InlineTier& tier) : tier_(tier) {}
   void on_begin(Context& context, Calls& calls) override { tier_.on_begin(context, calls); }
-  void on_any_stop() override { tier_.on_any_stop(); }
+  void on_any_stop(Tid tid) override { tier_.on_any_stop(tid); }
   void on_tick() override { tier_.on_tick(); }
   void on_forked(Task& parent, Task& child, uint64_t flags) override { tier_.on_forked(parent, child, flags); }
   bool on_start(Task& task) override { return tier_.on_start(task); }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `vedette serve` forwards to a bus: its options, and what they come to. Findings go as an output of
-// NATS does, blocks by the forwarder.
+// NATS does, blocks by the forwarder. With blocks the pool judges, so the sidecar tells no facts.
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { TaskMetadata } from "../ecs/metadata.js";
 import { VedetteError } from "../errors.js";
 import type { Forward } from "../fleet/selection.js";
+import type { Say } from "../log.js";
 import { parseNatsUrl } from "../output/nats-url.js";
 import type { NamedOutput } from "../output/registry.js";
 import type { FleetOptions } from "../sensor/sensor.js";
@@ -38,7 +39,10 @@ export function forwardOptions(command: Command): Command {
       "--bus <url>",
       "forward to NATS at nats://HOST[:4222] or tls://HOST[:4222]; several with commas between them",
     )
-    .option("--forward <what>", "alerts (default); all: events too, in blocks; types=NAME,NAME: events of these types")
+    .option(
+      "--forward <what>",
+      "alerts (default): findings and facts; all: events too, in blocks; types=NAME,NAME: events of these types",
+    )
     .option("--bus-creds <file>", "a file of credentials of NATS")
     .option("--bus-ca <file>", "a PEM file: who may have signed the bus's certificate")
     .option("--bus-tenant <name>", "of which tenant the blocks of this task are")
@@ -93,15 +97,16 @@ export async function forwarding(flags: FleetFlags, metadata: TaskMetadata): Pro
   const place = { url, ...(busCreds && { creds: busCreds }), ...(busCa && { ca: busCa }) };
   const bus = new NatsBus(place);
   const beats = { bus, tenant, task, rules };
-  if (forward === "alerts") return { bus, beats, forward: null };
+  const say: Say = (line, level) => speaking.say(line, level);
+  if (forward === "alerts") return { bus, beats, forward: null, facts: { bus, tenant, task, partitions, say } };
   return {
-    ...{ bus, beats },
+    ...{ bus, beats, facts: null },
     forward: {
       bus,
       place: placeOfBlocks(tenant, task, partitions),
       ...{ tenant, task, wanted: forward === "all" ? null : forward },
       ...(folder === undefined ? {} : { spool: { folder, bytes: shareOf(flags).blocks } }),
-      say: (line, level) => speaking.say(line, level),
+      say,
       onFault: speaking.onFault,
     },
   };

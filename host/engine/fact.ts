@@ -41,6 +41,8 @@ export interface Fact {
 
 /** What one policy told of one batch of an agent. */
 export interface ToldFacts {
+  /** That agent, hexadecimal. */
+  readonly source: string;
   /** The batch's number in its agent's order. */
   readonly seq: number;
   /** In the order in which they were told. */
@@ -86,10 +88,11 @@ export class FactBook {
     this.#facts.push({ kind, key, value, ...event, process: processOf(batch, processAt(batch, at)) });
   }
 
-  /** What was told since this was last asked; null: nothing. */
-  take(seq: number): ToldFacts | null {
+  /** What was told of a batch since this was last asked; null: nothing. */
+  take({ source, seq }: Pick<Batch, "source" | "seq">): ToldFacts | null {
     if (this.#facts.length === 0 && this.#dropped === 0) return null;
-    const told = { seq, facts: this.#facts, dropped: this.#dropped };
+    const agent = Buffer.from(source).toString("hex");
+    const told = { source: agent, seq, facts: this.#facts, dropped: this.#dropped };
     this.#facts = [];
     this.#dropped = 0;
     return told;

@@ -128,7 +128,7 @@ export class PolicyRunner {
     this.#batch = null;
     if (!isBroken) this.#keepState();
     const alerts = [...this.#alerts, ...this.tellSuppressed(batch.clock)];
-    const facts = this.#facts.take(batch.seq);
+    const facts = this.#facts.take(batch);
     return { alerts, dropped: this.#suppressed, faults, isBroken, logs: this.#logs, prevented, facts };
   }
 

@@ -33,8 +33,6 @@ export interface FactOrigin {
   /** Of the task whose agent it was. */
   readonly tenant: string;
   readonly task: string;
-  /** The agent's, hexadecimal. */
-  readonly source: string;
   readonly host: string;
   readonly container: ContainerFacts | null;
   /** The policy that told them. */
@@ -45,6 +43,8 @@ export interface FactOrigin {
 
 /** A message, read. */
 export interface FactMessage extends FactOrigin {
+  /** The agent's, hexadecimal. */
+  readonly source: string;
   readonly facts: readonly SentFact[];
 }
 

@@ -173,15 +173,23 @@ export class PartitionJudge {
     }
   }
 
-  /** Waits until somebody has made the stream. False: it was ended before. */
+  /** Waits until something came into the stream. False: it was ended before. */
   async #isThere(): Promise<boolean> {
+    const { bus } = this.#options;
     const { signal } = this.#reading;
     while (!signal.aborted && !this.#isLost()) {
-      const edges = await this.#options.bus.edges(this.#stream, signal).catch(() => null);
-      if (edges !== null) return true;
+      const edges = await bus.edges(this.#stream, signal).catch(() => undefined);
+      const { last } = (edges === null ? await this.#made(signal).catch(() => null) : edges) ?? { last: 0 };
+      if (last > 0) return true;
       await pause(NOBODY_MS, signal);
     }
     return false;
+  }
+
+  /** Of facts, only where one may judge them. */
+  get #mayMakeStream(): boolean {
+    const { stage, policies, tenants } = this.#options;
+    return stage.makesStream || tenants !== undefined || policies.some((policy) => stage.wants(policy));
   }
 
   #isLost(): boolean {
@@ -264,7 +272,7 @@ export class PartitionJudge {
   /** Whoever comes first makes the stream, if he may: this host knows how many servers are to keep it. */
   async #made(signal: AbortSignal): Promise<StreamEdges | null> {
     const { bus, partition, stage, replicas = 1 } = this.#options;
-    if (!stage.makesStream) return null;
+    if (!this.#mayMakeStream) return null;
     try {
       await bus.ensure({ ...stage.stream(partition), replicas }, signal);
     } catch (error) {
@@ -405,9 +413,9 @@ export class PartitionJudge {
   #onFacts({ name, tenancy }: LoadedPolicy, told: ToldFacts, stream: number): void {
     const origin = this.#streams.of(stream);
     if (origin === undefined || this.#writing.signal.aborted) return;
-    const { tenant, task, source, host, facts: container } = origin;
+    const { tenant, task, host, facts: container } = origin;
     const { facts } = this.#options;
-    facts?.add({ tenant, task, source, host, container, policy: name, owner: tenancy?.tenant ?? null }, told);
+    facts?.add({ tenant, task, host, container, policy: name, owner: tenancy?.tenant ?? null }, told);
     void facts?.flush(this.#writing.signal);
   }
 

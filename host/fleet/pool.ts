@@ -63,7 +63,7 @@ export class JudgePool {
     const bus = this.#bus;
     const own = { bus, client: this.#client, counts: this.#counts, turns: new Turns(), id: randomUUID() };
     const { partitions, replicas, say } = options;
-    const facts = { bus, partitions, replicas, counts: this.#counts, say };
+    const facts = { bus, partitions, replicas, counts: this.#counts, say: (line: string) => say(`vedette: ${line}`) };
     const all = { ...options, ...own, store: () => this.#health.watched(store) };
     this.#events = new StagePool({ ...all, stage: BLOCKS, facts: () => new FactWriter(facts) });
     // What a policy tells of facts goes nowhere: two policies could tell each other for ever.

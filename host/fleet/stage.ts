@@ -22,8 +22,6 @@ export interface Intake {
   /** Whose batches they are: numbers of one agent's batches grow. */
   readonly agent: string;
   readonly subject: BusSubject;
-  /** The agent's, hexadecimal. */
-  readonly source: string;
   /** Names, as whoever sent it says them; they agree with the subject. */
   readonly tenant: string;
   readonly task: string;
@@ -40,7 +38,10 @@ export interface Stage {
   readonly holds: "events" | "facts";
   /** The stream of a partition, to be made. */
   stream(partition: number): StreamForm;
-  /** Who reads a partition makes its stream; of the other one, whoever has something to tell. */
+  /**
+   * Who reads a partition makes its stream, and has an engine for it. Of the other one, whoever has a policy
+   * that judges it makes the stream, for sidecars may not, and begins an engine when something comes.
+   */
   readonly makesStream: boolean;
   /** Numbers of events follow one another: where some are missing, events are lost. */
   readonly countsHoles: boolean;
@@ -68,7 +69,7 @@ export const BLOCKS: Stage = {
     const { tenant, task, source } = sender;
     // Who knows another task's agent may say that he is it, and must not move that agent's position.
     const agent = `${subject} ${source}`;
-    return { agent, subject: tokensOf(subject), source, tenant, task, host, container, batches };
+    return { agent, subject: tokensOf(subject), tenant, task, host, container, batches };
   },
 };
 
@@ -93,7 +94,7 @@ export function factStage(partitions: number): Stage {
       if (message.facts.some(({ kind, key }) => placeOfFact(owner, kind, key, partitions) !== place))
         return "one of its keys belongs to another partition";
       const agent = `${subject} ${source} ${JSON.stringify([owner, policy])}`;
-      const told = { tenant, task, source, host, container };
+      const told = { tenant, task, host, container };
       return { agent, subject: { ...tokens, owner }, ...told, batches: batchesOf(message) };
     },
   };

@@ -11,7 +11,6 @@ import type { Intake } from "./stage.js";
 export interface StreamOrigin {
   readonly tenant: string;
   readonly task: string;
-  readonly source: string;
   readonly host: string;
   readonly facts: ContainerFacts | null;
 }
@@ -28,7 +27,7 @@ export class Streams {
   }
 
   /** The number of the agent that a message is of. `agent` holds for one subject alone. */
-  meet({ agent, subject, tenant, task, source, host, container: facts }: Intake): number {
+  meet({ agent, subject, tenant, task, host, container: facts }: Intake): number {
     const known = this.#numbers.get(agent);
     const number = known ?? ++this.#last;
     if (known === undefined) {
@@ -37,7 +36,7 @@ export class Streams {
     }
     const told = JSON.stringify(facts);
     if (this.#origins.get(number)?.told !== told) this.#engine.setContainer(number, facts);
-    this.#origins.set(number, { tenant, task, source, host, facts, told });
+    this.#origins.set(number, { tenant, task, host, facts, told });
     return number;
   }
 

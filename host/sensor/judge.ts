@@ -8,6 +8,7 @@ import { Bucket, SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { explain, type VedetteError } from "../errors.js";
 import type { Evidence, EvidenceSettings } from "../evidence/evidence.js";
+import type { FactTeller } from "../fleet/fact-teller.js";
 import type { Grouping, IncidentView } from "../incident/incident.js";
 import type { Intake, IntakeHandlers, Peer } from "../intake/intake.js";
 import type { Say } from "../log.js";
@@ -67,6 +68,8 @@ export interface JudgeOptions extends Judging {
   readonly grouping: Grouping;
   /** What keeps evidence of findings; null: nothing does. */
   readonly evidence: Pick<Evidence, "mark" | "canMark" | "identify"> | null;
+  /** What tells a bus what policies told; null: nothing does. */
+  readonly facts: Pick<FactTeller, "tell"> | null;
   /** Longest time for one batch in one policy. */
   readonly budgetMs?: number;
   readonly say: Say;
@@ -296,6 +299,11 @@ export class Judge {
     },
     onLog: (policy: string, level: number, text: string): void =>
       this.#options.say(`${policy}: ${LEVELS[level] ?? "info"}: ${text}`),
+    onFacts: (policy, told, number) => {
+      const { host, facts } = this.#options;
+      const hostname = host ?? this.#intake.hostname(number);
+      facts?.tell(policy, told, { hostname, facts: this.#intake.peer(number)?.facts ?? null });
+    },
     onMeasured: (policy, measured) => this.#options.monitor?.onMeasured(policy, measured),
     onUnmeasured: (policy) => this.#options.monitor?.onUnmeasured(policy),
     onPolicies: (watched: readonly LoadedPolicy[]): void => {

@@ -13,6 +13,7 @@ import { SUPPRESSED } from "../engine/limiter.js";
 import type { LoadedPolicy } from "../engine/policy.js";
 import { VedetteError } from "../errors.js";
 import type { EvidenceStats } from "../evidence/evidence.js";
+import type { FactTeller } from "../fleet/fact-teller.js";
 import type { Forwarder } from "../fleet/forwarder.js";
 import { HttpServer } from "../http-server.js";
 import type { GroupingStats } from "../incident/incident.js";
@@ -32,7 +33,7 @@ import { reasonOf } from "../reason.js";
 import { placeOf } from "./address.js";
 import { registerEvidence } from "./evidence-metrics.js";
 import { registerFills } from "./fill-metrics.js";
-import { registerForwarder } from "./forward-metrics.js";
+import { registerFacts, registerForwarder } from "./forward-metrics.js";
 import type { Health } from "./health.js";
 import { registerIncidents } from "./incident-metrics.js";
 import { registerMeasures } from "./measure-metrics.js";
@@ -151,6 +152,11 @@ export class Monitor implements IntakeCounts {
   /** It is asked at each scrape. */
   watchForwarder(forwarder: Forwarder): void {
     registerForwarder(this.#registry, forwarder);
+  }
+
+  /** It is asked at each scrape. */
+  watchFacts(teller: Pick<FactTeller, "stats">): void {
+    registerFacts(this.#registry, teller);
   }
 
   /** `stats` is asked at each scrape. */

@@ -16,6 +16,7 @@ import { isInScope } from "../engine/scope.js";
 import { VedetteError } from "../errors.js";
 import type { Evidence, EvidenceSettings } from "../evidence/evidence.js";
 import type { Bus } from "../fleet/bus.js";
+import type { FactTeller, FactTellerOptions } from "../fleet/fact-teller.js";
 import type { Forwarder, ForwarderOptions } from "../fleet/forwarder.js";
 import { Grouping, type GroupingOptions, type IncidentView, STEP_TYPES, StepTaker } from "../incident/incident.js";
 import type { Intake, IntakeCounts, IntakeHandlers, Peer, TappedBatch } from "../intake/intake.js";
@@ -52,11 +53,15 @@ export type { MonitorDoor } from "./monitor.js";
 export { Opened } from "./opened.js";
 export type { Rereading } from "./rereading.js";
 
-/** What goes to a bus beside alerts: beats, and blocks with `forward`. The sensor closes the bus. */
+/**
+ * What goes to a bus beside alerts: beats, blocks with `forward`, and what policies tell with `facts`. The
+ * sensor closes the bus.
+ */
 export interface FleetOptions {
   readonly bus: Bus;
   readonly beats: BeatsOptions;
   readonly forward: ForwarderOptions | null;
+  readonly facts: FactTellerOptions | null;
 }
 
 /** What the four commands differ in. */
@@ -133,6 +138,7 @@ export class Sensor<I extends Intake = Intake> {
   #evidenceFolder: string | null = null;
   #recorder: Recorder | null = null;
   #forwarder: Forwarder | null = null;
+  #facts: FactTeller | null = null;
   #pulse: Pulse | null = null;
   #grouping: Grouping | null = null;
   #control: Control | null = null;
@@ -242,9 +248,9 @@ export class Sensor<I extends Intake = Intake> {
     this.#forwarder?.hurry();
   }
 
-  /** Nothing more comes: what came is forwarded, if that takes no longer than so many ms. */
+  /** Nothing more comes: what came, and what was told of it, is forwarded, in no longer than so many ms. */
   async forwarded(ms: number): Promise<void> {
-    await this.#forwarder?.finish(ms);
+    await Promise.all([this.#forwarder?.finish(ms), this.#facts?.finish(ms)]);
   }
 
   /** Nothing more comes: resolves when what came is stored and judged. Throws when it cannot be. */
@@ -461,7 +467,7 @@ export class Sensor<I extends Intake = Intake> {
   async #openBus(monitor: Monitor | null): Promise<void> {
     const { fleet, say } = this.#options;
     if (fleet == null) return;
-    const { bus, beats, forward } = fleet;
+    const { bus, beats, forward, facts } = fleet;
     this.#opened.add(bus, (one) => one.close());
     const { Pulse } = await import("./pulse.js");
     const parts = {
@@ -476,6 +482,15 @@ export class Sensor<I extends Intake = Intake> {
     };
     this.#pulse = this.#opened.add(new Pulse(beats, parts, say), (one) => one.close());
     if (forward !== null) await this.#openForwarder(forward, monitor);
+    if (facts !== null) await this.#openFacts(facts, monitor);
+  }
+
+  async #openFacts(options: FactTellerOptions, monitor: Monitor | null): Promise<void> {
+    const { FactTeller: Teller } = await import("../fleet/fact-teller.js");
+    const teller = this.#opened.add(new Teller(options), (one) => one.close());
+    this.#facts = teller;
+    this.health.watch({ bus: () => teller.stats.problem });
+    monitor?.watchFacts(teller);
   }
 
   async #openForwarder(options: ForwarderOptions, monitor: Monitor | null): Promise<void> {
@@ -497,6 +512,7 @@ export class Sensor<I extends Intake = Intake> {
       onIncident: (news: IncidentNews<IncidentView>) => this.#control?.onIncident(news),
       monitor,
       evidence: this.#evidence,
+      facts: this.#facts,
       say,
       ...(budgetMs === undefined ? {} : { budgetMs }),
     };

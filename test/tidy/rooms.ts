@@ -50,6 +50,7 @@ export const DOORS: Record<string, string[]> = {
     "block",
     "bus",
     "collector",
+    "fact-teller",
     "forwarder",
     "heart",
     "nats-bus",

@@ -204,10 +204,10 @@ test("facts wait for a bus that is away, in their order, and those that it refus
   };
   const said: string[] = [];
   const writer = new FactWriter({ bus, partitions: 1, replicas: 1, counts, say: (line) => said.push(line) });
-  const { facts, ...origin } = message(1, "/x");
+  const { facts, source, ...origin } = message(1, "/x");
   const fact = { ...facts[0]!, seq: undefined };
-  writer.add(origin, { seq: 1, facts: [fact, fact], dropped: 3 });
-  writer.add(origin, { seq: 2, facts: [fact], dropped: 0 });
+  writer.add(origin, { source, seq: 1, facts: [fact, fact], dropped: 3 });
+  writer.add(origin, { source, seq: 2, facts: [fact], dropped: 0 });
   const over = new AbortController();
   setTimeout(() => over.abort(), 500);
   assert.is(await writer.flush(over.signal), false);
@@ -215,11 +215,13 @@ test("facts wait for a bus that is away, in their order, and those that it refus
     [made, writer.waitingBytes > 0, counts.read().facts, counts.read().factsDropped],
     [["VF_0"], true, 3, 3],
   );
+  assert.match(writer.problem ?? "", /^facts do not reach the bus: it is away$/);
   failure = null;
   assert.is(await writer.flush(NEVER), true);
   assert.equal(published, ["vd.f.red.0.task%2F1 2", "vd.f.red.0.task%2F1 1"]);
+  assert.equal([writer.problem, writer.waitingBytes], [null, 0]);
   failure = new BusFailure("refused", "permissions violation");
-  writer.add(origin, { seq: 3, facts: [fact, fact], dropped: 0 });
+  writer.add(origin, { source, seq: 3, facts: [fact, fact], dropped: 0 });
   assert.is(await writer.flush(NEVER), true);
   assert.equal([counts.read().factsDropped, said.length], [5, 2]);
 });

@@ -30,8 +30,28 @@ const SMALL_FILES = "mkdir -p small && for i in $(seq $COUNT); do echo $i > smal
 const COMMIT = "git add -A && git -c user.name=a -c user.email=a@b -c commit.gpgsign=false commit -qm";
 const INSERTS = `{ echo "pragma journal_mode=$MODE; create table t(a,b);"; for i in $(seq 1000); do echo "insert into t values($i,'x');"; done; }`;
 const SERVED = "until test -S s.sock; do sleep 0.02; done";
+const NGINX = `user root; daemon off; worker_processes 1; pid nginx.pid; error_log error.log; events {}
+  http { access_log off; sendfile on; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+  keepalive_requests 100000;`;
+/** In front of what may not be root's, and where Debian has PostgreSQL's programs. */
+const AS_POSTGRES =
+  'PG=$(ls -d /usr/lib/postgresql/*/bin | tail -1); as() { setpriv --reuid=postgres --regid=postgres --init-groups "$@"; }';
+
+/** pgbench with these options. The server's start and end are in it. */
+const pgbench = (name: string, options: string): Work => ({
+  name: `pgbench, ${name}`,
+  needs: ["pgbench", "setpriv"],
+  prepare: `chmod 755 .; mkdir d; chown postgres d; ${AS_POSTGRES}; as $PG/initdb -D $PWD/d -A trust > log
+    as $PG/pg_ctl -D $PWD/d -o "-k $PWD/d -h ''" -w start > log; as $PG/pgbench -i -q -h $PWD/d postgres 2> log; as $PG/pg_ctl -D $PWD/d -m fast stop > log`,
+  before: "chmod 755 .; cp -a $AT/d d",
+  script: `set -e; ${AS_POSTGRES}; as $PG/postgres -D $PWD/d -k $PWD/d -h '' > server.log 2>&1 &
+    until as $PG/pg_isready -q -h $PWD/d; do sleep 0.05; done; as $PG/pgbench -n -h $PWD/d ${options} postgres > bench.log 2>&1
+    as $PG/pg_ctl -D $PWD/d -m fast stop > stop.log; wait`,
+});
 
 const WORK: readonly Work[] = [
+  // What the agent's start and bash cost, which is in every row.
+  { name: "nothing", needs: [], script: ":" },
   {
     name: "tar x, 1,000 files",
     needs: ["tar"],
@@ -81,10 +101,20 @@ const WORK: readonly Work[] = [
   {
     name: "nginx, 2,000 files by sendfile",
     needs: ["nginx", "curl"],
-    prepare: `head -c 65536 /dev/zero > page; echo "user root; daemon off; worker_processes 1; pid nginx.pid; error_log error.log; events {}
-      http { access_log off; sendfile on; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
-      keepalive_requests 100000; server { listen unix:s.sock; root $PWD; } }" > nginx.conf`,
+    prepare: `head -c 65536 /dev/zero > page; echo "${NGINX} server { listen unix:s.sock; root $PWD; } }" > nginx.conf`,
     script: `nginx -e error.log -p $PWD -c $AT/nginx.conf & ${SERVED}; curl -s --unix-socket s.sock 'http://localhost/page?[1-2000]' > /dev/null; kill $!; wait $!`,
+  },
+  pgbench("20,000 reads", "-S -c 4 -t 5000"),
+  pgbench("4,000 transactions", "-c 4 -t 1000"),
+  pgbench("400 reads, a connection each", "-S -C -c 4 -t 100"),
+  {
+    name: "php-fpm, 1,000 requests by nginx",
+    needs: ["php-fpm8.4", "nginx", "curl"],
+    prepare: `echo '<?php function lines($f) { return count(file($f)); }' > lib.php; echo '<?php require "lib.php"; echo lines(__FILE__), date("c");' > i.php
+      printf '[global]\nerror_log = /dev/null\n[w]\nlisten = php.sock\npm = static\npm.max_children = 2\n' > fpm.conf
+      echo "${NGINX} server { listen unix:s.sock; location / { fastcgi_pass unix:php.sock; fastcgi_param SCRIPT_FILENAME $PWD/i.php; fastcgi_param REQUEST_METHOD GET; } } }" > nginx.conf`,
+    script: `php-fpm8.4 -n -R -F -p $PWD -y $AT/fpm.conf & php=$!; until test -S php.sock; do sleep 0.02; done
+      nginx -e error.log -p $PWD -c $AT/nginx.conf & ${SERVED}; curl -sf --unix-socket s.sock 'http://localhost/?[1-1000]' > /dev/null; kill $! $php; wait $! $php || true`,
   },
   {
     name: "redis, 20,000 GET and SET",

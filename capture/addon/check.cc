@@ -56,8 +56,7 @@ const char* descriptor_fault(Bytes table, size_t at, const Limits& limits) {
 const char* record_fault(Bytes records, size_t at, const RecordHeader& header, const Limits& limits) {
   if (header.type > kEventIdMax || kEvents[header.type].name == nullptr) return "there is no such event";
   const EventInfo& event = kEvents[header.type];
-  const bool may_be_inline = event.tier == EventTier::Hot || event.tier == EventTier::Warm;
-  if ((header.flags & kTierMask) == static_cast<uint16_t>(Tier::Inline) && !may_be_inline) return "such an event is never recorded inline";
+  if ((header.flags & kTierMask) == static_cast<uint16_t>(Tier::Inline) && !event.may_be_inline) return "such an event is never recorded inline";
   if (header.size != sizeof(RecordHeader) + 8u * event.slots) return "a record has not the size of its event";
   if (header.size > records.size() - at) return "the last record is cut off";
   if (header.process != kNull && header.process >= limits.processes) return "a record names no process of this batch";

@@ -79,8 +79,6 @@ struct Row {
   List<Step, 8> steps;
 
   bool is(RowTraits trait) const { return (traits & trait) != 0; }
-  // Always kernel-mediated, never recorded inline.
-  bool guarded() const { return kEvents[static_cast<size_t>(id)].tier == EventTier::Guarded; }
 };
 
 // Numbers from here on are of kernels younger than capture/wire/kernel-calls.yaml: nobody has looked at them

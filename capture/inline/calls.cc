@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/inline/calls.h"
 
+#include <linux/fs.h>
+#include <sys/syscall.h>
+
 namespace vedette {
 
 std::optional<Shape> inline_shape(uint32_t nr, Integrity integrity) {
@@ -8,6 +11,10 @@ std::optional<Shape> inline_shape(uint32_t nr, Integrity integrity) {
     if (call.nr == nr && !(call.stops_if_strict && integrity == Integrity::Strict)) return call.shape;
   }
   return {};
+}
+
+bool may_be_recorded(uint32_t nr, const uint64_t (&args)[6]) {
+  return nr != SYS_ioctl || static_cast<uint32_t>(args[1]) == FICLONE;
 }
 
 bool is_open(uint32_t nr) {

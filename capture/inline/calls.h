@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which calls are recorded inline, and by which shape of recorder. A row of the capture set is eligible when
-// events.yaml calls it hot or warm and everything its roles read from memory is what the shape records;
+// events.yaml calls it hot or warm (of ioctl's requests FICLONE alone) and everything its roles read from
+// memory is what the shape records;
 // test/e2e/exactly-once.test.ts makes each of them, and holds what is recorded against what the trace tier
 // says.
 #pragma once
@@ -32,6 +33,8 @@ std::span<const InlineCall> inline_calls();
 std::span<const ModeCall> mode_calls();
 
 std::optional<Shape> inline_shape(uint32_t nr, Integrity integrity);
+// Whether a record may have these arguments. Of ioctl the stub makes one request.
+bool may_be_recorded(uint32_t nr, const uint64_t (&args)[6]);
 bool is_open(uint32_t nr);
 // Whether it changes what names mean, so that the stub makes it at some times only (name_moves.h).
 bool waits_for_names(uint32_t nr);

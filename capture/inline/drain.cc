@@ -190,7 +190,7 @@ bool InlineDrain::take(RingSlot& slot) {
   const RingRecord& record = copy_.record();
   if (slot.is_free()) return true;  // nobody's ring: somebody scribbles
   const std::optional<HandedCall> handed = claim(slot, record.nr, record.args);
-  if (!handed && !is_inline(slot, record.nr)) return true;
+  if (!handed && !is_inline(slot, record.nr, record.args)) return true;
   if (record.exit_tsc > now_) now_ = std::max(now_, Clock::read_tsc());
   Call call = call_of(slot, record, slot.take_time(record.exit_tsc, now_));
   if (handed && !take_result(*context_, *handed, call)) tell_damage(slot);
@@ -214,7 +214,7 @@ Call InlineDrain::call_of(const RingSlot& slot, const RingRecord& record, uint64
 void InlineDrain::report(RingSlot& slot, const Call& call, Memory& memory) {
   one(slot);
   const std::optional<HandedCall> handed = claim(slot, call.nr, call.args);
-  if (!handed && !is_inline(slot, call.nr)) return;
+  if (!handed && !is_inline(slot, call.nr, call.args)) return;
   Call told = call;
   if (handed && told.returned) (void)take_result(*context_, *handed, told);
   emit(told, memory, false, handed.has_value());
@@ -245,8 +245,8 @@ void InlineDrain::tell_missing(RingSlot& slot, const HandedCall& handed) {
 }
 
 // A program can write any number into its ring. What gains something is the kernel's word alone.
-bool InlineDrain::is_inline(RingSlot& slot, uint32_t nr) {
-  if (nr < VEDETTE_CALLS && inline_numbers_[nr]) return true;
+bool InlineDrain::is_inline(RingSlot& slot, uint32_t nr, const uint64_t (&args)[6]) {
+  if (nr < VEDETTE_CALLS && inline_numbers_[nr] && may_be_recorded(nr, args)) return true;
   tell_damage(slot);
   return false;
 }

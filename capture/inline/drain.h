@@ -36,7 +36,7 @@ class InlineDrain {
 
   // Whether a ring may tell of such a call; else it was written to, which is said. A call that was handed to
   // its thread is told of once.
-  bool may_tell_of(RingSlot& slot, uint32_t nr, const uint64_t (&args)[6]) { return claim(slot, nr, args) || is_inline(slot, nr); }
+  bool may_tell_of(RingSlot& slot, uint32_t nr, const uint64_t (&args)[6]) { return claim(slot, nr, args) || is_inline(slot, nr, args); }
   // Its thread has stopped again, or is gone: a call that was handed to it and that it has not told of is
   // told of by what the kernel shows of it, else as in flight; and the ring was written to.
   void end_handed(RingSlot& slot);
@@ -68,7 +68,7 @@ class InlineDrain {
   void take_answers(uint32_t nr, Memory& record);
   void emit(const Call& call, Memory& memory, bool is_record, bool was_stopped);
   void tell_damage(RingSlot& slot);
-  bool is_inline(RingSlot& slot, uint32_t nr);
+  bool is_inline(RingSlot& slot, uint32_t nr, const uint64_t (&args)[6]);
   std::optional<HandedCall> claim(RingSlot& slot, uint32_t nr, const uint64_t (&args)[6]);
   void tell_missing(RingSlot& slot, const HandedCall& handed);
 

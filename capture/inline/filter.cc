@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/inline/filter.h"
 
+#include <linux/fs.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ipc.h>
@@ -19,7 +20,7 @@ namespace vedette {
 namespace {
 
 // What a program does most is near the root of the filter's tree.
-constexpr uint32_t kMovesBytesWeight = 80, kGateWeight = 8, kConnectionWeight = 2;
+constexpr uint32_t kMovesBytesWeight = 96, kGateWeight = 8, kConnectionWeight = 2;
 constexpr bool moves_bytes(Shape shape) {
   return shape == Shape::BytesIn || shape == Shape::BytesOut || shape == Shape::Receive || shape == Shape::Send;
 }
@@ -28,6 +29,7 @@ constexpr bool moves_bytes(Shape shape) {
 constexpr bool begins_something(Shape shape) { return shape >= Shape::OptionIn && shape <= Shape::Pair3; }
 
 constexpr uint32_t weight_of(Shape shape) {
+  if (shape == Shape::FileClone) return 1;  // ioctl has a rule for each request
   if (begins_something(shape)) return kConnectionWeight;
   return moves_bytes(shape) ? kMovesBytesWeight : kGateWeight;
 }
@@ -153,6 +155,13 @@ FilterRule page_rule(int page, const BootSecret& secret) {
   return rule;
 }
 
+// Of ioctl's requests the stub makes one.
+FilterGate gate_of(Shape shape) {
+  FilterGate gate{AgentPage::addresses(shape).gate + kSyscallBytes};
+  if (shape == Shape::FileClone) gate.conditions.push_back({1, kAll, FICLONE});
+  return gate;
+}
+
 }  // namespace
 
 void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int page, const BootSecret& secret) {
@@ -160,7 +169,7 @@ void add_inline_rules(std::vector<FilterRule>& rules, Integrity integrity, int p
   for (FilterRule& rule : rules) {
     const auto shape = inline_shape(rule.nr, integrity);
     if (!shape) continue;
-    rule.gates.push_back({AgentPage::addresses(*shape).gate + kSyscallBytes});
+    rule.gates.push_back(gate_of(*shape));
     if (rule.nr == SYS_fstat) rule.gates.insert(rule.gates.end(), {{AgentPage::after_facts()}, {AgentPage::after_new_facts()}});
     if (*shape == Shape::Link) rule.gates.push_back({AgentPage::after_link()});
     rule.weight = weight_of(*shape);

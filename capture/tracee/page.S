@@ -39,6 +39,7 @@
 #define SO_ERROR 4
 #define IPPROTO_TCP 6
 #define TCP_ULP 31
+#define FICLONE 0x40049409
 
 .section .rodata
 .balign 4096
@@ -98,10 +99,10 @@ vedette_shapes:
 .endm
 
 // The first half: r11 is the record, which has the arguments. A shape may first look at what it is given
-// (`vector`, `control`, `mode`, `socket`, `option`, `error`) and at what the tracer says (`changes`,
+// (`vector`, `control`, `mode`, `socket`, `option`, `error`, `clone`) and at what the tracer says (`changes`,
 // `folder`, `asks`): what a record cannot tell in full, what gains something and what is not recorded at all
 // is left to the trace tier, before anything has happened.
-.macro ENTER name, vector=0, control=0, open_flags=, address=, mode=, changes=0, folder=0, asks=0, socket=0, option=0, error=0
+.macro ENTER name, vector=0, control=0, open_flags=, address=, mode=, changes=0, folder=0, asks=0, socket=0, option=0, error=0, clone=0
     .balign 64
 \name\()_entry:
     PHASE SITE_IN_RCX
@@ -176,6 +177,10 @@ vedette_shapes:
     cmp $SOL_SOCKET, %esi
     jne take_the_site
     cmp $SO_ERROR, %edx
+    jne take_the_site
+.endif
+.if \clone                               // others are not recorded, or stop
+    cmp $FICLONE, %esi
     jne take_the_site
 .endif
 \name\()_again:
@@ -1137,6 +1142,12 @@ pair_facts:
     mov CHUNK(VEDETTE_CHUNK_DATA + 4)(%r8), %edi
     ASK_FACTS VEDETTE_SECOND_FACTS_AT
     jmp finish_chunks
+
+// ------------------------------------------------------------------ file_clone: registers, of which arg 1
+// asks for FICLONE (ioctl)
+    ENTER file_clone, clone=1
+    MAKE_CALL file_clone, RETURNED
+    PUBLISH $VEDETTE_REC_CHUNKS
 
 // ------------------------------------------------------------------ boot: a process takes in its segments A
 // new image comes here by its first steps (page.h), a stopped thread is pointed here by the tracer. rbx, rbp:

@@ -52,6 +52,7 @@ enum class Shape : uint8_t {
   Socket,      // the same, of the everyday kinds of sockets alone
   Pair0,       // two descriptors at arg 0, and what each is
   Pair3,       // the same at arg 3
+  FileClone,   // nothing; arg 1 is the request FICLONE alone
   Count
 };
 

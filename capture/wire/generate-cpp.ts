@@ -32,6 +32,7 @@ inline constexpr int kSlotsMax = ${Math.max(...model.events.map((event) => event
 struct EventInfo {
   const char* name;  // Falco's evt.type; nullptr: no such id
   EventTier tier;
+  bool may_be_inline;
   uint8_t slots;
   SlotKind kinds[kSlotsMax];
 };
@@ -65,10 +66,10 @@ function rowsOf(model: Model, name: string): string {
 }
 
 function eventRow(event: EventType | undefined): string {
-  if (!event) return "    {nullptr, EventTier::Cold, 0, {}},";
+  if (!event) return "    {nullptr, EventTier::Cold, false, 0, {}},";
   const kinds = event.params.filter((param) => param.slot >= 0).map(kind);
   const tier = { guarded: "Guarded", hot: "Hot", warm: "Warm", cold: "Cold" }[event.tier];
-  return `    {"${event.name}", EventTier::${tier}, ${event.slots}, {${kinds.join(", ")}}},`;
+  return `    {"${event.name}", EventTier::${tier}, ${event.mayBeInline}, ${event.slots}, {${kinds.join(", ")}}},`;
 }
 
 function kind(field: Field): string {

@@ -22,6 +22,7 @@ export interface EventType {
   readonly id: number;
   readonly calls: readonly string[];
   readonly tier: "guarded" | "hot" | "warm" | "cold";
+  readonly mayBeInline: boolean;
   readonly doc: string;
   readonly params: readonly Field[];
   readonly slots: number;

@@ -27,6 +27,8 @@ export interface EventType {
   readonly id: number;
   readonly calls: readonly string[];
   readonly tier: "guarded" | "hot" | "warm" | "cold";
+  /** whether a record of it may come from the inline tier */
+  readonly mayBeInline: boolean;
   readonly doc: string;
   readonly params: readonly Field[];
   /** slots a record of it has */
@@ -66,7 +68,7 @@ const INTEGERS = new Set(
   "int uint hex fd pid uid gid errno sig mode flags enum bool time process descriptor".split(" "),
 );
 
-const EVENT_KEYS = new Set(["id", "calls", "tier", "doc", "params"]);
+const EVENT_KEYS = new Set(["id", "calls", "tier", "inline", "doc", "params"]);
 
 /** Whether a slot of this type holds a span into the string arena; otherwise it holds an integer. */
 export function isSpan(type: string): boolean {
@@ -108,6 +110,7 @@ interface RawEvent {
   id: number;
   calls?: string[];
   tier: EventType["tier"];
+  inline?: true;
   doc: string;
   params: Record<string, string>[];
 }
@@ -131,7 +134,8 @@ function readEvent(name: string, raw: RawEvent, known: Set<string>): EventType {
     `parameter of ${name}`,
     params.map((param) => param.name),
   );
-  return { name, id: raw.id, calls: raw.calls ?? [name], tier: raw.tier, doc: raw.doc, params, slots };
+  const mayBeInline = raw.tier === "hot" || raw.tier === "warm" || raw.inline === true;
+  return { name, id: raw.id, calls: raw.calls ?? [name], tier: raw.tier, mayBeInline, doc: raw.doc, params, slots };
 }
 
 function readField(where: string, row: RawField, slot: number, known: Set<string>): Field {

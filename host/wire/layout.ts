@@ -62,9 +62,7 @@ export const EVENT_SIZE: readonly number[] = EVENT_OF_ID.map((event) =>
 );
 
 /** Whether it may be recorded inline. */
-export const EVENT_MAY_BE_INLINE: readonly boolean[] = EVENT_OF_ID.map(
-  (event) => event?.tier === "hot" || event?.tier === "warm",
-);
+export const EVENT_MAY_BE_INLINE: readonly boolean[] = EVENT_OF_ID.map((event) => event?.mayBeInline === true);
 
 /** Byte offset of a field in an entry of the process or descriptor table. */
 export const PROCESS_AT: Readonly<Record<string, number>> = offsets(PROCESS_FIELDS);

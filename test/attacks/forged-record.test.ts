@@ -11,12 +11,12 @@ const inline = (events: Event[], type: string): Event[] =>
 const seeks = (events: Event[]): Event[] =>
   ofType(events, "lseek").filter((event) => Number(event["evt.arg.fd"]) === 9100);
 
-for (const aim of ["execve", "connect", "setuid", "unfinished"]) {
+for (const aim of ["execve", "connect", "setuid", "ioctl", "unfinished"]) {
   const what = aim === "unfinished" ? "an execve that the agent is to finish" : `a record of ${aim}`;
   test(`I4: ${what} in one's own ring is no event, and told of`, async () => {
     const { run, events } = await attack("forged_record", [aim]);
     assert.equal(answersOf(run), { ring: "own", end: "reached" });
-    for (const type of ["execve", "connect", "setuid"]) assert.equal(inline(events, type), []);
+    for (const type of ["execve", "connect", "setuid", "ioctl"]) assert.equal(inline(events, type), []);
     assert.not.ok(JSON.stringify(events).includes("/usr/bin/forged"));
     assert.not.ok(JSON.stringify(events).includes("6.6.6.6"));
     assert.ok(seeks(events).every((event) => String(event["proc.exepath"]).endsWith("/forged_record")));

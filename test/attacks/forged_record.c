@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 //   forged_record AIM    writes into its own ring that it has made a call which the kernel never saw
-//     execve | connect | setuid    publishes such a record, and goes on
+//     execve | connect | setuid | ioctl    publishes such a record, and goes on
 //     unfinished    leaves an execve in the ring whose recorder faults, so that the agent has to finish it
 //     calm          the honest control: a record that is true, by the stub
 //
@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -76,12 +77,14 @@ int main(int argc, char** argv) {
   if (base == 0) return printf("ring: none\n") < 0;
   printf("ring: own\n");
   fflush(stdout);
-  const uint64_t path[6] = {(uint64_t)(uintptr_t)program}, peer[6] = {0, (uint64_t)(uintptr_t)&address, sizeof address}, root[6] = {0};
+  const uint64_t path[6] = {(uint64_t)(uintptr_t)program}, peer[6] = {0, (uint64_t)(uintptr_t)&address, sizeof address}, root[6] = {0},
+                 typing[6] = {0, TIOCSTI, (uint64_t)(uintptr_t)program};
   if (strcmp(aim, "execve") == 0) write_record(SYS_execve, path, program, sizeof program), publish();
   if (strcmp(aim, "connect") == 0) write_record(SYS_connect, peer, &address, sizeof address), publish();
   if (strcmp(aim, "setuid") == 0) write_record(SYS_setuid, root, program, 0), publish();
+  if (strcmp(aim, "ioctl") == 0) write_record(SYS_ioctl, typing, program, 0), publish();
   if (strcmp(aim, "unfinished") == 0) write_record(SYS_execve, path, program, sizeof program), fault_in_recorder();
-  close(socket(AF_UNIX, SOCK_STREAM, 0));  // stops
+  close(socket(AF_NETLINK, SOCK_RAW, 0));  // stops
   seek(9100);
   printf("end: reached\n");
   return 0;

@@ -23,6 +23,7 @@ const SAME = [
   "registers",
   "bad_pointers",
   "sockets",
+  "requests",
   "interrupted",
 ];
 const TELLS: Record<string, RegExp> = {

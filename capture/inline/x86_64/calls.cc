@@ -82,6 +82,7 @@ constexpr InlineCall kCalls[] = {
     {SYS_getsockopt, Shape::OptionOut, false},
     {SYS_setsockopt, Shape::OptionIn, false},
     {SYS_sendfile, Shape::Offset2, false},
+    {SYS_ioctl, Shape::FileClone, false},
     {SYS_copy_file_range, Shape::Offsets13, false},
     {SYS_splice, Shape::Plain, false},
     {SYS_tee, Shape::Plain, false},

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -210,6 +211,7 @@ inline const std::vector<Stepped>& calls() {
       {SYS_sendfile, piped, [](World& w, long m) { return call(SYS_sendfile, w.pipes[1][1], w.file, address(&w.from), 50, 0, m); }, Gives::Value, 50},
       // Their last argument is flags, which refuse the mark.
       {SYS_copy_file_range, piped, [](World& w, long m) { return call(SYS_copy_file_range, w.file, address(&w.from), w.other, address(&w.to), 50, m); }, Gives::Value, -EINVAL},
+      {SYS_ioctl, nothing, [](World& w, long m) { return call(SYS_ioctl, w.null, FICLONE, w.null, 0, 0, m); }, Gives::Value, -EINVAL},
       {SYS_splice, piped, [](World& w, long m) { return call(SYS_splice, w.pipes[0][0], 0, w.pipes[1][1], 0, 100, m); }, Gives::Value, -EINVAL},
       {SYS_tee, piped, [](World& w, long m) { return call(SYS_tee, w.pipes[0][0], w.pipes[1][1], 50, 0, 0, m); }, Gives::Value, 50},
       {SYS_vmsplice, piped, [](World& w, long m) { return call(SYS_vmsplice, w.pipes[1][1], address(w.out), 2, 0, 0, m); }, Gives::Value, 100},

@@ -7,9 +7,11 @@ import type { VedetteError } from "../errors.js";
 import type { Alert } from "../output/alert.js";
 import { NatsClient } from "../output/nats-client.js";
 import type { NatsPlace } from "../output/nats-url.js";
+import { findingLine } from "../store/lines.js";
 import type { Store } from "../store/store.js";
 import type { CommitTiming } from "./commit-timing.js";
 import { FactWriter } from "./fact-writer.js";
+import { FindingWriter } from "./finding-writer.js";
 import type { LeaseTiming } from "./lease-pool.js";
 import { NatsBus } from "./nats-bus.js";
 import { PoolCounts, type PoolNumbers } from "./pool-counts.js";
@@ -55,6 +57,9 @@ export class JudgePool {
   readonly #facts: StagePool;
   readonly #health: PoolHealth;
   readonly #sensors: SensorWatch;
+  /** Of the pool's own: about sensors. */
+  readonly #findings: FindingWriter;
+  readonly #over = new AbortController();
 
   /** Throws VEDETTE_HTTP_FILE and VEDETTE_NATS_CREDENTIALS. */
   constructor({ bus: place, store, ...options }: PoolOptions) {
@@ -70,7 +75,9 @@ export class JudgePool {
     this.#facts = new StagePool({ ...all, stage: factStage(partitions) });
     const { leases } = this.#events;
     this.#health = new PoolHealth(leases);
-    this.#sensors = new SensorWatch({ bus, isMine: () => leases.holds(FIRST), say });
+    this.#findings = new FindingWriter({ store: this.#health.watched(store), say });
+    const onAlert = (alert: Alert): void => this.#tell(alert);
+    this.#sensors = new SensorWatch({ bus, isMine: () => leases.holds(FIRST), onAlert, say });
   }
 
   /** Null: this host is well. Else what is wrong, in a line. */
@@ -97,15 +104,20 @@ export class JudgePool {
     return this.#sensors.seen;
   }
 
+  #tell(alert: Alert): void {
+    this.#counts.add("findings");
+    this.#findings.add(findingLine(alert));
+    void this.#findings.flush(this.#over.signal);
+  }
+
   /** Until `signal`: then all is committed and given back. Throws what ends this host. */
   async run(signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const stopped = AbortSignal.any([signal, over.signal]);
+    const stopped = AbortSignal.any([signal, this.#over.signal]);
     const running = [this.#events, this.#facts, this.#sensors].map((one) => one.run(stopped));
     try {
       await Promise.all(running);
     } finally {
-      over.abort();
+      this.#over.abort();
       await Promise.allSettled(running);
       await this.#bus.close();
       await this.#client.close();

@@ -20,7 +20,8 @@ export interface SensorSeen {
   readonly tenant: string | null;
   readonly task: string;
   readonly state: SensorState;
-  /** Seconds since its last beat; null: there is none. */
+  /** When the server took its last beat, ms since the epoch, and how many s ago; null: there is none. */
+  readonly time: number | null;
   readonly age: number | null;
   /** Seconds by which its clock is ahead of the server's. */
   readonly ahead: number | null;
@@ -33,7 +34,8 @@ export interface Expected {
   readonly task: string;
 }
 
-const SILENT_MS = 120_000;
+/** Who has not beaten for so long is silent. */
+export const SILENT_MS = 120_000;
 const ROWS_MAX = 100_000;
 const BYTES_MAX = 256 << 20;
 const REASONS_MAX = 8;
@@ -114,7 +116,7 @@ export class Roll {
     const missing = this.#expected
       .filter(({ tenant, task }) => !(tenant === null ? tasks : subjects).has(keyOf(tenant, task)))
       .map(({ tenant, task }): SensorSeen => {
-        return { tenant, task, state: "missing", age: null, ahead: null, beat: null };
+        return { tenant, task, state: "missing", time: null, age: null, ahead: null, beat: null };
       });
     return [...rows, ...missing].sort(byGravity);
   }
@@ -157,7 +159,7 @@ function seen({ beat, time }: Row, now: number): SensorSeen {
   const heard = problem === null ? "live" : "unwell";
   const age = Math.max(0, Math.round((now - time) / 1000));
   const ahead = Math.round((clock - time) / 1000);
-  return { tenant, task, state: state === "ended" ? "ended" : isSilent ? "silent" : heard, age, ahead, beat };
+  return { tenant, task, state: state === "ended" ? "ended" : isSilent ? "silent" : heard, time, age, ahead, beat };
 }
 
 function byGravity(a: SensorSeen, b: SensorSeen): number {

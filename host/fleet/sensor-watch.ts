@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many sensors live, for the pool's /metrics. One host of the pool looks, so that a sum over all hosts
-// counts each sensor once: the one that `isMine` says. Whoever may publish beats chooses a digest's text, so
-// there is room for the most frequent digests only, and the others stand together.
+// How many sensors live, for the pool's /metrics, and which have fallen silent. One host of the pool looks,
+// the one that `isMine` says, so that a sum over all hosts counts each sensor once. Whoever may publish beats
+// chooses a digest's text, so there is room for the most frequent digests only, and the others stand
+// together.
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Alert } from "../output/alert.js";
 import { reasonOf } from "../reason.js";
 import { BEAT_S, type BeatPolicy } from "./beat.js";
 import type { Bus } from "./bus.js";
 import { readRoll, type SensorSeen, type SensorState } from "./roll.js";
+import { Silence } from "./silence.js";
 
 /** What sensors say, counted. */
 export interface SensorsCounted {
@@ -24,9 +27,13 @@ export interface SensorWatchOptions {
   readonly bus: Bus;
   /** Whether this host is the one that looks, at this moment. */
   readonly isMine: () => boolean;
+  /** Told of each sensor that falls silent. */
+  readonly onAlert: (alert: Alert) => void;
   /** Told once that the beats cannot be read, and once that they can again. */
   readonly say: (line: string) => void;
   readonly periodMs?: number;
+  /** How long a sensor may be silent. */
+  readonly silentMs?: number;
 }
 
 /** Digests that have a number of their own. */
@@ -38,11 +45,13 @@ const ANSWER_MS = 30_000;
 /** Looks at the beats as often as a sensor beats. */
 export class SensorWatch {
   readonly #options: SensorWatchOptions;
+  readonly #silence: Silence;
   #counted: SensorsCounted | null = null;
   #isAway = false;
 
   constructor(options: SensorWatchOptions) {
     this.#options = options;
+    this.#silence = new Silence(options.silentMs);
   }
 
   /** Null: another host looks, or this one has not yet, or could not the last time. */
@@ -57,6 +66,7 @@ export class SensorWatch {
     while (!signal.aborted) {
       if (!isMine()) {
         this.#counted = null;
+        this.#silence.forget();
         next = 0;
       } else if (performance.now() >= next) {
         await this.#look(signal);
@@ -67,19 +77,22 @@ export class SensorWatch {
   }
 
   async #look(stopped: AbortSignal): Promise<void> {
-    const { bus, say } = this.#options;
+    const { bus, onAlert, say } = this.#options;
     const signal = AbortSignal.any([stopped, AbortSignal.timeout(ANSWER_MS)]);
     try {
       const roll = await readRoll(bus, [], signal);
       if (stopped.aborted) return;
       if (signal.aborted) throw new Error(`it did not tell all within ${ANSWER_MS / 1000} s`);
       const { refused, unlisted } = roll;
-      this.#counted = { ...counted(roll.sensors(Date.now())), refused, unlisted };
+      const sensors = roll.sensors(Date.now());
+      this.#counted = { ...counted(sensors), refused, unlisted };
+      for (const alert of this.#silence.take(sensors, performance.now())) onAlert(alert);
       if (this.#isAway) say("the beats of sensors can be read again");
       this.#isAway = false;
     } catch (error) {
       if (stopped.aborted) return;
       this.#counted = null; // an old number would say that all is well
+      this.#silence.forget();
       if (!this.#isAway) say(`the beats of sensors cannot be read, so no number of them is told: ${reasonOf(error)}`);
       this.#isAway = true;
     }

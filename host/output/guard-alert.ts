@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Alerts about the guard itself: an agent that is gone, silent, refused or in dispute, a host that has
-// stopped judging. No policy raises them, and no exception mutes them.
+// Alerts about the guard itself: an agent that is gone, silent, refused or in dispute, a sensor that is
+// silent, a host that has stopped judging. No policy raises them, and no exception mutes them.
 import type { Alert } from "./alert.js";
 
 /** One alert of Vedette about itself, before it has a time. `hostname` is the host that it happened on. */
@@ -9,6 +9,7 @@ export interface GuardNews {
     | "Agent gone without a word"
     | "Agent refused"
     | "Agent silent"
+    | "Sensor silent"
     | "Two agents for one container"
     | "Vedette stopped judging";
   readonly output: string;

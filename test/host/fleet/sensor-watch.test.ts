@@ -81,7 +81,8 @@ test("where beats cannot be read no number is told, and it is said once", async 
   const bus = new AwayBus();
   const said: string[] = [];
   const stop = new AbortController();
-  const watch = new SensorWatch({ bus, isMine: () => isMine, say: (line) => said.push(line), periodMs: 5 });
+  const say = (line: string): void => void said.push(line);
+  const watch = new SensorWatch({ bus, isMine: () => isMine, onAlert: () => undefined, say, periodMs: 5 });
   const running = watch.run(stop.signal);
   try {
     await until("it counts", () => watch.seen !== null);

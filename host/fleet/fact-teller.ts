@@ -49,7 +49,11 @@ export class FactTeller {
   constructor(options: FactTellerOptions) {
     const { bus, partitions, say } = options;
     this.#options = options;
-    const counts = { add: (what: "facts" | "factsDropped", count: number) => void (this.#counts[what] += count) };
+    const counts: FactWriterOptions["counts"] = {
+      add: (what, count) => {
+        this.#counts[what] += count;
+      },
+    };
     this.#writer = new FactWriter({ bus, partitions, counts, say: (line) => say(line, "warning") });
   }
 
@@ -65,12 +69,14 @@ export class FactTeller {
   tell({ name, tenancy }: LoadedPolicy, told: ToldFacts, by: ToldBy): void {
     const { tenant, task } = this.#options;
     const owner = tenancy?.tenant ?? null;
-    if (owner !== null && subjectToken(owner) !== subjectToken(tenant))
-      return this.#drop(told, `facts of tenant ${owner} are not told: this task is of another (--bus-tenant)`);
-    if (this.#writer.waitingBytes >= WAITING_BYTES_MAX)
-      return this.#drop(told, "facts are dropped: too many wait for the bus");
-    this.#writer.add({ tenant, task, host: by.hostname, container: by.facts, policy: name, owner }, told);
-    void this.#writer.flush(this.#over.signal);
+    if (owner !== null && subjectToken(owner) !== subjectToken(tenant)) {
+      this.#drop(told, `facts of tenant ${owner} are not told: this task is of another (--bus-tenant)`);
+    } else if (this.#writer.waitingBytes >= WAITING_BYTES_MAX) {
+      this.#drop(told, "facts are dropped: too many wait for the bus");
+    } else {
+      this.#writer.add({ tenant, task, host: by.hostname, container: by.facts, policy: name, owner }, told);
+      void this.#writer.flush(this.#over.signal);
+    }
   }
 
   /** Resolves when all is on the bus, or after so many ms. */

@@ -31,7 +31,8 @@ const ERROR = 2;
 const OWN = "vedette.span.";
 const TRACE = /^(?!0{32})[0-9a-f]{32}$/;
 const PARENT = /^([0-9a-f]{16})?$/;
-const NUMBER = /^\d{1,19}$/;
+/** When it began, and which one of those it is. */
+const START = /^(\d{1,19})(?:\.\d{1,20}){0,2}$/;
 const NS = 1e9;
 const DAY_S = 86_400;
 
@@ -60,9 +61,10 @@ function spanOf({ labels, value }: Measurement, { name: kindName, labels: names 
   const said = new Map(names.map((label, i) => [label, labels[i] ?? ""]));
   const of = (label: string): string => said.get(label) ?? "";
   const [traceId, parentSpanId, from] = [of(`${OWN}trace`), of(`${OWN}parent`), of(`${OWN}start`)];
-  const isRead = TRACE.test(traceId) && PARENT.test(parentSpanId) && NUMBER.test(from) && value >= 0 && value < DAY_S;
-  if (!isRead) return null;
-  const start = BigInt(from);
+  const begun = START.exec(from)?.[1];
+  const isRead = TRACE.test(traceId) && PARENT.test(parentSpanId) && value >= 0 && value < DAY_S;
+  if (!isRead || begun === undefined) return null;
+  const start = BigInt(begun);
   const attributes = Object.fromEntries([...said].filter(([label, text]) => text !== "" && !label.startsWith(OWN)));
   const isError = Number(of("http.response.status_code")) >= ERROR_FROM[kind];
   return {

@@ -70,7 +70,7 @@ function labelRequest(e: Event, i: i32): void {
 }
 
 function tellSpan(e: Event, i: i32): void {
-  TRACED.label(SPANS.trace).label(SPANS.parent).label(CLIENT.start(i)).label(programName(e));
+  TRACED.label(SPANS.trace).label(SPANS.parent).label(SPANS.start).label(programName(e));
   TRACED.label(CLIENT.method(i)).label(CLIENT.status(i)).label(e.fd.sip).label(e.fd.sport);
   TRACED.set(CLIENT.seconds(i));
 }

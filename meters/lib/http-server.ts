@@ -68,7 +68,7 @@ function labelRequest(e: Event, i: i32): void {
 }
 
 function tellSpan(e: Event, i: i32): void {
-  TRACED.label(SPANS.trace).label(SPANS.parent).label(SERVER.start(i)).label(programName(e));
+  TRACED.label(SPANS.trace).label(SPANS.parent).label(SPANS.start).label(programName(e));
   TRACED.label(SERVER.method(i)).label(SERVER.status(i));
   if (HAS_ROUTES) TRACED.label(SERVER.route(i));
   else TRACED.label("");

@@ -26,15 +26,18 @@ export class Spans {
   private high: u64 = 0;
   private low: u64 = 0;
   private span: u64 = 0;
+  private begun: u64 = 0;
+  private event: u64 = 0;
+  private place: i32 = 0;
 
   /** Whether a request of a server that is finished becomes a span. */
   ofServer(e: Event, from: HttpServer, i: i32): bool {
-    return this.take(e, from.start(i), from.status(i) >= 500, from.trace(i, 0), from.trace(i, 1), from.trace(i, 2), <u32>from.trace(i, 3));
+    return this.take(e, i, from.start(i), from.status(i) >= 500, from.trace(i, 0), from.trace(i, 1), from.trace(i, 2), <u32>from.trace(i, 3));
   }
 
   /** Whether one of a client does. */
   ofClient(e: Event, from: HttpClient, i: i32): bool {
-    return this.take(e, from.start(i), from.status(i) >= 400, from.trace(i, 0), from.trace(i, 1), from.trace(i, 2), <u32>from.trace(i, 3));
+    return this.take(e, i, from.start(i), from.status(i) >= 400, from.trace(i, 0), from.trace(i, 1), from.trace(i, 2), <u32>from.trace(i, 3));
   }
 
   /** Of the request that was taken last: 32 digits. */
@@ -43,7 +46,13 @@ export class Spans {
   /** The span that asked for it: 16 digits; empty where nobody said. */
   get parent(): string { return this.span == 0 ? "" : digits(this.span); }
 
-  private take(e: Event, start: u64, isFailed: bool, high: u64, low: u64, span: u64, flags: u32): bool {
+  /**
+   * When it began, ns since the epoch, and behind points which of all requests it is: several of one trace
+   * can begin together.
+   */
+  get start(): string { return `${this.begun}.${this.event}.${this.place}`; }
+
+  private take(e: Event, i: i32, start: u64, isFailed: bool, high: u64, low: u64, span: u64, flags: u32): bool {
     const second = e.time / SECOND_NS;
     if (second != this.second) {
       this.second = second;
@@ -55,8 +64,11 @@ export class Spans {
     if (!this.isTaken(isTold, (flags & SAMPLED) != 0, isFailed)) return false;
     // A replay gives the same.
     this.high = isTold ? high : mix(mix(batchSource(), e.proc.key), e.evt_num) | 1;
-    this.low = isTold ? low : mix(this.high, start);
+    this.low = isTold ? low : mix(mix(this.high, start), i);
     this.span = span;
+    this.begun = start;
+    this.event = e.evt_num;
+    this.place = i;
     return true;
   }
 

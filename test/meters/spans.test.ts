@@ -56,6 +56,19 @@ test("a span has the trace and the parent that the head says, and a name without
   assert.match(span!.spanId, /^[0-9a-f]{16}$/);
 });
 
+test("requests that begin and end together are a span each, and nobody's own trace is another's", () => {
+  const together = (field: string): readonly Span[] =>
+    new Meter().judge([BEGIN, [">", request(field).repeat(3)], ["<", answer(503).repeat(3)]]).spans;
+  const alone = together("");
+  assert.is(new Set(alone.map(({ traceId }) => traceId)).size, 3);
+  const asked = together(traceparent());
+  assert.is(new Set(asked.map(({ spanId }) => spanId)).size, 3);
+  assert.equal(
+    [...new Set(asked.map(({ traceId, parentSpanId }) => `${traceId} ${parentSpanId}`))],
+    [`${TRACE} ${PARENT}`],
+  );
+});
+
 test("off means off", () => {
   assert.equal(new Meter(plain).judge([BEGIN, ...times(300, () => ask(traceparent(), 503))]).spans, []);
 });
@@ -110,6 +123,8 @@ test("H94: what a policy gives as a span and is none is counted, and is no numbe
     [["0".repeat(32), ...good.slice(1)], 1],
     [[TRACE, "x", ...good.slice(2)], 1],
     [[TRACE, PARENT, "-1", ...good.slice(3)], 1],
+    [[TRACE, PARENT, "1.", ...good.slice(3)], 1],
+    [[TRACE, PARENT, "1.2.3.4", ...good.slice(3)], 1],
     [good, -1],
     [good, 1e9],
     [[], 1],

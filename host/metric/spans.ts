@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import type { Instrument } from "../wasm/instruments.js";
 import type { Measured, Measurement } from "../wasm/metrics-region.js";
 
-/** A request, as OTLP has it. Times are in ns since the epoch. */
+/** A request, or a call of gRPC, as OTLP has it. Times are in ns since the epoch. */
 export interface Span {
   readonly traceId: string;
   readonly spanId: string;
@@ -23,9 +23,25 @@ export interface Span {
 /** SPAN_KIND_SERVER and SPAN_KIND_CLIENT. */
 export type SpanKind = 2 | 3;
 
-const KINDS: Readonly<Record<string, SpanKind>> = { "vedette.spans.server": 2, "vedette.spans.client": 3 };
+const KINDS: Readonly<Record<string, SpanKind>> = {
+  "vedette.spans.server": 2,
+  "vedette.spans.client": 3,
+  "vedette.spans.server.grpc": 2,
+  "vedette.spans.client.grpc": 3,
+};
+const CLIENT: SpanKind = 3;
+const OF_GRPC = ".grpc";
 /** From which status on a request is an error, by OpenTelemetry. */
 const ERROR_FROM: Readonly<Record<SpanKind, number>> = { 2: 500, 3: 400 };
+/** Which statuses of calls are errors of a server, by OpenTelemetry. To a client all but OK are. */
+const ERRORS_OF_SERVER = new Set([
+  "UNKNOWN",
+  "DEADLINE_EXCEEDED",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+]);
 /** STATUS_CODE_ERROR. */
 const ERROR = 2;
 const OWN = "vedette.span.";
@@ -65,14 +81,28 @@ function spanOf({ labels, value }: Measurement, { name: kindName, labels: names 
   const isRead = TRACE.test(traceId) && PARENT.test(parentSpanId) && value >= 0 && value < DAY_S;
   if (!isRead || begun === undefined) return null;
   const start = BigInt(begun);
-  const attributes = Object.fromEntries([...said].filter(([label, text]) => text !== "" && !label.startsWith(OWN)));
-  const isError = Number(of("http.response.status_code")) >= ERROR_FROM[kind];
+  const given = Object.fromEntries([...said].filter(([label, text]) => text !== "" && !label.startsWith(OWN)));
+  const { attributes, isError, name } = kindName.endsWith(OF_GRPC)
+    ? ofCall(given, kind, of("rpc.method"), of("rpc.response.status_code"))
+    : ofRequest(given, kind, of("http.request.method"), of("http.route"));
   return {
-    ...{ traceId, parentSpanId, kind, attributes, isError, start },
+    ...{ traceId, parentSpanId, kind, attributes, isError, start, name },
     spanId: idOf([traceId, parentSpanId, String(kind), from, ...labels]),
-    name: [of("http.request.method"), of("http.route")].filter((word) => word !== "").join(" "),
     end: start + BigInt(Math.round(value * NS)),
   };
+}
+
+type Said = Pick<Span, "attributes" | "isError" | "name">;
+
+function ofRequest(attributes: Span["attributes"], kind: SpanKind, method: string, route: string): Said {
+  const isError = Number(attributes["http.response.status_code"]) >= ERROR_FROM[kind];
+  return { attributes, isError, name: [method, route].filter((word) => word !== "").join(" ") };
+}
+
+/** The name of a method that is not known is the system's. */
+function ofCall(given: Span["attributes"], kind: SpanKind, method: string, status: string): Said {
+  const isError = kind === CLIENT ? status !== "OK" : ERRORS_OF_SERVER.has(status);
+  return { attributes: { "rpc.system.name": "grpc", ...given }, isError, name: method === "_OTHER" ? "grpc" : method };
 }
 
 /** The same for the same request: a replay gives no new one. */

@@ -41,6 +41,16 @@ const TRACED = gauge({
   ],
   slots: 128,
 });
+const TRACED_CALLS = gauge({
+  name: "vedette.spans.client.grpc",
+  unit: "s",
+  doc: "calls of gRPC clients that become spans",
+  labels: [
+    "vedette.span.trace", "vedette.span.parent", "vedette.span.start", "process.executable.name", "rpc.method",
+    "rpc.response.status_code", "server.address", "server.port",
+  ],
+  slots: 128,
+});
 
 @meter({ name: "HTTP clients" })
 export function saw(e: AnyTransfer): void {
@@ -54,6 +64,7 @@ function tell(e: Event, finished: i32): void {
     if (CLIENT.isCall(i)) {
       if (!CALLS.labelled(CLIENT.labels(e, i))) labelCall(e, i);
       CALLS.record(CLIENT.seconds(i));
+      if (HAS_SPANS && SPANS.ofClient(e, CLIENT, i)) tellCallSpan(e, i);
     } else {
       if (!DURATION.labelled(CLIENT.labels(e, i))) labelRequest(e, i);
       DURATION.record(CLIENT.seconds(i));
@@ -81,4 +92,13 @@ function labelCall(e: Event, i: i32): void {
   if (method.isEmpty) CALLS.label("_OTHER");
   else CALLS.label(method);
   CALLS.label(status).label(e.fd.sip).label(e.fd.sport).label(CLIENT.isCallError(i) ? status : "");
+}
+
+function tellCallSpan(e: Event, i: i32): void {
+  const method = CLIENT.callMethod(i);
+  TRACED_CALLS.label(SPANS.trace).label(SPANS.parent).label(SPANS.start).label(programName(e));
+  if (method.isEmpty) TRACED_CALLS.label("_OTHER");
+  else TRACED_CALLS.label(method);
+  TRACED_CALLS.label(CLIENT.callStatus(i)).label(e.fd.sip).label(e.fd.sport);
+  TRACED_CALLS.set(CLIENT.seconds(i));
 }

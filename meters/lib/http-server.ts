@@ -37,6 +37,16 @@ const TRACED = gauge({
   ],
   slots: 128,
 });
+const TRACED_CALLS = gauge({
+  name: "vedette.spans.server.grpc",
+  unit: "s",
+  doc: "calls to gRPC servers that become spans",
+  labels: [
+    "vedette.span.trace", "vedette.span.parent", "vedette.span.start", "process.executable.name", "rpc.method",
+    "rpc.response.status_code",
+  ],
+  slots: 128,
+});
 
 @meter({ name: "HTTP servers" })
 export function saw(e: AnyTransfer): void {
@@ -50,6 +60,7 @@ function tell(e: Event, finished: i32): void {
     if (SERVER.isCall(i)) {
       if (!CALLS.labelled(SERVER.labels(e, i))) labelCall(e, i);
       CALLS.record(SERVER.seconds(i));
+      if (HAS_SPANS && SPANS.ofServer(e, SERVER, i)) tellCallSpan(e, i);
     } else {
       if (!DURATION.labelled(SERVER.labels(e, i))) labelRequest(e, i);
       DURATION.record(SERVER.seconds(i));
@@ -81,4 +92,13 @@ function labelCall(e: Event, i: i32): void {
   if (method.isEmpty) CALLS.label("_OTHER");
   else CALLS.label(method);
   CALLS.label(status).label(SERVER.isCallError(i) ? status : "");
+}
+
+function tellCallSpan(e: Event, i: i32): void {
+  const method = SERVER.callMethod(i);
+  TRACED_CALLS.label(SPANS.trace).label(SPANS.parent).label(SPANS.start).label(programName(e));
+  if (method.isEmpty) TRACED_CALLS.label("_OTHER");
+  else TRACED_CALLS.label(method);
+  TRACED_CALLS.label(SERVER.callStatus(i));
+  TRACED_CALLS.set(SERVER.seconds(i));
 }

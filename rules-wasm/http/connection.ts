@@ -98,7 +98,8 @@ abstract class Http extends Protocol {
   constructor(isClient: bool, connections: u32, underway: u32, readsTraces: bool) {
     super();
     this.readsTraces = readsTraces;
-    this.traces = new StateTable(UNKEPT, readsTraces ? underway : TRACES_MIN, TRACE, hours(2));
+    const traces = new StateTable(UNKEPT, readsTraces ? underway : TRACES_MIN, TRACE, hours(2));
+    this.traces = traces;
     this.isClient = isClient;
     this.connections = new StateTable(UNKEPT, connections, CONNECTION, hours(2));
     const waiting = new StateTable(UNKEPT, underway, REQUEST, hours(2));
@@ -107,7 +108,7 @@ abstract class Http extends Protocol {
     this.waiting = waiting;
     this.begins = begins;
     this.told = told;
-    this.streams = new Streams(isClient, max(8, connections / FRAMES_SHARE), told, waiting, begins);
+    this.streams = new Streams(isClient, max(8, connections / FRAMES_SHARE), told, waiting, begins, traces, readsTraces);
   }
 
   protected accepted(e: Event): void {
@@ -503,8 +504,10 @@ abstract class Http extends Protocol {
   /** The server goes on in HTTP/2, with its answer to the request. The client does when it has read that. */
   private upgrade(c: usize, key: u64, request: u32, entry: usize, e: Event): void {
     if (request + 1 != load<u32>(c, NEXT)) return this.beOther(c, key, e); // nobody asks for more before
-    this.streams.upgrade(key, entry, e);
-    this.waiting.drop(requestOf(c, key, request));
+    const name = requestOf(c, key, request), trace = this.readsTraces ? this.traces.find(name, e.time) : 0;
+    this.streams.upgrade(key, entry, trace, e);
+    this.waiting.drop(name);
+    if (trace != 0) this.traces.drop(name);
     moveOn(c, request + 1);
     setMode(c, OUT, FRAMES);
     if (modeOf(c, IN) == UNSURE) setMode(c, IN, START);

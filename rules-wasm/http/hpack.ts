@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Header blocks of HTTP/2 (RFC 7541): of their fields the method, the path, the status, whether the content
-// is gRPC's, and its status. Nothing else is looked at. A block may be cut behind any byte.
+// is gRPC's, and its status; where it is asked for, the traceparent, too. Nothing else is looked at. A block
+// may be cut behind any byte.
 //
 // Of the dynamic table the newest fields are kept, and neither their sizes nor the table's. A table
 // forgets the oldest first, and a field that is too large for it forgets all. So where a block names the
 // n-th newest field, the last n that were to be added were added, and the count of those says which it is.
 // For the same reason what came before a gap need not be known: forget() it, and a field from then on is
 // known by its number, or is from before and unknown.
+//
+// A traceparent is more than a table has room for. The newest of a connection stand beside its table,
+// numbered as they came, and the table has the number. So what one connection says is never another's.
 import { hours } from "../duration";
 import { StateTable, UNKEPT } from "../state/table";
 import { textHash } from "../string-set";
@@ -16,6 +20,7 @@ import { UNLISTED } from "./grpc";
 import { methodNamed } from "./head";
 import { unpack } from "./huffman";
 import { PATH_MAX } from "./request";
+import { keepTraceparent, NAME, readValue, SIZE, TRACE } from "./traceparent";
 
 /** What a field is. */
 const OTHER: u32 = 0;
@@ -26,6 +31,7 @@ const TYPE: u32 = 4;
 const GRPC_STATUS: u32 = 5;
 /** From before a gap. */
 const UNKNOWN: u32 = 6;
+const TRACEPARENT: u32 = 7;
 
 /** A method, content or gRPC status that is not there. */
 export const NONE: u32 = 0xff;
@@ -37,6 +43,15 @@ const FIELDS_MAX: u32 = 128;
 /** Bytes of a table. */
 export const TABLE: usize = FIELDS + 8 * <usize>FIELDS_MAX;
 const STATIC: u32 = 61;
+
+/** Beside a table: how many traceparents were added (u64), then the newest, as traceparent.ts keeps them. */
+const KEPT: usize = 8;
+/** A table of 4,096 bytes has 41 at most. A power of two. */
+const KEPT_MAX: u64 = 64;
+/** Bytes of them. */
+export const TRACES: usize = KEPT + <usize>KEPT_MAX * TRACE;
+/** Stands in a table for a traceparent that does not read. */
+const NO_TRACE: u64 = 0;
 
 /** Values of a path: it is not kept; the two of the static table; else a hash. */
 const NO_PATH: u64 = 0;
@@ -62,6 +77,10 @@ export const path: usize = memory.data(128);
 export let pathSize: u32 = 0;
 /** Whether all fields are known. Else those that are not there may have been. */
 export let isComplete: bool = true;
+/** Its traceparent, if hasTrace() says so. */
+export const trace: usize = memory.data(32);
+let traceCount: u32 = 0;
+let isTraceRead: bool = true;
 
 const text: usize = memory.data(64);
 const TEXT_MAX: u32 = 40;
@@ -69,6 +88,8 @@ const TEXT_MAX: u32 = 40;
 /** Where the block goes on, and where it ends. */
 let at: usize = 0;
 let end: usize = 0;
+/** The connection's traceparents; 0: they are not read. */
+let traces: usize = 0;
 /** The string that was read last. */
 let stringAt: usize = 0;
 let stringSize: u32 = 0;
@@ -77,6 +98,11 @@ let isPacked: bool = false;
 /** The path in a string of its own, for a note. */
 export function pathText(): string {
   return String.UTF8.decodeUnsafe(path, pathSize);
+}
+
+/** Whether the block has exactly one traceparent, and that reads. A field that is not known may be one. */
+export function hasTrace(): bool {
+  return isComplete && isTraceRead && traceCount == 1;
 }
 
 /** What was added to the table until now is not known any more. */
@@ -91,9 +117,13 @@ export class Hpack {
 
   /**
    * Reads a block, and adds to the table what it adds. False: it is cut, or none. What was read of it stands
-   * then, and the table must be forgotten.
+   * then, and the table must be forgotten. `kept`: where the connection's traceparents are, TRACES bytes;
+   * 0: they are not read.
    */
-  read(table: usize, from: usize, size: u32, now: u64): bool {
+  read(table: usize, from: usize, size: u32, now: u64, kept: usize = 0): bool {
+    traces = kept;
+    traceCount = 0;
+    isTraceRead = true;
     method = grpc = grpcStatus = NONE;
     status = 0;
     pathSize = 0;
@@ -147,6 +177,9 @@ export class Hpack {
       case GRPC_STATUS:
         grpcStatus = number;
         break;
+      case TRACEPARENT:
+        holdTrace(value);
+        break;
       case UNKNOWN:
         isComplete = false;
     }
@@ -163,6 +196,7 @@ export class Hpack {
   /** Holds the value of the string that was read. Gives what a table has of it; -1: it is no text. */
   private value(kind: u32, isAdded: bool, now: u64): i64 {
     if (kind == OTHER || kind == UNKNOWN) return 0;
+    if (kind == TRACEPARENT) return traces == 0 ? NO_TRACE : traceValue(isAdded);
     const room = kind == PATH ? PATH_MAX + 1 : TEXT_MAX;
     const size = isPacked ? unpack(stringAt, stringSize, kind == PATH ? path : text, room) : <i32>stringSize;
     if (size < 0) return -1;
@@ -193,6 +227,33 @@ export class Hpack {
     return hash;
   }
 }
+
+/** A traceparent of the table, by its number. */
+function holdTrace(number: u64): void {
+  traceCount++;
+  if (number == NO_TRACE || traces == 0 || load<u64>(traces) - number >= KEPT_MAX) isTraceRead = false;
+  else memory.copy(trace, keptAt(number), TRACE);
+}
+
+/** Reads the string that was read as a traceparent. Gives what a table has of it. */
+function traceValue(isAdded: bool): u64 {
+  traceCount++;
+  // One byte more than it has shows that there are more.
+  const size = isPacked ? unpack(stringAt, stringSize, text, SIZE + 1) : <i32>stringSize;
+  if (size != <i32>SIZE || !readValue(isPacked ? text : stringAt)) {
+    isTraceRead = false;
+    return NO_TRACE;
+  }
+  keepTraceparent(trace);
+  if (!isAdded) return NO_TRACE;
+  const number = load<u64>(traces) + 1;
+  store<u64>(traces, number);
+  memory.copy(keptAt(number), trace, TRACE);
+  return number;
+}
+
+// @ts-ignore: decorator
+@inline function keptAt(number: u64): usize { return traces + KEPT + <usize>(number & (KEPT_MAX - 1)) * TRACE; }
 
 /** A field by its index. */
 function fieldAt(table: usize, index: u32): u64 {
@@ -279,7 +340,8 @@ function kindOfName(): u32 {
   if (isSame(from, size, ":method")) return METHOD;
   if (isSame(from, size, ":status")) return STATUS;
   if (isSame(from, size, "content-type")) return TYPE;
-  return isSame(from, size, "grpc-status") ? GRPC_STATUS : OTHER;
+  if (isSame(from, size, "grpc-status")) return GRPC_STATUS;
+  return traces != 0 && isSame(from, size, NAME) ? TRACEPARENT : OTHER;
 }
 
 /** Digits, at most so many; NO_NUMBER where it is something else. */

@@ -32,12 +32,14 @@ export class Spans {
 
   /** Whether a request of a server that is finished becomes a span. */
   ofServer(e: Event, from: HttpServer, i: i32): bool {
-    return this.take(e, i, from.start(i), from.status(i) >= 500, from.trace(i, 0), from.trace(i, 1), from.trace(i, 2), <u32>from.trace(i, 3));
+    const isFailed = from.isCall(i) ? from.isCallError(i) : from.status(i) >= 500;
+    return this.take(e, i, from.start(i), isFailed, from.trace(i, 0), from.trace(i, 1), from.trace(i, 2), <u32>from.trace(i, 3));
   }
 
   /** Whether one of a client does. */
   ofClient(e: Event, from: HttpClient, i: i32): bool {
-    return this.take(e, i, from.start(i), from.status(i) >= 400, from.trace(i, 0), from.trace(i, 1), from.trace(i, 2), <u32>from.trace(i, 3));
+    const isFailed = from.isCall(i) ? from.isCallError(i) : from.status(i) >= 400;
+    return this.take(e, i, from.start(i), isFailed, from.trace(i, 0), from.trace(i, 1), from.trace(i, 2), <u32>from.trace(i, 3));
   }
 
   /** Of the request that was taken last: 32 digits. */

@@ -6,7 +6,7 @@
 // (hpack.ts). Where a frame's head was not seen, nothing is known of its direction until bytes begin as only
 // a frame of a stream that is underway, the next request or a word between the two peers does. A request or
 // an answer that cannot be shows that something before it was a part of a body: of all that is underway then
-// nothing is told.
+// nothing is told. A request has a traceparent only where all of its block is known.
 import { at, seen, skip, total } from "../connection/cursor";
 import { Stash } from "../connection/stash";
 import { hours } from "../duration";
@@ -19,9 +19,12 @@ import {
 } from "./frame";
 import { ofHttp, ofReset } from "./grpc";
 import { CONNECT, POST } from "./head";
-import { forget, grpc, grpcStatus, Hpack, isComplete, method, NONE, path, pathSize, status, TABLE } from "./hpack";
+import {
+  forget, grpc, grpcStatus, hasTrace, Hpack, isComplete, method, NONE, path, pathSize, status, TABLE, trace, TRACES,
+} from "./hpack";
 import { GRPC, GRPC_STATUS, IS_CUT, METHOD, PATH, PATH_SIZE, REQUEST, STATUS, TIME } from "./request";
 import { NO_CALL, Told } from "./told";
+import { TRACE } from "./traceparent";
 
 /** The direction of requests. */
 export const IN: u32 = 0;
@@ -53,7 +56,7 @@ const WRITTEN: usize = LAST + 8; // u64: when a part of an answer was moved last
 const HAS_CUT: usize = LAST + 16; // u8: one of the answers underway is cut
 const STREAMS: usize = LAST + 24; // u32[]: those underway, the oldest first
 const OPEN_MAX: u32 = 128;
-const CONNECTION: usize = STREAMS + 4 * <usize>OPEN_MAX;
+const KEPT: usize = STREAMS + 4 * <usize>OPEN_MAX; // its client's traceparents, where those are read
 
 /** More fields than that in one call are not looked at. */
 const BLOCK_MAX: u32 = 16384;
@@ -77,23 +80,34 @@ export class Streams {
   /** Requests underway, and blocks of which a part is there, of all versions of HTTP. */
   private readonly waiting: StateTable;
   private readonly begins: Stash;
+  /** Of requests that wait and have a traceparent: that. */
+  private readonly traces: StateTable;
+  private readonly readsTraces: bool;
+  /** Bytes of a connection. */
+  private readonly size: usize;
   private readonly hpack: Hpack = new Hpack();
   private key: u64 = 0;
   private now: u64 = 0;
   private from: u64 = 0;
   private event: Event = changetype<Event>(0);
 
-  constructor(isClient: bool, connections: u32, told: Told, waiting: StateTable, begins: Stash) {
+  constructor(
+    isClient: bool, connections: u32, told: Told, waiting: StateTable, begins: Stash, traces: StateTable, readsTraces: bool,
+  ) {
     this.isClient = isClient;
     this.told = told;
     this.waiting = waiting;
     this.begins = begins;
-    this.connections = new StateTable(UNKEPT, connections, CONNECTION, hours(2));
+    this.traces = traces;
+    this.readsTraces = readsTraces;
+    const size = readsTraces ? KEPT + TRACES : KEPT;
+    this.size = size;
+    this.connections = new StateTable(UNKEPT, connections, size, hours(2));
   }
 
   /** Both sides begin. */
   start(key: u64, now: u64): void {
-    memory.fill(this.connections.take(key, now), 0, CONNECTION);
+    memory.fill(this.connections.take(key, now), 0, this.size);
   }
 
   /** The client's preface goes on, as if that were the end of a frame. */
@@ -104,15 +118,20 @@ export class Streams {
     store<u32>(w, PREFACE_REST, LEFT);
   }
 
-  /** The request that asked for HTTP/2 is its first stream, and is answered there. */
-  upgrade(key: u64, request: usize, e: Event): void {
+  /**
+   * The request that asked for HTTP/2 is its first stream, and is answered there. `trace`: where its
+   * traceparent is, or 0.
+   */
+  upgrade(key: u64, request: usize, trace: usize, e: Event): void {
     this.start(key, e.time);
     this.begin(key, e);
     const c = this.connections.take(key, e.time);
     store<u32>(c, 1, LAST);
-    memory.copy(block, request, REQUEST); // it may have to make room
+    memory.copy(block, request, REQUEST); // they may have to make room
+    if (trace != 0) memory.copy(block + REQUEST, trace, TRACE);
     const entry = this.open(c, 1);
     memory.copy(entry, block, REQUEST);
+    if (this.readsTraces) this.keepTrace(1, trace == 0 ? 0 : block + REQUEST);
     store<u8>(entry, 0, GRPC);
     store<u8>(entry, <u8>NONE, GRPC_STATUS);
   }
@@ -130,7 +149,8 @@ export class Streams {
     if (size > there - FRAME_HEAD || size <= around) return false;
     this.start(key, e.time);
     const c = this.connections.take(key, e.time);
-    const isRequest = this.hpack.read(c + FIELDS, from + prefixOf(head), size - around, e.time) && method != NONE;
+    const isRead = this.hpack.read(c + FIELDS, from + prefixOf(head), size - around, e.time, this.keptOf(c, IN));
+    const isRequest = isRead && method != NONE;
     if (isRequest) this.forgetAll(c);
     else this.connections.drop(key);
     return isRequest;
@@ -301,7 +321,7 @@ export class Streams {
   }
 
   private finishBlock(c: usize, w: usize, way: u32): void {
-    const isRead = this.hpack.read(w + FIELDS, block, blockSize, this.now), isCut = load<u8>(w, BLOCK) == CUT;
+    const isRead = this.hpack.read(w + FIELDS, block, blockSize, this.now, this.keptOf(c, way)), isCut = load<u8>(w, BLOCK) == CUT;
     if (!isRead || isCut) forget(w + FIELDS);
     store<u8>(w, NO_BLOCK, BLOCK);
     const first = w + FIRST, stream = streamOf(first);
@@ -324,6 +344,19 @@ export class Streams {
     memory.copy(entry + PATH, path, pathSize);
     store<u8>(entry, <u8>(method != POST || (grpc == NONE && isAll) ? 0 : grpc), GRPC);
     store<u8>(entry, <u8>NONE, GRPC_STATUS);
+    if (this.readsTraces) this.keepTrace(stream, isAll && hasTrace() ? trace : 0);
+  }
+
+  /** What had this place before is over. `from`: where its traceparent is, 0: it has none. */
+  private keepTrace(stream: u32, from: usize): void {
+    const name = this.nameOf(stream);
+    if (from != 0) memory.copy(this.traces.take(name, this.now), from, TRACE);
+    else this.traces.drop(name);
+  }
+
+  /** Where the traceparents of a direction are; 0: they are not read. */
+  private keptOf(c: usize, way: u32): usize {
+    return this.readsTraces && way == IN ? c + KEPT : 0;
   }
 
   /** Fields of a server: an answer's begin, or what follows its body. */
@@ -367,7 +400,8 @@ export class Streams {
   }
 
   private tell(c: usize, stream: u32, entry: usize, end: u64, call: u32): void {
-    if (!this.told.add(entry, end, load<u16>(entry, STATUS), call, this.event)) this.unsynced++;
+    const trace = this.readsTraces ? this.traces.find(this.nameOf(stream), this.now) : 0;
+    if (!this.told.add(entry, end, load<u16>(entry, STATUS), call, this.event, trace)) this.unsynced++;
     this.drop(c, stream);
   }
 
@@ -430,6 +464,7 @@ export class Streams {
     memory.copy(c + STREAMS + 4 * place, c + STREAMS + 4 * (place + 1), 4 * (count - place - 1));
     store<u32>(c, count - 1, OPEN);
     this.waiting.drop(this.nameOf(stream));
+    if (this.readsTraces) this.traces.drop(this.nameOf(stream));
   }
 
   private dropAll(c: usize): void {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The field traceparent of a head (W3C Trace Context): to which trace a request belongs. What does not read
-// as version 00 has it is no traceparent; nothing else of the field leaves.
+// as version 00 has it is no traceparent; nothing else of the field leaves. HTTP/2 has the value alone
+// (hpack.ts).
 //
 //   traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
 import { isSameWord } from "./head";
@@ -18,8 +19,10 @@ export const TRACE: usize = 32;
 /** The caller's own flag: this trace is recorded. */
 export const SAMPLED: u32 = 1;
 
-const NAME = "traceparent";
-const SIZE: u32 = 55;
+/** The field's name. */
+export const NAME = "traceparent";
+/** Bytes of its value. */
+export const SIZE: u32 = 55;
 const LF: u32 = 0x0a;
 const DASH: u32 = 0x2d;
 const BLANK: u32 = 0x20;
@@ -29,11 +32,11 @@ export function readTraceparent(at: usize, size: u32): bool {
   const end = at + size, name = <u32>NAME.length;
   let found = 0;
   for (let line = at; line < end; line = byteAt(line, end, LF) + 1) {
-    const left = <u32>(end - line);
-    if (left < name + 1 || load<u8>(line + name) != 0x3a || !isSameWord(line, NAME)) continue;
+    if (<u32>(end - line) < name + 1 || load<u8>(line + name) != 0x3a || !isSameWord(line, NAME)) continue;
     let from = line + name + 1;
     while (from < end && load<u8>(from) == BLANK) from++;
-    if (!readValue(from, <u32>(end - from))) return false;
+    const left = <u32>(end - from);
+    if (left <= SIZE || load<u8>(from + SIZE) > BLANK || !readValue(from)) return false;
     found++;
   }
   return found == 1;
@@ -47,8 +50,8 @@ export function keepTraceparent(at: usize): void {
   store<u64>(at, traceFlags, 24);
 }
 
-function readValue(at: usize, left: u32): bool {
-  if (left <= SIZE || load<u8>(at + SIZE) > BLANK) return false;
+/** Of so many bytes as a value has, whether they are one. */
+export function readValue(at: usize): bool {
   if (load<u8>(at) != 0x30 || load<u8>(at + 1) != 0x30) return false;
   for (let i = 0; i < 3; i++) if (load<u8>(at + DASHES[i]) != DASH) return false;
   isHex = true;

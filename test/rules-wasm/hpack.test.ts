@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Header blocks of HTTP/2: the examples of RFC 7541, appendix C, what node's encoder makes, blocks that are
-// cut behind every byte or were not seen, and what is no block.
+// cut behind every byte or were not seen, and what is no block. Whose traceparent is told, and whose is not.
 import { connect } from "node:http2";
 import { Duplex } from "node:stream";
 import fc from "fast-check";
@@ -9,22 +9,27 @@ import * as assert from "uvu/assert";
 import { until } from "../until.js";
 import { cleanUp, loadSource, Running } from "./shared.js";
 
-/** A block from port 1 comes behind a gap. */
+/** A block from port 1 comes behind a gap. Of one from port 2 traceparents are not read. */
 const POLICY = await loadSource(`import { note, Priority, Read, rule } from "vedette";
-import { forget, grpc, grpcStatus, Hpack, isComplete, method, NONE, pathSize, pathText, status, TABLE } from "vedette/http/hpack";
+import { forget, grpc, grpcStatus, hasTrace, Hpack, isComplete, method, NONE, pathSize, pathText, status, TABLE, trace, TRACES } from "vedette/http/hpack";
 import { METHODS } from "vedette/http/head";
+import { u32At } from "vedette/network-order";
 const hpack = new Hpack();
 const table = memory.data(1032);
+const traces = memory.data(2056);
+function half(at: usize): string { return bswap<u32>(u32At(at)).toString(16).padStart(8, "0"); }
+function hex(at: usize): string { return half(at + 4) + half(at); }
 function shown(name: string, value: u32): string { return value == NONE ? "" : " " + name + value.toString(); }
 @rule({ name: "block", priority: Priority.Debug })
 export function block(e: Read): bool {
-  assert(TABLE == 1032);
+  assert(TABLE == 1032 && TRACES == 2056);
   if (e.fd.sport == 1) forget(table);
-  const isRead = hpack.read(table, e.data.address, e.data.size, e.time);
+  const isRead = hpack.read(table, e.data.address, e.data.size, e.time, e.fd.sport == 2 ? 0 : traces);
   let text = method == NONE ? "" : " " + METHODS[method];
   if (pathSize > 0) text += " " + pathText();
   if (status != 0) text += " " + status.toString();
   text += shown("grpc=", grpc) + shown("grpc-status=", grpcStatus);
+  if (hasTrace()) text += " " + hex(trace) + hex(trace + 8) + "-" + hex(trace + 16) + "-" + bswap<u32>(u32At(trace + 24)).toString();
   note(text + (isComplete ? "" : " ...") + (isRead ? "" : " cut"));
   return true;
 }
@@ -34,11 +39,9 @@ export function block(e: Read): bool {
 class Reader {
   readonly #running = new Running(POLICY);
 
-  read(block: Buffer, isBehindGap = false): string {
-    const [said = ""] = this.#running.judge([
-      "read",
-      { fd: { type: "4", sport: isBehindGap ? 1 : 0 }, data: block, res: block.length },
-    ]);
+  read(block: Buffer, isBehindGap = false, isOff = false): string {
+    const sport = isOff ? 2 : isBehindGap ? 1 : 0;
+    const [said = ""] = this.#running.judge(["read", { fd: { type: "4", sport }, data: block, res: block.length }]);
     assert.equal(this.#running.faults, []);
     return said.replace(/^block */, "");
   }
@@ -56,6 +59,11 @@ const literal = (name: string, value: string, first = 0x40): Buffer =>
     Buffer.from([value.length]),
     Buffer.from(value),
   ]);
+
+const traceparentOf = (i: number): string =>
+  `00-${(i + 1).toString(16).padStart(32, "c")}-${(i + 1).toString(16).padStart(16, "d")}-${i % 2 === 0 ? "01" : "00"}`;
+/** As the reader tells it. */
+const shown = (traceparent: string): string => traceparent.replace(/^00-/, "").replace(/-0(\d)$/, "-$1");
 
 /** Of appendix C: each group is of one connection. */
 const EXAMPLES: Readonly<Record<string, readonly (readonly [hex: string, read: string])[]>> = {
@@ -228,15 +236,16 @@ test("what node's encoder makes of any path is read, and from any block on never
   const part = fc.string({ unit: fc.constantFrom(...visible), maxLength: 60 });
   const one = fc.record({ path: part, method: fc.constantFrom("GET", "POST", "PUT", "DELETE"), query: part });
   const sample = fc.sample(one, { numRuns: 90, seed: 7 });
-  const all = [...sample, ...sample].map(({ path, method, query }) => ({
+  const all = [...sample, ...sample].map(({ path, method, query }, i) => ({
     ":path": `/${path}?${query}`,
+    ...(i % 5 === 0 ? {} : { traceparent: traceparentOf(i % 3 === 0 ? i : i % 7) }), // some come again and again
     ":method": method,
     cookie: `a=${query}`,
     "content-type": method === "POST" ? "application/grpc" : "text/plain",
   }));
   const blocks = await blocksOfNode(all);
-  const told = all.map(
-    ({ ":path": path, ":method": method }) => `${method} ${path.split("?")[0]} grpc=${method === "POST" ? 1 : 0}`,
+  const told = all.map(({ ":path": path, ":method": method, traceparent = "" }) =>
+    `${method} ${path.split("?")[0]} grpc=${method === "POST" ? 1 : 0} ${shown(traceparent)}`.trim(),
   );
   const whole = new Reader();
   for (const [i, block] of blocks.entries()) assert.is(whole.read(block), told[i], `request ${i}`);
@@ -256,6 +265,128 @@ test("what node's encoder makes of any path is read, and from any block on never
     }
   }
   assert.is(whole.memoryBytes, before);
+});
+
+test("a traceparent is read in each form that a field has, and from the table again", () => {
+  const reader = new Reader();
+  const [first, second, third] = [traceparentOf(1), traceparentOf(2), traceparentOf(3)];
+  assert.is(reader.read(literal("traceparent", first)), shown(first), "added");
+  assert.is(reader.read(NEWEST), shown(first), "from the table");
+  assert.is(reader.read(Buffer.concat([bytes("7e 37"), Buffer.from(second)])), shown(second), "by the table's name");
+  assert.is(reader.read(SECOND), shown(first), "the one before");
+  assert.is(reader.read(Buffer.concat([bytes("0f 2f 37"), Buffer.from(third)])), shown(third), "not added");
+  assert.is(reader.read(literal("traceparent", third, 0x10)), shown(third), "never to be added");
+  assert.is(reader.read(NEWEST), shown(second), "neither of which is in the table");
+  assert.is(reader.read(PATH), "/users/4711", "nobody's own");
+});
+
+test("H94: what is no traceparent is none, alone or from the table, and what else the block says stands", () => {
+  const good = traceparentOf(1);
+  for (const value of [
+    "",
+    good.slice(1),
+    good.slice(0, -1),
+    `${good} `,
+    ` ${good}`,
+    `${good}-more`,
+    good.toUpperCase(),
+    good.replace("00-", "01-"),
+    good.replace("00-", "ff-"),
+    good.replaceAll("-", "_"),
+    good.replace("c", "g"),
+    `${good}, ${good}`,
+    `00-${"0".repeat(32)}-${"1".repeat(16)}-01`,
+    `00-${"1".repeat(32)}-${"0".repeat(16)}-01`,
+    "\0".repeat(55),
+    "x".repeat(120),
+  ]) {
+    const reader = new Reader();
+    assert.is(reader.read(Buffer.concat([literal("traceparent", value), bytes("82")])), "GET", value);
+    assert.is(reader.read(Buffer.concat([NEWEST, bytes("84")])), "/", `${value} from the table`);
+    assert.is(reader.read(literal("traceparent", good)), shown(good), "the next one");
+  }
+  for (const name of ["Traceparent", "TRACEPARENT", "traceparent2", "raceparent", "x-traceparent", "tracestate"])
+    assert.is(new Reader().read(literal(name, good)), "", name);
+});
+
+test("H94: a packed value that is no text is no traceparent, and ends nothing", () => {
+  const reader = new Reader();
+  for (const [what, hex] of [
+    ["the end's code", "84 ff ff ff ff"],
+    ["an end of zeros", "81 60"],
+    ["nothing", "80"],
+    ["more than it can be", `ff 01 ${"08 ".repeat(128)}`], // 204 times 1
+  ] as const)
+    assert.is(
+      reader.read(Buffer.concat([bytes("40 0b"), Buffer.from("traceparent"), bytes(hex), bytes("82")])),
+      "GET",
+      what,
+    );
+});
+
+test("H94: two traceparents in a block contradict one another, wherever they come from", () => {
+  const [first, second] = [traceparentOf(1), traceparentOf(2)];
+  const [one, other, bad] = [
+    literal("traceparent", first, 0),
+    literal("traceparent", second, 0),
+    literal("traceparent", "x"),
+  ];
+  for (const block of [
+    [one, other],
+    [one, one],
+    [one, bad],
+    [bad, one],
+    [one, NEWEST],
+    [NEWEST, one],
+    [NEWEST, NEWEST],
+  ]) {
+    const reader = new Reader();
+    reader.read(literal("traceparent", second));
+    assert.is(reader.read(Buffer.concat(block)), "");
+    assert.is(reader.read(one), shown(first), "the next block has its own");
+  }
+});
+
+test("H94: where a block has a field that is not known, or is cut, none is told", () => {
+  const one = literal("traceparent", traceparentOf(1));
+  const reader = new Reader();
+  assert.is(reader.read(PATH), "/users/4711");
+  assert.is(reader.read(Buffer.concat([one, NEWEST]), true), "", "two of them, for it was added");
+  assert.is(reader.read(Buffer.concat([one, SECOND]), true), "...", "from before the gap");
+  assert.is(reader.read(Buffer.concat([one, bytes("7f 05 01 61")])), "...", "a name from before the gap");
+  assert.is(reader.read(Buffer.concat([one, bytes("40 0a 61")])), "... cut");
+  for (let size = 1; size < one.length; size++) assert.not.match(new Reader().read(one.subarray(0, size)), /-/);
+  assert.is(reader.read(NEWEST, true), "...", "a traceparent from before the gap");
+});
+
+test("H94: of more traceparents than are kept, an older one is none and never another's", () => {
+  const reader = new Reader();
+  for (let i = 0; i < 200; i++) reader.read(literal("traceparent", traceparentOf(i)));
+  for (let age = 1; age <= 128; age++) {
+    const index = 61 + age;
+    const block =
+      index < 127 ? Buffer.from([0x80 | index]) : bytes(`ff ${(index - 127).toString(16).padStart(2, "0")}`);
+    assert.is(reader.read(block), age <= 64 ? shown(traceparentOf(200 - age)) : "", `${age} ago`);
+  }
+  assert.is(reader.read(bytes("ff 3f")), "...", "from outside the table");
+});
+
+test("H94: where traceparents are not asked for, none is looked at or kept", () => {
+  const reader = new Reader();
+  const one = literal("traceparent", traceparentOf(1));
+  for (const block of [one, NEWEST, literal("traceparent", "x")]) assert.is(reader.read(block, false, true), "");
+});
+
+test("H94: a block of nothing but traceparents takes no memory", () => {
+  const reader = new Reader();
+  const one = literal("traceparent", traceparentOf(1));
+  reader.read(one);
+  const before = reader.memoryBytes;
+  const parts = [one, NEWEST, bytes("0f 2f 00"), Buffer.concat([bytes("0f 2f ff 80 7d"), Buffer.alloc(16_127)])];
+  for (const part of parts)
+    assert.is(reader.read(Buffer.concat(new Array<Buffer>(Math.floor(16_384 / part.length)).fill(part))), "");
+  assert.is(reader.memoryBytes, before);
+  assert.is(reader.read(one), shown(traceparentOf(1)));
 });
 
 test("any bytes are read to an end", () => {

@@ -2,15 +2,15 @@
 //
 // Spans of a true server: each request that its caller records comes to the collector once, with the caller's
 // trace, the status that nginx has logged, and no value of a query.
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { METERS } from "../../host/paths.js";
 import { until } from "../until.js";
 import { freePort } from "./free-port.js";
+import { metersWithSpans } from "./meters-with-spans.js";
 import { endGroup, hasCommand, scratch, start, VEDETTE } from "./programs.js";
 
 const NGINX = "/usr/sbin/nginx";
@@ -27,15 +27,6 @@ http { log_format m '$http_traceparent|$status'; access_log access.log m;
   client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
   server { listen 127.0.0.1:${port}; location /users/ { return 200 "user"; } location /fail { return 503; } } }\n`,
 );
-
-/** A copy of the meters whose server makes spans: a policy's parameters are set in its policy.yaml. */
-function meterWithSpans(): string {
-  const meters = join(folder, "meters");
-  cpSync(METERS, meters, { recursive: true });
-  const file = join(meters, "http-server/policy.yaml");
-  writeFileSync(file, readFileSync(file, "utf8").replace(/(spans:[\s\S]*?default: )false/, "$1true"));
-  return join(meters, "http-server");
-}
 
 const ask = (path: string, i: number): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -73,7 +64,7 @@ test("each request that its caller records is a span of the caller's trace, as n
   const url = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
   const keys = { TYPE: "otlp", URL: url, TRACES: "true", COMPRESS: "false" };
   const env = Object.fromEntries(Object.entries(keys).map(([key, value]) => [`VEDETTE_OUTPUTS_C_${key}`, value]));
-  const words = ["--policy", meterWithSpans(), "--snaplen", "1024"];
+  const words = [...metersWithSpans(folder, "http-server").flatMap((one) => ["--policy", one]), "--snaplen", "1024"];
   const server = [NGINX, "-p", folder, "-c", "nginx.conf"];
   const { child, ended, said } = start([...VEDETTE, "run", ...words, "--", ...server], { env, limitMs: 120_000 });
   try {

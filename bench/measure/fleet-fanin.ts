@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inMeasuredFleet, type Judge, type MeasuredFleet, PARTITIONS } from "./fleet.js";
+import { CommitWatch } from "./fleet-commits.js";
 import { backlogOf, drain } from "./fleet-scale.js";
 import { evenSensors, type LoadSensor, probePolicy, type Recorded, sealedIn, slowPolicy } from "./fleet-sensors.js";
 
@@ -60,6 +61,13 @@ export interface Fanin {
   readonly ofSlow: Lateness;
   /** What became of the slow policy: its state, and the events that it judged, of those that came. */
   readonly slow: { readonly state: string; readonly events: number; readonly lastError: string | null };
+  /** From the sealed block: of those that were sealed in a commit of their partition or just before; others. */
+  readonly commits: {
+    readonly count: number;
+    readonly bytesEach: number;
+    readonly beside: Late;
+    readonly between: Late;
+  };
   readonly rssMib: { readonly begin: number; readonly middle: number; readonly end: number };
   /** Share of its core that the judge took. */
   readonly judgeCpu: number;
@@ -80,6 +88,7 @@ export async function measureFanin(
     await fleet.makeStreams();
     const judge = await fleet.judge(words, 0);
     await fleet.shared([judge]);
+    const commits = await CommitWatch.on(fleet.url);
     const load = new SteadyLoad(fleet, all, (capacity * SHARE * backlog.messages.length) / backlog.events);
     const loading = load.run();
     await sleep(WARM_MS);
@@ -89,6 +98,7 @@ export async function measureFanin(
     const besideSlow = await phase(judge, seconds / 2);
     await load.stop();
     await loading;
+    await commits.close();
     const slow = (await judge.health()).policies.find(({ policy }) => policy === "slow");
     const { state = "none", events = 0, lastError = null } = slow ?? {};
     const tenantOf = new Map(all.map(({ task, tenant }) => [task, tenant]));
@@ -103,6 +113,13 @@ export async function measureFanin(
       };
     };
     const both = rows.filter(({ time }) => time >= steady.from && time < steady.to);
+    const partitionOf = new Map(all.map(({ task, partition }) => [task, partition]));
+    const byCommit = (isBeside: boolean): Late =>
+      late(
+        both
+          .filter(({ task, sealed }) => commits.isBeside(partitionOf.get(task) ?? 0, sealed) === isBeside)
+          .map(({ at, sealed }) => at - sealed),
+      );
     return {
       ...{ sensors, tenants: Math.min(TENANTS, sensors), seconds, capacity, rate: load.rateOf(), sealMs: load.sealMs },
       ...{ eventsEach: backlog.events / backlog.messages.length, sentLateMs: quantile(load.lateMs, 0.99) },
@@ -114,6 +131,10 @@ export async function measureFanin(
         besideSlow: latenessOf(besideSlow, false),
         ofSlow: latenessOf(besideSlow, true),
         slow: { state, events, lastError },
+      },
+      commits: {
+        ...{ count: commits.count, bytesEach: commits.bytes / Math.max(1, commits.count) },
+        ...{ beside: byCommit(true), between: byCommit(false) },
       },
       rssMib: { begin: steady.rssMib[0], middle: steady.rssMib[1], end: steady.rssMib[2] },
       ...{ judgeCpu: steady.cpu, missing: load.probes - rows.length },

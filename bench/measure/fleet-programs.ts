@@ -2,8 +2,9 @@
 //
 // What an event of real programs costs on its way: bytes on the bus, and CPU time of the sidecar that
 // forwards all, of the bus and of the judge. The programs run under the agent, each for itself. A sidecar
-// that forwards nothing runs the same ones: the difference is what forwarding costs. What each process takes
-// while nothing comes is measured first, and is not counted as an event's.
+// that forwards nothing runs the same ones: the difference is what forwarding costs. Times are from the start
+// of a program until its last event was judged, so what a process takes while nothing comes is a part of
+// them: how much that is, is measured first.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,13 +13,14 @@ import { ask } from "../../test/ask.js";
 import { freePort } from "../../test/e2e/free-port.js";
 import { run } from "../../test/e2e/programs.js";
 import { Program } from "../../test/fleet/programs.js";
+import { until } from "../../test/until.js";
 import { inMeasuredFleet, type Judge, type MeasuredFleet } from "./fleet.js";
 import { median } from "./median.js";
 import { cpuSecondsOf } from "./processes.js";
 import { AGENT, ROOT, VEDETTE } from "./programs.js";
 
 const LIMIT_MS = 120_000;
-const STILL_MS = 1_500;
+const LOOK_MS = 100;
 const REST_MS = 6_000;
 const REQUESTS = 300;
 const INSERTS = 2_000;
@@ -80,7 +82,7 @@ export async function measurePrograms(rounds: number, servers: number): Promise<
       for (let round = 0; round <= rounds; round++)
         for (const work of works)
           for (const which of ["without", "with"] as const) {
-            const one = await costOf(work, sidecars[which], which === "with" ? pool : null, rest);
+            const one = await costOf(work, sidecars[which], which === "with" ? pool : null);
             if (round > 0) taken.get(work.name)?.[which].push(one);
           }
       for (const { program } of Object.values(sidecars)) await program.end("SIGTERM");
@@ -158,24 +160,20 @@ async function atRestOf(sidecars: { with: Sidecar; without: Sidecar }, { fleet, 
 const pidOf = ({ program }: Sidecar): number => program.child.pid as number;
 
 /** `pool`: null where nothing is forwarded. */
-async function costOf({ name, script }: Work, sidecar: Sidecar, pool: Pool | null, rest: AtRest): Promise<Seen> {
-  const begun = performance.now();
-  const look = async (): Promise<Seen> => {
-    const seconds = (performance.now() - begun) / 1000;
-    const us = (cpuSeconds: number, atRest: number): number => (cpuSeconds - atRest * seconds) * 1e6;
-    return {
-      ...(await countsOf(sidecar, pool !== null)),
-      bytes: (await pool?.fleet.streamBytes()) ?? 0,
-      sidecarUs: us(cpuSecondsOf(pidOf(sidecar)), pool === null ? rest.without : rest.sidecar),
-      busUs: us(pool?.fleet.cpu.bus ?? 0, rest.bus),
-      judgeUs: us(pool?.judge.cpuSeconds ?? 0, rest.judge),
-    };
-  };
+async function costOf({ name, script }: Work, sidecar: Sidecar, pool: Pool | null): Promise<Seen> {
+  const look = async (): Promise<Seen> => ({
+    ...(await countsOf(sidecar, pool !== null)),
+    bytes: (await pool?.fleet.streamBytes()) ?? 0,
+    sidecarUs: cpuSecondsOf(pidOf(sidecar)) * 1e6,
+    busUs: (pool?.fleet.cpu.bus ?? 0) * 1e6,
+    judgeUs: (pool?.judge.cpuSeconds ?? 0) * 1e6,
+  });
   const before = await look();
+  const judged = (await pool?.judge.health())?.events ?? 0;
   const argv = [AGENT, "--host", sidecar.listen, "--", "sh", "-c", script];
   const { status, stderr } = await run(argv, { limitMs: LIMIT_MS });
   if (status !== 0) throw new Error(`${name} ended with ${status}: ${stderr.slice(-2_000)}`);
-  await still(sidecar, pool);
+  await settled(sidecar, pool, { events: before.events, judged });
   const after = await look();
   const keys = Object.keys(before) as (keyof Seen)[];
   return Object.fromEntries(keys.map((key) => [key, after[key] - before[key]])) as unknown as Seen;
@@ -195,15 +193,17 @@ async function countsOf({ port }: Sidecar, isForwarded: boolean): Promise<Pick<S
   };
 }
 
-async function still(sidecar: Sidecar, pool: Pool | null): Promise<void> {
-  const look = async (): Promise<string> =>
-    `${(await countsOf(sidecar, pool !== null)).events} ${(await pool?.judge.health())?.events}`;
-  for (let before = ""; ; ) {
-    const now = await look();
-    if (now === before) return;
-    before = now;
-    await sleep(STILL_MS);
-  }
+/** All that came is judged: by the judge, or by the sidecar, where two looks see the same. */
+async function settled(sidecar: Sidecar, pool: Pool | null, before: { events: number; judged: number }): Promise<void> {
+  let last = -1;
+  const isSettled = async (): Promise<boolean> => {
+    const { events } = await countsOf(sidecar, pool !== null);
+    const isStill = events === last && events > before.events;
+    last = events;
+    if (!isStill || pool === null) return isStill;
+    return (await pool.judge.health()).events - before.judged === events - before.events;
+  };
+  await until("all is judged", isSettled, { everyMs: LOOK_MS });
 }
 
 function worksIn(folder: string, port: number): Work[] {

@@ -95,7 +95,7 @@ function scaleLines({ backlog, rounds, one, two, ratio, byCpu }: Scale): string[
   return [
     "",
     `scale: ${count(backlog.events)} events in ${backlog.blocks} blocks, medians of ${rounds.length} rounds`,
-    "  each judge has one core alone for itself among judges; bus and database share these cores",
+    "  each judge is kept on a core of its own; the bus and the database have these cores, too",
     `  one judge    ${count(one)} events/s; ${cpu(0)}`,
     `  two judges   ${count(two)} events/s; ${cpu(1)}`,
     `  ratio        ${ratio.toFixed(2)} by the clock (${each}); ${byCpu.toFixed(2)} by CPU time of the judges`,
@@ -119,7 +119,7 @@ function programLines({ rounds, atRest, programs, together }: ProgramCosts, show
     ...(shown.cpu
       ? [
           "",
-          `CPU us an event, medians of ${rounds} rounds, less what each takes at rest`,
+          `CPU us an event, medians of ${rounds} rounds, with what each takes at rest`,
           `  ${"".padEnd(24)}  sidecar, forwarding nothing      bus    judge`,
           ...cpu,
           `  at rest: sidecar ${percent(atRest.sidecar)} of a core (forwarding nothing ${percent(atRest.without)}), bus ${percent(atRest.bus)}, judge ${percent(atRest.judge)}`,
@@ -129,7 +129,7 @@ function programLines({ rounds, atRest, programs, together }: ProgramCosts, show
 }
 
 function faninLines(fanin: Fanin): string[] {
-  const { rssMib, slow } = fanin;
+  const { rssMib, slow, commits } = fanin;
   const row = (name: string, { call, block }: Lateness): string =>
     `  ${name.padEnd(24)} from the call p50 ${ms(call.p50)}, p99 ${ms(call.p99)}; from the sealed block p50 ${ms(block.p50)}, p99 ${ms(block.p99)}, most ${ms(block.most)} (${block.findings} findings)`;
   return [
@@ -137,6 +137,7 @@ function faninLines(fanin: Fanin): string[] {
     `fanin: ${fanin.sensors} sensors of ${fanin.tenants} tenants for ${fanin.seconds} s, ${count(fanin.rate)} events/s of the ${count(fanin.capacity)} that one judge does with such blocks`,
     `  a block has ${fanin.eventsEach.toFixed(0)} events and is filled for ${ms(fanin.sealMs)}; the bench sent them ${ms(fanin.sentLateMs)} late at p99`,
     row("all", fanin.steady),
+    `  ${commits.count} commits of ${(commits.bytesEach / 1024).toFixed(0)} KiB: blocks sealed beside one p99 ${ms(commits.beside.p99)} (${commits.beside.findings} findings), others ${ms(commits.between.p99)}`,
     row("beside a slow policy", fanin.besideSlow),
     row("of the slow tenant", fanin.ofSlow),
     `  the slow policy: ${slow.state}, ${count(slow.events)} events judged${slow.lastError === null ? "" : `; ${slow.lastError}`}`,

@@ -17,7 +17,7 @@ const AGENTS = 8;
 const PACE_MS = 100;
 /** A round begins at any moment between two commits, which are five seconds apart. */
 const BEFORE_MS = 4_000;
-const SPREAD_MS = 2_500;
+const SPREAD_MS = 5_000;
 const SOON_MS = 1_000;
 /** Twice as long as a lease. */
 const FROZEN_MS = 8_000;
@@ -63,7 +63,7 @@ class Rounds {
     let fenced = 0;
     for (let round = 0; round < rounds; round++) {
       await fleet.shared(judges);
-      await sleep(BEFORE_MS + ((round * SPREAD_MS) / rounds) * 2);
+      await sleep(BEFORE_MS + (round * SPREAD_MS) / rounds);
       const [victim, other] = judges;
       const partitions = (await victim.health()).partitions.map(({ partition }) => partition);
       blows.push({ at: Date.now(), partitions });

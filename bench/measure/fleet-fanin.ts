@@ -61,7 +61,7 @@ export interface Fanin {
   readonly ofSlow: Lateness;
   /** What became of the slow policy: its state, and the events that it judged, of those that came. */
   readonly slow: { readonly state: string; readonly events: number; readonly lastError: string | null };
-  /** From the sealed block: of those that were sealed in a commit of their partition or just before; others. */
+  /** From the sealed block. `beside`: it was sealed in a commit of its partition, or just before one. */
   readonly commits: {
     readonly count: number;
     readonly bytesEach: number;

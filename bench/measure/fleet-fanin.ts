@@ -7,10 +7,10 @@
 // from the call, and from when its block was sealed.
 //
 // Then a tenant gets a policy that takes long. How late are the others' findings?
-import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { scratch } from "../../test/e2e/programs.js";
 import { inMeasuredFleet, type Judge, type MeasuredFleet, PARTITIONS } from "./fleet.js";
 import { CommitWatch } from "./fleet-commits.js";
 import { backlogOf, drain } from "./fleet-scale.js";
@@ -249,7 +249,7 @@ function quantile(times: readonly number[], part: number): number {
 
 /** A watched folder without policies, and a file that names the tenants. */
 function tenantsFolder() {
-  const folder = mkdtempSync(join(tmpdir(), "vedette-bench-tenants-"));
+  const folder = scratch();
   const [watched, file] = [join(folder, "policies.d"), join(folder, "tenants.yaml")];
   mkdirSync(join(watched, SLOW), { recursive: true });
   const names = Array.from({ length: TENANTS }, (_, number) => [`t${number}`, {}]);

@@ -8,8 +8,7 @@
 // recorded batch is packed once, and a block is put together of packed parts (RFC 1951, 3.2.3):
 //
 //   stored: entries, and the envelope of a batch | deflated once: its sections | stored: ... | 01 00 00 ff ff
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { constants, crc32, deflateRawSync } from "node:zlib";
 import { placeOfBlocks } from "../../host/fleet/subject.js";
@@ -17,6 +16,7 @@ import { blockHead, ENTRY_BYTES, KIND, writeEntryHead } from "../../host/recordi
 import type { Batch } from "../../host/wire/batch.js";
 import { BatchBuilder } from "../../host/wire/builder.js";
 import { encodeBatch } from "../../host/wire/encode.js";
+import { scratch } from "../../test/e2e/programs.js";
 import type { Message } from "./fleet.js";
 
 const MS_NS = 1_000_000n;
@@ -170,7 +170,7 @@ export function sealedIn(output: string): number | null {
 }
 
 const write = (name: string, index: string): string => {
-  const folder = join(mkdtempSync(join(tmpdir(), "vedette-bench-fleet-")), name);
+  const folder = join(scratch(), name);
   mkdirSync(folder);
   writeFileSync(join(folder, "policy.yaml"), `name: ${name}\nversion: 1.0.0\ndescription: Of a bench.\n`);
   writeFileSync(join(folder, "index.ts"), index);

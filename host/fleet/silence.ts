@@ -55,9 +55,9 @@ export class Silence {
 
 function silent({ tenant, task, beat }: SensorSeen, hostname: string, time: number): Alert {
   const fields = {
-    ...{ "vedette.tenant": tenant, "vedette.task": task },
-    "vedette.last_beat": new Date(time).toISOString(),
-    "vedette.version": beat?.version ?? null,
+    ...{ "sensor.tenant": tenant, "sensor.task": task },
+    "sensor.last_beat": new Date(time).toISOString(),
+    "sensor.version": beat?.version ?? null,
   };
   const output = "No beat of a sensor for two minutes, and it did not say that it ends: nothing of its task is seen";
   const alert = guardAlert({ rule: "Sensor silent", output, fields, hostname });

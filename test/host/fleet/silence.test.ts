@@ -27,7 +27,7 @@ const sensor = (task: string, time: number, state: SensorSeen["state"] = "live")
   return { tenant: "shop", task, state, time, age: 0, ahead: 0, beat: { ...BEAT, task } };
 };
 const tasksOf = (alerts: readonly Alert[]): unknown[] =>
-  alerts.map(({ outputFields }) => outputFields.find(([name]) => name === "vedette.task")?.[1]);
+  alerts.map(({ outputFields }) => outputFields.find(([name]) => name === "sensor.task")?.[1]);
 
 test("who has not beaten for two minutes is told once, and again after it has beaten", () => {
   const silence = new Silence();

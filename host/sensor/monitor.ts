@@ -36,6 +36,7 @@ import { registerFills } from "./fill-metrics.js";
 import { registerFacts, registerForwarder } from "./forward-metrics.js";
 import type { Health } from "./health.js";
 import { registerIncidents } from "./incident-metrics.js";
+import { mostLost } from "./lost.js";
 import { registerMeasures } from "./measure-metrics.js";
 import { registerSpans } from "./span-metrics.js";
 import { registerState } from "./state-metrics.js";
@@ -281,14 +282,14 @@ export class Monitor implements IntakeCounts {
   onLost(name: string, source: string, lost: readonly number[]): void {
     const container = this.#label(name);
     const before = this.#lost.get(source) ?? [];
+    const most = mostLost(before, lost);
     for (const [index, { name }] of LOST.entries()) {
-      const more = (lost[index] ?? 0) - (before[index] ?? 0);
-      if (more <= 0) continue;
+      const more = (most[index] as number) - (before[index] ?? 0);
       this.#missing += more;
-      this.#losses.inc({ container, reason: name }, more);
+      if (more > 0) this.#losses.inc({ container, reason: name }, more);
     }
     this.#lost.delete(source); // the one that spoke last stands last
-    this.#lost.set(source, lost);
+    this.#lost.set(source, most);
     if (this.#lost.size > SOURCES_MAX) this.#lost.delete(this.#lost.keys().next().value as string);
   }
 

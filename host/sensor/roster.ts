@@ -5,6 +5,7 @@ import { LOST } from "../../build/generated/events.js";
 import type { SensorRow } from "../control/shapes.js";
 import type { VedetteError } from "../errors.js";
 import type { BatchFacts, IntakeCounts, Peer } from "../intake/intake.js";
+import { mostLost } from "./lost.js";
 
 const NAMES_MAX = 256;
 const OTHERS = "(others)";
@@ -110,7 +111,8 @@ const now = (): bigint => BigInt(Date.now()) * NS_PER_MS;
 
 /** Of so many agents at most: one that ended long ago is forgotten with what it lost. */
 function lostMore({ lost }: Row, source: string, counts: readonly number[]): void {
+  const most = mostLost(lost.get(source) ?? [], counts);
   lost.delete(source);
-  lost.set(source, counts);
+  lost.set(source, most);
   if (lost.size > NAMES_MAX) lost.delete(lost.keys().next().value as string);
 }

@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import type { LoadedPolicy } from "../../../host/engine/policy.js";
 import { Health } from "../../../host/sensor/health.js";
 import { Monitor } from "../../../host/sensor/monitor.js";
+import { Roster } from "../../../host/sensor/roster.js";
 import { histogram } from "../metric/shared.js";
 
 const times = histogram("app.times", [0.5, 1], { labels: ["app.path"] });
@@ -33,6 +34,19 @@ test("what is scraped is the host's numbers, a line without text, and all that p
   assert.match(text, "\n\n# HELP app_times app.times\n# TYPE app_times histogram\n");
   assert.is(text.match(/^app_times_bucket\{.*le="\+Inf"\} 1$/gm)?.length, 500);
   assert.match(text, /^vedette_policy_measurements_refused_total\{tenant="",policy="meter"\} 0$/m);
+  monitor.close();
+});
+
+test("what an agent lost is counted once, also where batches of before come behind its last word", async () => {
+  const monitor = new Monitor(new Health());
+  const roster = new Roster(monitor);
+  const peer = { number: 1, name: "app", hostname: "h", facts: null };
+  roster.onHello(peer);
+  for (const lost of [0, 40, 100, 30, 60, 90]) roster.onLost("app", "one", [lost, 1]);
+  roster.onLost("app", "two", [7]);
+  assert.equal(monitor.eventTotals(), { arrived: 0, lost: 108 });
+  assert.match(await (await ask(monitor)).text(), /^vedette_lost_events_total\{container="app",reason="spool"\} 107$/m);
+  assert.match(JSON.stringify(roster.rows()), /"spool":107\b/);
   monitor.close();
 });
 

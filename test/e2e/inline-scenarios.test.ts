@@ -4,12 +4,13 @@
 // of call, crowds of threads and processes. The program must print and end as it does bare, and its calls be
 // recorded, each once. docs/scenarios.md says which scenario stands where.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { until } from "../until.js";
 import { buildFixture } from "./fixtures.js";
 import { AGENT, agentOf, hasCommand, ROOT, run, scratch, selected, start, VEDETTE } from "./programs.js";
 import { type Event, keptFolder, notices, ofType, readEvents, summary, trace } from "./traces.js";
@@ -305,8 +306,9 @@ test("1,000 short programs: the tree of execs is complete", async () => {
 
 test("a reader that is frozen: the program waits, and nothing is lost", async () => {
   const threads = 4;
-  const rounds = 3000;
+  const rounds = 6000;
   const out = join(keptFolder(), "scenario-frozen.jsonl");
+  rmSync(out, { force: true });
   const program = [buildFixture("hot_calls"), `${threads}`, `${rounds}`];
   const host = start(
     [...VEDETTE, "trace", "--json", "-o", out, "-f", "evt.type in (pwrite, pread, sendto)", "--", ...program],
@@ -316,7 +318,8 @@ test("a reader that is frozen: the program waits, and nothing is lost", async ()
     },
   );
   const agent = await agentOf(host.child.pid!);
-  await sleep(300);
+  // In its midst, however fast it is.
+  await until("its first calls are told", () => existsSync(out) && statSync(out).size > 0, { everyMs: 2 });
   process.kill(agent, "SIGSTOP");
   await sleep(2_000);
   process.kill(agent, "SIGCONT");

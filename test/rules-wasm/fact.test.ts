@@ -38,6 +38,7 @@ test("a fact has its kind, key and value as text, its event's number, time and t
   const event = { num: 41, time: 100n, tid: 10, process };
   assert.equal(running.faults, []);
   assert.equal(running.told, {
+    source: "ab".repeat(16),
     seq: 7,
     facts: [
       { kind: "b", key: "/etc/passwd", value: "cat", ...event },
